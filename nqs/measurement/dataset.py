@@ -1,0 +1,296 @@
+"""Measurements: outcomes with the settings they were taken in, checked once at the door."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from nqs.measurement.effects import PAULI_EFFECTS, UNMEASURED, basis_index
+
+LARGEST_TABLE_SITES = 26
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Shots of one preparation, each taken in a known local setting.
+
+    outcomes: (rows, sites) uint8; site 0 is the first column.
+    settings: (settings,) distinct strings, a letter per site, such as "XXZ".
+    setting_index: (rows,) which of `settings` each row was taken in.
+    counts: (rows,) multiplicity of each row; one each if left out.
+    block: (rows,) time block of each row, optional.
+    effects: letter → (outcomes, 2, 2) operators of further single-site measurements.
+    readout: (sites, 2, 2) P(read r | true t) as [site, r, t], optional.
+    target: state vector (2**sites,) or density matrix the shots were made from, optional.
+    source: where the shots came from, in words.
+    """
+
+    outcomes: np.ndarray
+    settings: tuple[str, ...]
+    setting_index: np.ndarray
+    counts: np.ndarray = None  # type: ignore[assignment]  # an array once checked
+    block: np.ndarray | None = None
+    effects: Mapping[str, np.ndarray] = field(default_factory=dict)
+    readout: np.ndarray | None = None
+    target: np.ndarray | None = None
+    source: str = ""
+
+    def __post_init__(self):
+        outcomes = np.asarray(self.outcomes)
+        if outcomes.ndim != 2 or 0 in outcomes.shape:
+            raise ValueError(
+                f"outcomes have shape {outcomes.shape}; expected (shots, sites), at least one of each."
+            )
+        rows, sites = outcomes.shape
+        settings = tuple(str(s) for s in self.settings)
+        index = np.asarray(self.setting_index)
+        counts = np.ones(rows, np.int64) if self.counts is None else np.asarray(self.counts)
+        self._check_settings(settings, sites)
+        self._check_columns(rows, len(settings), index, counts)
+        self._check_outcomes(outcomes, settings, index)
+        store: dict[str, Any] = {
+            "outcomes": outcomes.astype(np.uint8, copy=False),
+            "settings": settings,
+            "setting_index": index.astype(np.uint32, copy=False),
+            "counts": counts.astype(np.int64, copy=False),
+            "effects": {k: np.asarray(v, dtype=complex) for k, v in self.effects.items()},
+        }
+        if self.block is not None:
+            store["block"] = np.asarray(self.block).astype(np.uint32)
+            if store["block"].shape != (rows,):
+                raise ValueError(f"block has {store['block'].size} entries for {rows} shots.")
+        if self.readout is not None:
+            store["readout"] = _checked_readout(np.asarray(self.readout, dtype=float), sites)
+        if self.target is not None:
+            store["target"] = _checked_target(np.asarray(self.target), sites)
+        for name, value in store.items():
+            object.__setattr__(self, name, value)
+
+    def _check_settings(self, settings, sites):
+        if len(set(settings)) != len(settings):
+            twice = Counter(settings).most_common(1)[0][0]
+            raise ValueError(f"setting {twice!r} is listed twice; list each setting once.")
+        known = {*PAULI_EFFECTS, UNMEASURED, *self.effects}
+        if set(map(len, settings)) == {sites} and set("".join(settings)) <= known:
+            return  # all good, and quickly so: a setting per shot is usual for random ones
+        for row, setting in enumerate(settings):
+            if len(setting) != sites:
+                raise ValueError(
+                    f"outcomes have {sites} sites but setting {row} ({setting[:80]!r}) names "
+                    f"{len(setting)}; each column is one site, each letter too."
+                )
+            for letter in setting:
+                if letter not in known:
+                    raise ValueError(
+                        f"setting {row} ({setting[:80]!r}) has the unknown letter {letter!r}; expected "
+                        f"one of {', '.join(sorted(known))} (upper case)."
+                    )
+
+    def _check_columns(self, rows, settings, index, counts):
+        for name, column in (("setting_index", index), ("counts", counts)):
+            if column.shape != (rows,) or column.dtype.kind not in "iu":
+                raise ValueError(
+                    f"{name} has shape {column.shape} and type {column.dtype}; expected "
+                    f"{rows} integers, one for each row of outcomes."
+                )
+        if index.min() < 0 or index.max() >= settings:
+            row = int(np.argmax((index < 0) | (index >= settings)))
+            raise ValueError(
+                f"row {row} refers to setting {index[row]}, but there are {settings} settings."
+            )
+        if counts.min() < 1:
+            row = int(np.argmax(counts < 1))
+            raise ValueError(f"row {row} has the count {counts[row]}; counts are at least 1.")
+
+    def _check_outcomes(self, outcomes, settings, index):
+        if outcomes.dtype.kind not in "iub":
+            raise ValueError(f"outcomes have type {outcomes.dtype}; expected whole numbers.")
+        levels = {letter: len(effect) for letter, effect in self.effects.items()}
+        most = max([2, *levels.values()])
+        if outcomes.dtype != bool and (outcomes.min() < 0 or outcomes.max() >= 2):
+            letters = np.array([[levels.get(c, 2) for c in s] for s in settings])
+            allowed = letters[np.asarray(index)] if most > 2 else 2
+            bad = (outcomes < 0) | (outcomes >= allowed)
+            if bad.any():
+                row, site = (int(i) for i in np.argwhere(bad)[0])
+                raise ValueError(
+                    f"row {row}, site {site} has the outcome {outcomes[row, site]}; expected 0 or 1"
+                    " (0 is the +1 eigenstate). Outcomes of ±1 must be converted: +1 → 0, −1 → 1."
+                )
+
+    # What the numbers are
+
+    @property
+    def sites(self) -> int:
+        return self.outcomes.shape[1]
+
+    @property
+    def shots(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def shots_per_setting(self) -> np.ndarray:
+        """Shots taken in each setting, shape (settings,)."""
+        totals = np.zeros(len(self.settings), np.int64)
+        np.add.at(totals, self.setting_index, self.counts)
+        return totals
+
+    @property
+    def only_z(self) -> bool:
+        """True where every measured site of every setting is read in Z."""
+        return set("".join(self.settings)) <= {"Z", UNMEASURED}
+
+    # Other ways to hold the same shots
+
+    @classmethod
+    def from_rows(cls, outcomes, bases: Sequence[str] | np.ndarray, **rest) -> "Measurements":
+        """Shots with the setting of every shot written out, `bases` (rows,) strings."""
+        settings, index = np.unique(np.asarray(bases), return_inverse=True)
+        return cls(outcomes, tuple(settings.tolist()), index.reshape(-1), **rest)
+
+    def merged(self) -> "Measurements":
+        """The same shots with equal rows counted together, in order of setting and outcome.
+
+        The outcome of an unmeasured site is set to 0. Time blocks are dropped.
+        """
+        outcomes = np.where(self._unmeasured()[self.setting_index], 0, self.outcomes)
+        binary = outcomes.max() <= 1
+        if binary and self.sites + len(self.settings).bit_length() <= 62:
+            key = basis_index(outcomes) + (self.setting_index.astype(np.int64) << self.sites)
+            _, first, group = np.unique(key, return_index=True, return_inverse=True)
+        else:
+            packed = np.concatenate(
+                [
+                    self.setting_index.astype(">u4").view(np.uint8).reshape(-1, 4),
+                    np.packbits(outcomes, axis=1) if binary else outcomes,
+                ],
+                axis=1,
+            )
+            key = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").reshape(-1)
+            _, first, group = np.unique(key, return_index=True, return_inverse=True)
+        counts = np.bincount(group.reshape(-1), weights=self.counts, minlength=len(first))
+        return replace(
+            self,
+            outcomes=outcomes[first].astype(np.uint8),
+            setting_index=self.setting_index[first],
+            counts=np.rint(counts).astype(np.int64),
+            block=None,
+        )
+
+    def table(self) -> np.ndarray:
+        """Counts of every outcome in every setting, (settings, 2**sites) float64.
+
+        The outcome of an unmeasured site counts as 0.
+        """
+        if self.sites > LARGEST_TABLE_SITES or self.outcomes.max() > 1:
+            raise ValueError(
+                f"a table of all outcomes of {self.sites} sites has 2^{self.sites} columns; "
+                f"the limit is 2^{LARGEST_TABLE_SITES}, two outcomes a site."
+            )
+        measured = np.where(self._unmeasured()[self.setting_index], 0, self.outcomes)
+        table = np.zeros((len(self.settings), 2**self.sites))
+        np.add.at(table, (self.setting_index, basis_index(measured)), self.counts)
+        return table
+
+    def split(self, fraction: float, seed: int) -> tuple["Measurements", "Measurements | None"]:
+        """Shots to train on and shots held out, the fraction taken within every setting.
+
+        Where a setting's share is no whole number it is rounded up or down at
+        random, so that settings of a single shot are treated fairly as well.
+        A second part without any shot is None.
+        """
+        if not 0 <= fraction < 1:
+            raise ValueError(f"held_out is {fraction}; expected at least 0 and less than 1.")
+        rng = np.random.default_rng([seed, 0x5B117])
+        data = self.merged()
+        held = np.zeros(len(data.counts), np.int64)
+        for setting in range(len(data.settings)):
+            rows = np.flatnonzero(data.setting_index == setting)
+            shots = int(data.counts[rows].sum())
+            wanted = int(np.floor(fraction * shots + rng.random()))
+            if wanted:
+                held[rows] = rng.multivariate_hypergeometric(
+                    data.counts[rows], min(wanted, shots), method="marginals"
+                )
+        if held.sum() == 0 or held.sum() == data.shots:
+            return data, None
+        return data._with_counts(data.counts - held), data._with_counts(held)
+
+    def _with_counts(self, counts: np.ndarray) -> "Measurements":
+        kept = counts > 0
+        return replace(
+            self,
+            outcomes=self.outcomes[kept],
+            setting_index=self.setting_index[kept],
+            counts=counts[kept],
+        )
+
+    def _unmeasured(self) -> np.ndarray:
+        """Which sites each setting leaves unmeasured, (settings, sites) bool."""
+        letters = np.array(self.settings).view("U1").reshape(len(self.settings), self.sites)
+        return letters == UNMEASURED
+
+
+def joined(parts: Sequence[Measurements]) -> Measurements:
+    """Several files of one experiment as one; their sites, effects and readout must agree."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    for number, part in enumerate(parts[1:], start=2):
+        if part.sites != first.sites:
+            raise ValueError(
+                f"part 1 ({first.source}) has {first.sites} sites and part {number} "
+                f"({part.source}) has {part.sites}; parts of one experiment share their sites."
+            )
+        if part.readout is None or first.readout is None:
+            same_readout = part.readout is first.readout
+        else:
+            same_readout = np.array_equal(part.readout, first.readout)
+        same_effects = part.effects.keys() == first.effects.keys() and all(
+            np.array_equal(part.effects[k], first.effects[k]) for k in first.effects
+        )
+        if not (same_readout and same_effects):
+            raise ValueError(
+                f"part {number} ({part.source}) declares other effects or readout errors than part 1."
+            )
+    settings = tuple(sorted({s for part in parts for s in part.settings}))
+    position = {s: i for i, s in enumerate(settings)}
+    return Measurements(
+        outcomes=np.concatenate([p.outcomes for p in parts]),
+        settings=settings,
+        setting_index=np.concatenate(
+            [np.array([position[s] for s in p.settings])[p.setting_index] for p in parts]
+        ),
+        counts=np.concatenate([p.counts for p in parts]),
+        effects=first.effects,
+        readout=first.readout,
+        target=next((p.target for p in parts if p.target is not None), None),
+        source=", ".join(p.source for p in parts if p.source),
+    )
+
+
+def _checked_readout(readout: np.ndarray, sites: int) -> np.ndarray:
+    if readout.shape != (sites, 2, 2):
+        raise ValueError(f"readout has shape {readout.shape}; expected ({sites}, 2, 2).")
+    if not np.isfinite(readout).all() or readout.min() < 0:
+        raise ValueError("readout holds negative or non-finite numbers; expected probabilities.")
+    sums = readout.sum(axis=1)
+    if not np.allclose(sums, 1, atol=1e-6):
+        site = int(np.argmax(np.abs(sums - 1).max(axis=1)))
+        raise ValueError(
+            f"readout of site {site} sums to {sums[site].tolist()} over the read value; expected 1."
+        )
+    return readout
+
+
+def _checked_target(target: np.ndarray, sites: int) -> np.ndarray:
+    if target.shape not in {(2**sites,), (2**sites, 2**sites)}:
+        raise ValueError(
+            f"target has shape {target.shape}; expected ({2**sites},) or ({2**sites}, {2**sites})"
+            f" for {sites} sites."
+        )
+    if not np.isfinite(target).all():
+        raise ValueError("target holds numbers that are not finite.")
+    return target.astype(complex)

@@ -1,0 +1,105 @@
+"""Local measurements: the one place that knows signs, phases and the order of bits.
+
+Bit 0 is |0⟩, spin up, the +1 eigenstate of Z; outcome 0 is the +1 eigenstate
+of every Pauli letter. Site 0 is the first letter of a setting and the most
+significant bit of a basis state's index.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+UNMEASURED = "I"
+
+_HALF = 1 / np.sqrt(2)
+
+PAULI_EFFECTS: dict[str, np.ndarray] = {
+    "X": np.array([[_HALF, _HALF], [_HALF, -_HALF]], dtype=complex),
+    "Y": np.array([[_HALF, -1j * _HALF], [_HALF, 1j * _HALF]], dtype=complex),
+    "Z": np.eye(2, dtype=complex),
+}
+"""Rows ⟨outcome| of each Pauli letter, shape (2, 2)."""
+
+
+def basis_bits(sites: int) -> np.ndarray:
+    """Every basis state in the order of its index, shape (2**sites, sites), uint8."""
+    index = np.arange(2**sites, dtype=np.int64)
+    return ((index[:, None] >> np.arange(sites - 1, -1, -1)) & 1).astype(np.uint8)
+
+
+def basis_index(bits: np.ndarray) -> np.ndarray:
+    """Index of basis states given as bits (…, sites); at most 62 sites, int64."""
+    sites = bits.shape[-1]
+    weights = np.int64(1) << np.arange(sites - 1, -1, -1, dtype=np.int64)
+    return bits.astype(np.int64) @ weights
+
+
+def projectors(rows: np.ndarray) -> np.ndarray:
+    """|outcome⟩⟨outcome| from rows ⟨outcome|, (outcomes, 2) → (outcomes, 2, 2)."""
+    return rows.conj()[:, :, None] * rows[:, None, :]
+
+
+def rows_of(letter: str, effects: Mapping[str, np.ndarray] | None = None) -> np.ndarray:
+    """Rows ⟨outcome| of one letter, shape (2, 2).
+
+    `effects` may name further letters by their operators (2, 2, 2): projective,
+    of rank one. An unmeasured site is read in Z and its outcome summed over
+    afterwards. Generalised measurements with more outcomes raise ValueError.
+    """
+    if effects and letter in effects:
+        return _rows_of_projectors(letter, np.asarray(effects[letter]))
+    if letter == UNMEASURED:
+        return PAULI_EFFECTS["Z"]
+    if letter not in PAULI_EFFECTS:
+        known = sorted({*PAULI_EFFECTS, UNMEASURED, *(effects or {})})
+        raise ValueError(
+            f"unknown measurement letter {letter!r}; expected one of {', '.join(known)}."
+        )
+    return PAULI_EFFECTS[letter]
+
+
+def _rows_of_projectors(letter: str, operators: np.ndarray) -> np.ndarray:
+    if operators.shape != (2, 2, 2) or not np.allclose(operators @ operators, operators, atol=1e-9):
+        raise ValueError(
+            f"effects of letter {letter!r} are not two projectors of rank one (shape "
+            f"{operators.shape}); only projective single-site measurements can be fitted."
+        )
+    _, vectors = np.linalg.eigh(operators)  # projector: the last eigenvector carries it
+    return vectors[:, :, -1].conj()
+
+
+def rotate(vector: np.ndarray, setting: str, effects=None) -> np.ndarray:
+    """Amplitudes ⟨outcomes|ψ⟩ of all outcomes in one setting, shape (2**sites,)."""
+    sites = len(setting)
+    amplitudes = np.asarray(vector, dtype=complex)
+    for site, letter in enumerate(setting):
+        block = amplitudes.reshape(2**site, 2, -1)
+        amplitudes = np.einsum("ob,lbr->lor", rows_of(letter, effects), block)
+    return amplitudes.reshape(2**sites)
+
+
+def outcome_probabilities(vector: np.ndarray, setting: str, effects=None) -> np.ndarray:
+    """Born rule for a state vector (2**sites,) or density matrix (2**sites, 2**sites).
+
+    Shape (2**sites,); unmeasured sites are summed over and reported as outcome 0.
+    """
+    vector = np.asarray(vector)
+    if vector.ndim == 1:
+        probability = np.abs(rotate(vector, setting, effects)) ** 2
+    else:
+        half = np.stack([rotate(column, setting, effects) for column in vector.T], axis=1)
+        full = np.stack([rotate(row, setting, effects) for row in half.conj()], axis=0)
+        probability = np.real(np.diagonal(full)).clip(min=0)
+    for site, letter in enumerate(setting):
+        if letter == UNMEASURED:
+            block = probability.reshape(2**site, 2, -1)
+            summed = np.zeros_like(block)
+            summed[:, 0] = block.sum(axis=1)
+            probability = summed
+    return probability.reshape(-1)
+
+
+def pauli_matrix(letter: str) -> np.ndarray:
+    """The operator a letter measures: +1 on outcome 0, −1 on outcome 1, shape (2, 2)."""
+    plus, minus = projectors(rows_of(letter))
+    return plus - minus

@@ -1,0 +1,135 @@
+"""Measurements as the data sets of a native file, and back; both ways checked."""
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import UNMEASURED
+from nqs.measurement.problems import listed, quoted
+
+if TYPE_CHECKING:
+    from nqs.measurement.hdf5_tree import Tree
+
+LARGEST_COUNT = 2**32 - 1
+
+
+def stored_arrays(data: Measurements) -> dict[str, np.ndarray]:
+    """The data sets of a file by name, in the stored types."""
+    if (data.counts > LARGEST_COUNT).any():
+        raise ValueError(
+            f"row {int(np.argmax(data.counts > LARGEST_COUNT))} has a count above 2^32−1;"
+            " divide it over several rows."
+        )
+    arrays = {
+        "/outcomes": data.outcomes,
+        "/settings": np.array([s.encode("ascii") for s in data.settings], f"S{data.sites}"),
+        "/setting_index": data.setting_index.astype("<u4"),
+    }
+    if (data.counts != 1).any():
+        arrays["/counts"] = data.counts.astype("<u4")
+    if data.block is not None:
+        arrays["/block"] = data.block.astype("<u4")
+    for letter, effect in data.effects.items():
+        if not re.fullmatch("[A-Za-z]", letter) or letter == UNMEASURED:
+            raise ValueError(f"effects are named by one letter other than I, not {letter!r}.")
+        arrays[f"/effects/{letter}"] = effect.astype("<c16")
+    if data.readout is not None:
+        arrays["/readout"] = data.readout.astype("<f8")
+    if data.target is not None:
+        name = "statevector" if data.target.ndim == 1 else "density_matrix"
+        arrays[f"/target/{name}"] = data.target.astype("<c16")
+    return arrays
+
+
+def digest(arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 of the data sets' bytes in C order and little-endian, by sorted name."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        if array.dtype.byteorder == ">":
+            array = array.astype(array.dtype.newbyteorder("<"))
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def measurements(tree: "Tree") -> Measurements:
+    arrays, root = tree.arrays, tree.attributes["/"]
+    for name in ("/outcomes", "/settings", "/setting_index"):
+        if name not in arrays:
+            raise ValueError(f"the data set {name} is missing; found {listed(arrays)}.")
+    if root.get("sha256") != digest(arrays):
+        raise ValueError(
+            "its data do not match its SHA-256 checksum: the file is damaged; fetch or write it"
+            " again."
+        )
+    outcomes = _typed(arrays, "/outcomes", "u", 2)
+    if root.get("sites") != outcomes.shape[1]:
+        raise ValueError(
+            f"the attribute sites says {quoted(root.get('sites'))} but /outcomes has"
+            f" {outcomes.shape[1]} columns; expected one column for each site."
+        )
+    effects = {
+        name.removeprefix("/effects/"): _checked_effect(name, array)
+        for name, array in arrays.items()
+        if name.startswith("/effects/")
+    }
+    rows = len(outcomes)
+    counts = _typed(arrays, "/counts", "u", 1) if "/counts" in arrays else np.ones(rows, np.uint32)
+    return Measurements(
+        outcomes=outcomes,
+        settings=_settings(_typed(arrays, "/settings", "SU", 1)),
+        setting_index=_typed(arrays, "/setting_index", "u", 1),
+        counts=counts,
+        block=_typed(arrays, "/block", "u", 1) if "/block" in arrays else None,
+        effects=effects,
+        readout=_typed(arrays, "/readout", "f", 3) if "/readout" in arrays else None,
+        target=_target(arrays),
+        source=str(root.get("source", "")),
+    )
+
+
+def _typed(arrays: dict[str, np.ndarray], name: str, kinds: str, axes: int) -> np.ndarray:
+    array = arrays[name]
+    if array.dtype.kind not in kinds or array.ndim != axes:
+        raise ValueError(
+            f"{name} has type {array.dtype} and shape {array.shape}; expected {axes} axes of"
+            f" {_WORDS[kinds]}."
+        )
+    return array
+
+
+_WORDS = {"u": "unsigned integers", "SU": "strings", "f": "real numbers", "c": "complex numbers"}
+
+
+def _settings(stored: np.ndarray) -> tuple[str, ...]:
+    try:
+        return tuple(stored.astype(str).tolist())
+    except UnicodeDecodeError:
+        raise ValueError("/settings holds bytes that are not ASCII letters.") from None
+
+
+def _target(arrays: dict[str, np.ndarray]) -> np.ndarray | None:
+    for name, axes in (("/target/statevector", 1), ("/target/density_matrix", 2)):
+        if name in arrays:
+            return _typed(arrays, name, "c", axes)
+    return None
+
+
+def _checked_effect(name: str, effect: np.ndarray) -> np.ndarray:
+    """A letter's operators: positive, summing to the identity."""
+    letter = name.removeprefix("/effects/")
+    if not re.fullmatch("[A-HJ-Za-z]", letter):
+        raise ValueError(f"{quoted(name)} is not named by one letter other than I.")
+    if effect.dtype.kind != "c" or effect.ndim != 3 or effect.shape[1:] != (2, 2):
+        raise ValueError(
+            f"{name} has type {effect.dtype} and shape {effect.shape}; expected complex (K, 2, 2)."
+        )
+    if not np.isfinite(effect).all() or not np.allclose(effect.sum(0), np.eye(2), atol=1e-8):
+        raise ValueError(f"the operators of {name} do not sum to the identity, as effects do.")
+    hermitian = np.allclose(effect, effect.conj().swapaxes(1, 2), atol=1e-8)
+    if not hermitian or np.linalg.eigvalsh(effect).min() < -1e-8:
+        raise ValueError(f"the operators of {name} are not all positive, as effects are.")
+    return effect

@@ -1,0 +1,189 @@
+"""The Born rule: log-probabilities of outcomes in any product of single-site bases, all at once.
+
+Everything above this room asks here for log-probabilities, never for amplitudes.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from nqs.ansatz.autoregressive import Autoregressive
+from nqs.measurement.effects import UNMEASURED, basis_bits, rows_of
+
+DENSE_SITES = 16
+VECTOR_SITES = 20
+DENSE_TERMS = 2**25
+
+_FLOOR = 1e-30
+"""Added to a probability before its logarithm: far below what shots can tell from zero."""
+
+
+class Level(NamedTuple):
+    """Rotation of one site in every distinct beginning of a setting.
+
+    parents: (nodes,) the beginning, one letter shorter, that each node continues.
+    children: (parents, most) the nodes continuing each parent; `nodes` where fewer.
+    effects: (nodes, 2, 2) rows ⟨outcome| of each node's last letter.
+    """
+
+    parents: Any
+    children: Any
+    effects: Any
+
+
+class Rotations(NamedTuple):
+    """The settings as a tree: settings that begin alike share their rotations.
+
+    levels: one per site; None where no setting leaves the Z basis there.
+    order: (settings,) leaf of each setting.
+    unmeasured: one per site; (settings,) 1 where the outcome is ignored, None where never.
+    readout: (sites, 2, 2) P(read r | true t) as [site, r, t], or None.
+    """
+
+    levels: tuple[Level | None, ...]
+    order: Any
+    unmeasured: tuple[Any, ...]
+    readout: Any
+
+
+def rotations(
+    settings: tuple[str, ...],
+    effects: Mapping[str, np.ndarray] | None = None,
+    readout: np.ndarray | None = None,
+) -> Rotations:
+    """Plan of all rotations of `settings`; ValueError where a vector would not do."""
+    sites = len(settings[0])
+    refuse_out_of_reach(sites, len(settings))
+    levels: list[Level | None] = []
+    nodes = {"": 0}
+    for site in range(sites):
+        letters = {s[site] for s in settings}
+        if letters <= {"Z", UNMEASURED}:  # a beginning may be merged with its Z twin
+            levels.append(None)
+            nodes = {
+                beginning + letter: node for beginning, node in nodes.items() for letter in letters
+            }
+            continue
+        next_nodes = {}
+        parents, rows = [], []
+        for beginning in dict.fromkeys(s[: site + 1] for s in settings):
+            next_nodes[beginning] = len(parents)
+            parents.append(nodes[beginning[:-1]])
+            rows.append(rows_of(beginning[-1], effects))
+        levels.append(Level(np.array(parents), _children(parents), np.stack(rows)))
+        nodes = next_nodes
+    ignored = np.array([[letter == UNMEASURED for letter in s] for s in settings])
+    return Rotations(
+        levels=tuple(levels),
+        order=np.array([nodes[s] for s in settings]),
+        unmeasured=tuple(m.astype(float) if m.any() else None for m in ignored.T),
+        readout=readout,
+    )
+
+
+def refuse_out_of_reach(sites: int, settings: int) -> None:
+    """ValueError, with the number of terms, where the dense Born rule does not reach."""
+    terms = settings * 2**sites
+    if sites > DENSE_SITES or terms > DENSE_TERMS:
+        reach = max(1, DENSE_TERMS >> min(sites, DENSE_SITES))
+        raise ValueError(
+            f"{settings} settings of {sites} sites need {terms:.3g} amplitudes at every step; the "
+            f"limit is {DENSE_TERMS:.3g} amplitudes and {DENSE_SITES} sites. Use fewer sites, or at "
+            f"most {reach} settings at {min(sites, DENSE_SITES)} sites."
+        )
+
+
+def _children(parents: list[int]) -> np.ndarray:
+    lists: list[list[int]] = [[] for _ in range(max(parents) + 1)]
+    for node, parent in enumerate(parents):
+        lists[parent].append(node)
+    most = max(map(len, lists))
+    return np.array([row + [len(parents)] * (most - len(row)) for row in lists])
+
+
+def all_log_psi(model, variables, sites: int) -> Array:
+    """log ψ of every basis state in index order, (2**sites,), as normalised as the model."""
+    if isinstance(model, Autoregressive):
+        return model.apply(variables, method=model.all_log_psi)
+    return model.apply(variables, basis_bits(sites).astype(np.int32))
+
+
+def normalised(log_psi: Array) -> Array:
+    """Amplitudes of unit norm from all log ψ, (2**sites,)."""
+    largest = jax.lax.stop_gradient(jnp.max(log_psi.real))
+    psi = jnp.exp(log_psi - largest)
+    return psi / jnp.sqrt(jnp.sum(jnp.abs(psi) ** 2))
+
+
+def log_probabilities(model, variables, sites: int, plan: Rotations) -> Array:
+    """log P(outcomes) of every outcome in every setting, (settings, 2**sites), normalised.
+
+    Where a site is not measured, both its outcomes carry the marginal.
+    """
+    return vector_log_probabilities(normalised(all_log_psi(model, variables, sites)), plan)
+
+
+def vector_log_probabilities(psi: Array, plan: Rotations) -> Array:
+    """As `log_probabilities`, for a normalised state vector (2**sites,)."""
+    probability = jnp.abs(rotated(psi, plan)) ** 2
+    probability = observed(probability[plan.order], plan)
+    return jnp.log(probability + _FLOOR)
+
+
+def observed(probability: Array, plan: Rotations) -> Array:
+    """What is read out of true outcome probabilities (settings, 2**sites): flips, ignored sites."""
+    settings = probability.shape[0]
+    for site, ignored in enumerate(plan.unmeasured):
+        block = probability.reshape(settings, 2**site, 2, -1)
+        if plan.readout is not None:
+            block = jnp.einsum("rt,sltR->slrR", plan.readout[site], block)
+        if ignored is not None:
+            block = block + ignored[:, None, None, None] * block[:, :, ::-1]
+        probability = block.reshape(settings, -1)
+    return probability
+
+
+@jax.custom_vjp
+def rotated(psi: Array, plan: Rotations) -> Array:
+    """⟨outcomes|ψ⟩ for every leaf of the tree, (leaves, 2**sites).
+
+    A rotation is linear, so its gradient is the same walk backwards; written out,
+    it keeps no intermediate vectors and gathers where autodiff would scatter.
+    """
+    amplitudes = psi[None]
+    for site, level in enumerate(plan.levels):
+        if level is not None:
+            block = amplitudes.reshape(amplitudes.shape[0], 2**site, 2, -1)
+            amplitudes = _apply(level.effects, block[level.parents])
+            amplitudes = amplitudes.reshape(amplitudes.shape[0], -1)
+    return amplitudes
+
+
+def _rotated_forward(psi, plan):
+    return rotated(psi, plan), plan
+
+
+def _rotated_backward(plan, gradient):
+    for site in reversed(range(len(plan.levels))):
+        level = plan.levels[site]
+        if level is not None:
+            block = gradient.reshape(gradient.shape[0], 2**site, 2, -1)
+            block = _apply(jnp.swapaxes(level.effects, 1, 2), block)
+            block = jnp.concatenate([block, jnp.zeros_like(block[:1])])
+            gradient = sum(block[column] for column in level.children.T)
+            gradient = gradient.reshape(gradient.shape[0], -1)
+    return gradient[0], None
+
+
+rotated.defvjp(_rotated_forward, _rotated_backward)
+
+
+def _apply(effects: Array, block: Array) -> Array:
+    """A 2×2 matrix for each node on axis 2 of block (nodes, left, 2, right)."""
+    e = effects[:, :, :, None, None]
+    zero, one = block[:, :, 0], block[:, :, 1]
+    return jnp.stack([e[:, o, 0] * zero + e[:, o, 1] * one for o in (0, 1)], axis=2)

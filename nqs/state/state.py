@@ -1,0 +1,95 @@
+"""State: an ansatz with its parameters, whoever taught it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from nqs.state import born
+
+
+@dataclass(frozen=True)
+class State:
+    """A pure state ψ(σ) given by a linen module and its variables.
+
+    model: maps bits (…, sites) to log ψ (…), complex, normalised or not.
+    variables: the module's variables, {"params": …}.
+    """
+
+    model: nn.Module
+    variables: Any
+    sites: int
+
+    @classmethod
+    def initial(cls, model: nn.Module, sites: int, seed: int) -> "State":
+        """The state before training; restart 0 of a training with the same seed."""
+        return cls(model, jax.tree.map(lambda v: v[0], initial_variables(model, sites, seed, 1)), sites)
+
+    @property
+    def parameters(self) -> int:
+        """Number of real parameters (a complex one counts twice)."""
+        leaves = jax.tree.leaves(self.variables["params"])
+        return sum(x.size * (2 if jnp.iscomplexobj(x) else 1) for x in leaves)
+
+    def log_psi(self, bits) -> np.ndarray:
+        """log ψ of bits (…, sites), complex (…); as normalised as the model."""
+        return np.asarray(_log_psi(self.model, self.variables, jnp.asarray(bits, jnp.int32)))
+
+    def vector(self) -> np.ndarray:
+        """All amplitudes, normalised, in index order, (2**sites,); up to 20 sites."""
+        if self.sites > born.VECTOR_SITES:
+            raise ValueError(
+                f"a state vector of {self.sites} sites has 2^{self.sites} entries; the limit is "
+                f"{born.VECTOR_SITES} sites. Draw samples instead."
+            )
+        return np.asarray(_vector(self.model, self.variables, self.sites))
+
+    def log_probabilities(self, settings: Sequence[str], effects=None, readout=None) -> np.ndarray:
+        """log P of every outcome in every setting, (settings, 2**sites), normalised.
+
+        ValueError with the number of terms where that is out of reach.
+        """
+        plan = born.rotations(tuple(settings), effects, readout)
+        return np.asarray(_log_probabilities(self.model, self.variables, self.sites, plan))
+
+    def to_netket(self, sampler=None, **options):
+        """The same state as an nk.vqs.MCState, to go on with in NetKet.
+
+        Without a sampler: exact samples for autoregressive states, single-flip
+        Metropolis for others. `options` go to MCState.
+        """
+        from nqs.state.netket import mcstate
+
+        return mcstate(self.model, self.variables, self.sites, sampler, **options)
+
+
+def initial_variables(model: nn.Module, sites: int, seed: int, restarts: int) -> Any:
+    """Variables of several restarts, restarts in front; a function of the seed alone."""
+    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.arange(restarts))
+    return _initial(model, sites, keys)
+
+
+@partial(jax.jit, static_argnames=("model", "sites"))
+def _initial(model, sites, keys):
+    bits = jnp.zeros((1, sites), jnp.int32)
+    return jax.vmap(lambda key: {"params": model.init(key, bits)["params"]})(keys)
+
+
+@partial(jax.jit, static_argnames="model")
+def _log_psi(model, variables, bits):
+    return model.apply(variables, bits)
+
+
+@partial(jax.jit, static_argnames=("model", "sites"))
+def _vector(model, variables, sites):
+    return born.normalised(born.all_log_psi(model, variables, sites))
+
+
+@partial(jax.jit, static_argnames=("model", "sites"))
+def _log_probabilities(model, variables, sites, plan):
+    return born.log_probabilities(model, variables, sites, plan)

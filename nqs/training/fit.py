@@ -1,0 +1,159 @@
+"""Many optimisation steps per dispatch: Adam on several restarts at once, inside one compiled loop."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+
+from nqs.training.objective import Objective
+
+STEPS_PER_JUDGEMENT = 10
+_AVERAGE = 0.9
+"""Weight kept at every step by the running average of the parameters that is judged:
+ten steps of memory, enough to smooth out the jitter of a large rate."""
+
+_WARM_UP = 0.05
+_LAST_RATE = 0.01
+_CLIP = 1.0
+_SECOND_MOMENT = 0.99
+
+
+class Progress(NamedTuple):
+    """All that training carries from step to step; every leaf has the restarts in front.
+
+    average: running mean of the variables, the state that is judged.
+    best: the average that the judge liked most so far.
+    skipped: steps not taken because a gradient was not finite.
+    """
+
+    step: Array
+    variables: Any
+    moments: Any
+    average: Any
+    best: Any
+    best_judged: Array
+    best_step: Array
+    skipped: Array
+
+
+class Curve(NamedTuple):
+    """What is only reported: (judgements, restarts) each."""
+
+    value: Array
+    judged: Array
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Adam with warm-up, cosine decay and a clipped gradient.
+
+    together: restarts differentiated in one batch; False takes them in turn,
+    in a fraction of the memory.
+    """
+
+    rate: float = 0.02
+    together: bool = True
+
+
+_adam = optax.chain(optax.clip_by_global_norm(_CLIP), optax.scale_by_adam(b2=_SECOND_MOMENT))
+
+
+def learning_rate(rate: float, step: Array, steps: Array) -> Array:
+    """Rate at a step of `steps`: linear warm-up over 5 %, then a cosine down to 1 %."""
+    warm = jnp.maximum(_WARM_UP * steps, 1)
+    phase = jnp.clip((step - warm) / jnp.maximum(steps - warm, 1), 0, 1)
+    decay = _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + jnp.cos(jnp.pi * phase))
+    return rate * jnp.minimum(1, (step + 1) / warm) * decay
+
+
+def equal_travel(best_step: int, steps: int) -> int:
+    """Length of a complete schedule that travels as far as the first `best_step` of `steps`.
+
+    Distance is the sum of the rates. A state that early stopping chose at a high
+    rate is thereby reached again at a rate that has come to rest.
+    """
+    travelled = np.cumsum(np.asarray(learning_rate(1.0, jnp.arange(steps), steps)))
+    mean_rate = travelled[-1] / steps
+    wanted = travelled[min(max(best_step, 1), steps) - 1] / mean_rate
+    blocks = int(np.ceil(wanted / STEPS_PER_JUDGEMENT))
+    return min(max(blocks, 4) * STEPS_PER_JUDGEMENT, steps)
+
+
+def begin(variables: Any) -> Progress:
+    """Progress before the first step, from variables with the restarts in front."""
+    restarts = jax.tree.leaves(variables)[0].shape[0]
+    return Progress(
+        step=jnp.zeros(restarts, jnp.int32),
+        variables=variables,
+        moments=jax.vmap(_adam.init)(variables),
+        average=variables,
+        best=variables,
+        best_judged=jnp.full(restarts, jnp.inf),
+        best_step=jnp.zeros(restarts, jnp.int32),
+        skipped=jnp.zeros(restarts, jnp.int32),
+    )
+
+
+@partial(jax.jit, static_argnames=("objective", "recipe", "judgements"))
+def advance(
+    objective: Objective,
+    recipe: Recipe,
+    progress: Progress,
+    batch: Any,
+    steps: Array,
+    judgements: int,
+) -> tuple[Progress, Curve]:
+    """`judgements` × 10 steps of every restart, towards a schedule of `steps` in all.
+
+    Steps beyond the end of the schedule change nothing. A step whose value or
+    gradient is not finite is skipped and counted.
+    """
+    one = partial(_judged_block, objective, recipe.rate, batch, steps)
+    over_restarts = jax.vmap(one) if recipe.together else partial(jax.lax.map, one)
+    return jax.lax.scan(lambda p, _: over_restarts(p), progress, None, length=judgements)
+
+
+def _judged_block(objective, rate, batch, steps, progress):
+    def step(p, _):
+        return _step(objective, rate, batch, steps, p)
+
+    active = progress.step < steps
+    progress, values = jax.lax.scan(step, progress, None, length=STEPS_PER_JUDGEMENT)
+    judged = objective.judge(progress.average, batch)
+    better = active & (judged < progress.best_judged)
+    progress = progress._replace(
+        best=_where(better, progress.average, progress.best),
+        best_judged=jnp.where(better, judged, progress.best_judged),
+        best_step=jnp.where(better, progress.step, progress.best_step),
+    )
+    return progress, Curve(value=values[-1], judged=judged)
+
+
+def _step(objective, rate, batch, steps, p):
+    value, gradient = jax.value_and_grad(objective)(p.variables, batch)
+    finite = jnp.isfinite(value) & jnp.isfinite(optax.global_norm(gradient))
+    active = p.step < steps
+    take = finite & active
+    updates, moments = _adam.update(gradient, p.moments)
+    scale = learning_rate(rate, p.step, steps)
+    moved = jax.tree.map(lambda x, u: x - scale * u, p.variables, updates)
+    variables = _where(take, moved, p.variables)
+    mix = jnp.where(active, 1 - _AVERAGE, 0.0)
+    average = jax.tree.map(lambda a, x: a + mix * (x - a), p.average, variables)
+    progress = p._replace(
+        step=p.step + active,
+        variables=variables,
+        moments=_where(take, moments, p.moments),
+        average=average,
+        skipped=p.skipped + (active & ~finite),
+    )
+    return progress, value
+
+
+def _where(condition, new, old):
+    return jax.tree.map(lambda n, o: jnp.where(condition, n, o), new, old)
