@@ -23,8 +23,13 @@ PAULI_EFFECTS: dict[str, np.ndarray] = {
 
 def basis_bits(sites: int) -> np.ndarray:
     """Every basis state in the order of its index, shape (2**sites, sites), uint8."""
-    index = np.arange(2**sites, dtype=np.int64)
-    return ((index[:, None] >> np.arange(sites - 1, -1, -1)) & 1).astype(np.uint8)
+    return index_bits(np.arange(2**sites), sites)
+
+
+def index_bits(index: np.ndarray, sites: int) -> np.ndarray:
+    """Bits of basis states given by index (…,), shape (…, sites), uint8; undoes `basis_index`."""
+    index = np.asarray(index, dtype=np.int64)
+    return ((index[..., None] >> np.arange(sites - 1, -1, -1)) & 1).astype(np.uint8)
 
 
 def basis_index(bits: np.ndarray) -> np.ndarray:
@@ -87,9 +92,7 @@ def outcome_probabilities(vector: np.ndarray, setting: str, effects=None) -> np.
     if vector.ndim == 1:
         probability = np.abs(rotate(vector, setting, effects)) ** 2
     else:
-        half = np.stack([rotate(column, setting, effects) for column in vector.T], axis=1)
-        full = np.stack([rotate(row, setting, effects) for row in half.conj()], axis=0)
-        probability = np.real(np.diagonal(full)).clip(min=0)
+        probability = _diagonal(vector, setting, effects).clip(min=0)
     for site, letter in enumerate(setting):
         if letter == UNMEASURED:
             block = probability.reshape(2**site, 2, -1)
@@ -97,6 +100,23 @@ def outcome_probabilities(vector: np.ndarray, setting: str, effects=None) -> np.
             summed[:, 0] = block.sum(axis=1)
             probability = summed
     return probability.reshape(-1)
+
+
+def _diagonal(matrix: np.ndarray, setting: str, effects=None) -> np.ndarray:
+    """⟨outcomes|ρ|outcomes⟩ of all outcomes, (2**sites,).
+
+    Site by site: its row and column indices become one index of outcomes, so
+    each step halves what is left and the first one costs most.
+    """
+    reduced = np.asarray(matrix, dtype=complex)[None]
+    for letter in setting:
+        rows = rows_of(letter, effects)
+        outcomes, size, _ = reduced.shape
+        block = reduced.reshape(outcomes, 2, size // 2, 2, size // 2)
+        reduced = np.stack(
+            [np.einsum("b,pblcr,c->plr", row, block, row.conj(), optimize=True) for row in rows], 1
+        ).reshape(2 * outcomes, size // 2, size // 2)
+    return np.real(reduced).reshape(-1)
 
 
 def pauli_matrix(letter: str) -> np.ndarray:

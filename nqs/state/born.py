@@ -58,18 +58,20 @@ def rotations(
     """Plan of all rotations of `settings`; ValueError where a vector would not do."""
     sites = len(settings[0])
     refuse_out_of_reach(sites, len(settings))
+    unrotated = {"Z", UNMEASURED} - set(effects or {})
     levels: list[Level | None] = []
     nodes = {"": 0}
     for site in range(sites):
         letters = {s[site] for s in settings}
-        if letters <= {"Z", UNMEASURED}:  # a beginning may be merged with its Z twin
+        if letters <= unrotated:  # a beginning may be merged with its Z twin
             levels.append(None)
             nodes = {
                 beginning + letter: node for beginning, node in nodes.items() for letter in letters
             }
             continue
-        next_nodes = {}
-        parents, rows = [], []
+        next_nodes: dict[str, int] = {}
+        parents: list[int] = []
+        rows: list[np.ndarray] = []
         for beginning in dict.fromkeys(s[: site + 1] for s in settings):
             next_nodes[beginning] = len(parents)
             parents.append(nodes[beginning[:-1]])
@@ -108,7 +110,7 @@ def _children(parents: list[int]) -> np.ndarray:
 def all_log_psi(model, variables, sites: int) -> Array:
     """log ψ of every basis state in index order, (2**sites,), as normalised as the model."""
     if isinstance(model, Autoregressive):
-        return model.apply(variables, method=model.all_log_psi)
+        return jnp.asarray(model.apply(variables, method=model.all_log_psi))
     return model.apply(variables, basis_bits(sites).astype(np.int32))
 
 
@@ -187,3 +189,12 @@ def _apply(effects: Array, block: Array) -> Array:
     e = effects[:, :, :, None, None]
     zero, one = block[:, :, 0], block[:, :, 1]
     return jnp.stack([e[:, o, 0] * zero + e[:, o, 1] * one for o in (0, 1)], axis=2)
+
+
+def conjugated(plan: Rotations) -> Rotations:
+    """The plan under which ψ has the outcome probabilities that ψ* has under `plan`."""
+    levels = tuple(
+        None if level is None else level._replace(effects=level.effects.conj())
+        for level in plan.levels
+    )
+    return plan._replace(levels=levels)

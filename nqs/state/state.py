@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from nqs.state import born
+from nqs.state import born, sampling
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,20 @@ class State:
 
         ValueError with the number of terms where that is out of reach.
         """
-        plan = born.rotations(tuple(settings), effects, readout)
+        return self.log_table(born.rotations(tuple(settings), effects, readout))
+
+    def log_table(self, plan: born.Rotations) -> np.ndarray:
+        """`log_probabilities` of settings whose rotations are planned already."""
         return np.asarray(_log_probabilities(self.model, self.variables, self.sites, plan))
+
+    def sample(self, shots: int, seed: int, setting: str | None = None) -> sampling.Samples:
+        """`shots` new outcomes in one setting, all sites in Z if left out.
+
+        ValueError with the number of terms where a rotated setting is out of reach.
+        """
+        return sampling.sample_setting(
+            self.model, self.variables, self.sites, setting or "Z" * self.sites, shots, seed
+        )
 
     def to_netket(self, sampler=None, **options):
         """The same state as an nk.vqs.MCState, to go on with in NetKet.

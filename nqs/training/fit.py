@@ -93,7 +93,7 @@ def begin(variables: Any) -> Progress:
         moments=jax.vmap(_adam.init)(variables),
         average=variables,
         best=variables,
-        best_judged=jnp.full(restarts, jnp.inf),
+        best_judged=jnp.full(restarts, jnp.inf, jnp.result_type(float)),
         best_step=jnp.zeros(restarts, jnp.int32),
         skipped=jnp.zeros(restarts, jnp.int32),
     )

@@ -1,0 +1,72 @@
+"""Every word a tomography understands, with its default and unit."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from nqs.config.duration import seconds
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Paths = Annotated[list[str], BeforeValidator(_listed)]
+Duration = Annotated[float, BeforeValidator(seconds)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class Data(_Table):
+    file: Paths = Field(default=[], description="measurement files; several are one experiment")
+    format: str | None = Field(default=None, description="format name, where two would fit")
+    select: str | None = Field(default=None, description="experiment of a file that holds many")
+    shots_per_setting: int | None = Field(default=None, ge=1, description="for frequencies")
+    sites: int | None = Field(default=None, ge=1, description="for integer or hexadecimal counts")
+    bases: Paths | None = Field(default=None, description="QuCumber bases, a line per shot")
+    held_out: float = Field(
+        default=0.2, ge=0, le=0.5, description="share of every setting's shots held out for choices"
+    )
+    refit: bool = Field(default=True, description="train the state kept again, on all shots")
+
+
+class Ansatz(_Table):
+    name: str | None = Field(
+        default=None, description="recurrent, rbm-positive, rbm-phase, rbm; chosen from the data"
+    )
+    hidden: int | None = Field(default=None, ge=1, le=4096, description="hidden units; chosen")
+    phase: bool | None = Field(
+        default=None, description="recurrent: False keeps the state positive; chosen"
+    )
+
+
+class Training(_Table):
+    steps: int | None = Field(default=None, ge=10, description="optimisation steps; chosen")
+    rate: float | None = Field(default=None, gt=0, le=1, description="peak rate of Adam; chosen")
+    restarts: int | None = Field(default=None, ge=1, le=64, description="independent starts; chosen")
+
+
+class Baseline(_Table):
+    method: Literal["maximum-likelihood", "none"] = Field(
+        default="maximum-likelihood", description="exact pure state of counting, up to 8 sites"
+    )
+
+
+class Tomography(_Table):
+    """A tomography job."""
+
+    job: Literal["tomography"] = "tomography"
+    seed: int = Field(default=1, ge=0, le=2**31 - 1, description="of every random draw")
+    budget: Duration | None = Field(default=None, description='how long to train, such as "8m"')
+    time_limit: Duration | None = Field(
+        default=None, description="when the queue kills us: stop before, exit 75"
+    )
+    target: Paths | None = Field(
+        default=None, description="file of the true state; two text files for a density matrix"
+    )
+    data: Data = Data()
+    ansatz: Ansatz = Ansatz()
+    training: Training = Training()
+    baseline: Baseline = Baseline()

@@ -1,0 +1,107 @@
+"""Goodness of fit: do the shots look like the fitted state, setting by setting?"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import chi2
+
+LEAST_EXPECTED = 5.0
+_SIMULATIONS = 400
+
+
+class Pooled(NamedTuple):
+    """Cells of one setting merged until each expects at least five shots, (cells,) each."""
+
+    observed: np.ndarray
+    expected: np.ndarray
+
+    @property
+    def chi2(self) -> float:
+        return float(((self.observed - self.expected) ** 2 / self.expected).sum())
+
+
+class Goodness(NamedTuple):
+    """chi2_per_dof and p_value: None where the shots are too few to tell.
+
+    method: how the p-value was found. per_setting: Pooled of every setting.
+    """
+
+    chi2_per_dof: float | None
+    p_value: float | None
+    method: str
+    per_setting: list[Pooled]
+
+
+def pool(counts: np.ndarray, probability: np.ndarray) -> Pooled:
+    """Merge the cells of one setting, least expected first, until each expects five shots."""
+    groups = pool_groups(probability * counts.sum())
+    return Pooled(_grouped(counts, groups), _grouped(probability * counts.sum(), groups))
+
+
+def pool_groups(expected: np.ndarray) -> np.ndarray:
+    """Group of every cell, (cells,): in rising order of expectation, five shots or more each."""
+    order = np.argsort(expected, kind="stable")
+    groups = np.empty(len(expected), np.int64)
+    group, filled = 0, 0.0
+    for position, cell in enumerate(order):
+        groups[cell] = group
+        filled += expected[cell]
+        if filled >= LEAST_EXPECTED:
+            if expected[order[position + 1 :]].sum() < LEAST_EXPECTED:
+                groups[order[position + 1 :]] = group
+                break
+            group, filled = group + 1, 0.0
+    return groups
+
+
+def _grouped(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    return np.bincount(groups, weights=values)
+
+
+def chi2_test(
+    counts: np.ndarray, probability: np.ndarray, *, rank: int, slack: float
+) -> Goodness | None:
+    """χ² with degrees of freedom = cells − settings − directions used by the fit.
+
+    counts, probability: (settings, outcomes). A fit that ends at the maximum of the
+    likelihood uses the whole Fisher `rank`. One that stopped before it is worse by
+    `slack` = 2·shots·(NLL − NLL at the maximum), expected to be one for each
+    direction left unused: rank − slack are used, none at least. None where too few
+    cells expect five shots for χ² to be trusted.
+    """
+    pooled = [pool(c, p) for c, p in zip(counts, probability, strict=True) if c.sum() > 0]
+    free = sum(len(p.expected) - 1 for p in pooled)
+    used = min(max(rank - slack, 0.0), rank)
+    if free < 2 * rank and free - used < 0.5 * free:
+        return None
+    dof = free - used
+    if dof < 1:
+        return None
+    total = sum(p.chi2 for p in pooled)
+    return Goodness(total / dof, float(chi2.sf(total, dof)), "chi-squared", pooled)
+
+
+def simulated_test(counts: np.ndarray, probability: np.ndarray, seed: int) -> Goodness:
+    """χ² against data sets drawn from the fitted state itself, not fitted again.
+
+    Not fitting again makes the test cautious: shots that the state was fitted to
+    lie closer to it than fresh ones.
+    """
+    rng = np.random.default_rng([seed, 0xC412])
+    kept = counts.sum(axis=1) > 0
+    counts, probability = counts[kept], probability[kept]
+    pooled, simulated = [], np.zeros(_SIMULATIONS)
+    for row, p in zip(counts, probability, strict=True):
+        p = p / p.sum()
+        shots = int(row.sum())
+        groups = pool_groups(p * shots)
+        expected = _grouped(p * shots, groups)
+        pooled.append(Pooled(_grouped(row, groups), expected))
+        draws = rng.multinomial(shots, expected / expected.sum(), size=_SIMULATIONS)
+        simulated += ((draws - expected) ** 2 / expected).sum(axis=1)
+    total = sum(p.chi2 for p in pooled)
+    free = sum(len(p.expected) - 1 for p in pooled)
+    if free < 1:
+        return Goodness(None, None, "too few shots", pooled)
+    p_value = (1 + (simulated >= total).sum()) / (1 + _SIMULATIONS)
+    return Goodness(total / free, float(p_value), "simulated from the fitted state", pooled)

@@ -1,0 +1,48 @@
+"""Likelihoods of shots under fitted states: means, errors, and paired comparisons."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Estimate(NamedTuple):
+    """A number and its standard error; error None where the number is exact."""
+
+    value: float
+    error: float | None
+
+
+def mean_of_counts(per_shot: np.ndarray, counts: np.ndarray) -> Estimate:
+    """Mean over shots of a quantity known for each outcome, with its standard error.
+
+    per_shot, counts: (settings, outcomes). The error is taken within settings, for
+    their number of shots was chosen and did not fluctuate.
+    """
+    shots = counts.sum()
+    in_setting = counts.sum(axis=1, keepdims=True)
+    centre = (counts * per_shot).sum(axis=1, keepdims=True) / np.maximum(in_setting, 1)
+    squares = (counts * (per_shot - centre) ** 2).sum(axis=1, keepdims=True)
+    # each setting's own variance; a setting of one shot says nothing and borrows the mean
+    spare = np.maximum(in_setting - 1, 0)
+    pooled = squares.sum() / max(spare.sum(), 1)
+    variance = np.where(spare > 0, squares / np.maximum(spare, 1), pooled)
+    error = np.sqrt((in_setting * variance).sum()) / shots
+    return Estimate(float((counts * per_shot).sum() / shots), float(error))
+
+
+def nll(log_p: np.ndarray, counts: np.ndarray) -> Estimate:
+    """Negative log-likelihood in nats per shot."""
+    mean, error = mean_of_counts(log_p, counts)
+    return Estimate(-mean, error)
+
+
+def nll_difference(log_p: np.ndarray, reference: np.ndarray, counts: np.ndarray) -> Estimate:
+    """NLL minus the reference's on the same shots, with the paired error; positive is worse."""
+    return mean_of_counts(reference - log_p, counts)
+
+
+def entropy_floor(counts: np.ndarray) -> float:
+    """NLL of the relative frequencies themselves: no state goes below it on these shots."""
+    frequencies = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    seen = counts > 0
+    return float(-(counts[seen] * np.log(frequencies[seen])).sum() / counts.sum())

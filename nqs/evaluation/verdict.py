@@ -1,0 +1,167 @@
+"""From numbers to a verdict: what is wrong, what it means, what to measure or try next."""
+
+from dataclasses import dataclass
+
+from nqs.evaluation.heldout import Estimate
+
+SIGNIFICANT = 0.01
+_ERRORS = 2.0
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the evaluation of a tomography found; None where it was not computed.
+
+    only_z: every site of every setting is read in Z. rank, directions: real
+    directions of the state that the shots fix. agreement: least fidelity between
+    restarts equally good on held-out shots. conjugate_excluded: whether ψ* is ruled
+    out. against_baseline: held-out NLL of the state minus that of the exact
+    maximum-likelihood state, paired. gap: held-out minus train NLL of the state
+    kept. skipped: steps not taken for numbers that were not finite.
+    """
+
+    only_z: bool
+    letters: frozenset[str]
+    most_rotated: int
+    sites: int
+    rank: int | None
+    directions: int
+    agreement: float
+    same_state: float
+    conjugate_excluded: bool | None
+    p_value: float | None
+    against_baseline: Estimate | None
+    shots: int
+    held_out_shots: int
+    skipped: int
+    ended_early: str | None
+
+    @property
+    def restarts_agree(self) -> bool:
+        return self.agreement >= self.same_state
+
+    @property
+    def determined(self) -> bool | None:
+        """Whether the shots fix the state; None where the rank is out of reach."""
+        if self.only_z or not self.restarts_agree or self.conjugate_excluded is False:
+            return False
+        if self.rank is None:
+            return None
+        return self.rank == self.directions
+
+
+def warnings(found: Findings) -> list[str]:
+    """One sentence or two for each alarm: what it means and what to do."""
+    checks = (
+        _ended_early,
+        _phases_assumed,
+        _directions_open,
+        _conjugate_open,
+        _restarts_differ,
+        _does_not_fit,
+        _baseline_better,
+        _few_held_out,
+        _steps_skipped,
+    )
+    return [sentence for check in checks if (sentence := check(found))]
+
+
+def _ended_early(f: Findings) -> str | None:
+    if f.ended_early is None:
+        return None
+    return (
+        f"Training ended before its schedule ({f.ended_early}): the state may still improve. "
+        "Give it more time, or resume the run."
+    )
+
+
+def _phases_assumed(f: Findings) -> str | None:
+    if not f.only_z:
+        return None
+    return (
+        "All shots are in Z: they fix |ψ|² and say nothing of phases, which are assumed to be zero "
+        "(a positive state). Measure settings with X and Y to learn them."
+    )
+
+
+def _directions_open(f: Findings) -> str | None:
+    if f.only_z or f.rank is None or f.rank == f.directions:
+        return None
+    return (
+        f"These settings and shots leave {f.directions - f.rank} of the {f.directions} real "
+        f"directions of the state open: other states explain them as well. {_what_to_measure(f)}"
+    )
+
+
+def _what_to_measure(f: Findings) -> str:
+    missing = sorted({"X", "Y"} - f.letters)
+    if missing:
+        return f"Add settings with {' and '.join(missing)}."
+    if f.most_rotated < f.sites:
+        return (
+            f"No setting rotates more than {f.most_rotated} of {f.sites} sites: add settings with "
+            "X and Y on many sites at once, such as all-X or random Pauli settings."
+        )
+    return "Add all-X, all-Z and further random Pauli settings, or more shots."
+
+
+def _conjugate_open(f: Findings) -> str | None:
+    if f.only_z or f.conjugate_excluded is not False:
+        return None
+    remedy = (
+        "Add settings with Y" if "Y" not in f.letters else "Add settings with an odd number of Y"
+    )
+    return (
+        "The complex conjugate ψ* explains the shots as well as ψ: the sign of every phase is open. "
+        f"{remedy}."
+    )
+
+
+def _restarts_differ(f: Findings) -> str | None:
+    if f.restarts_agree:
+        return None
+    return (
+        f"Restarts that are equally good on held-out shots differ (least fidelity {f.agreement:.3f}, "
+        f"expected {f.same_state}): the shots do not decide between them. {_what_to_measure(f)}"
+    )
+
+
+def _does_not_fit(f: Findings) -> str | None:
+    if f.p_value is None or f.p_value >= SIGNIFICANT:
+        return None
+    return (
+        f"The shots contradict the fitted pure state (p = {f.p_value:.2g}). Candidates: a mixed state "
+        "(decoherence), readout errors, drift between settings, or a wrong order of sites or letters "
+        "in the file; `nqs data inspect` shows what was understood."
+    )
+
+
+def _baseline_better(f: Findings) -> str | None:
+    if f.against_baseline is None or f.against_baseline.error is None:
+        return None
+    worse, error = f.against_baseline.value, f.against_baseline.error
+    if worse <= _ERRORS * error or worse < 1e-9:
+        return None
+    return (
+        f"On held-out shots the network is worse than exact maximum likelihood by {worse:.2g} ± "
+        f"{error:.1g} nats per shot: it is too small or stuck. Raise ansatz.hidden, training.steps or "
+        "training.restarts."
+    )
+
+
+def _few_held_out(f: Findings) -> str | None:
+    if f.held_out_shots >= 20:
+        return None
+    return (
+        f"Only {f.held_out_shots} of {f.shots} shots were held out: the choice of when to stop and "
+        "which restart to keep rests on little. Take more shots."
+    )
+
+
+def _steps_skipped(f: Findings) -> str | None:
+    if f.skipped == 0:
+        return None
+    return (
+        f"{f.skipped} steps were skipped because a gradient was not finite. "
+        "Try a smaller training.rate."
+    )

@@ -1,0 +1,66 @@
+"""What a tomography chooses from its data where the config is silent, and why."""
+
+from typing import NamedTuple
+
+from nqs.config.tomography import Tomography
+from nqs.measurement.dataset import Measurements
+
+_RATES = {"recurrent": 0.02}
+_OTHER_RATE = 0.01
+_LARGE_WORK = 2**22
+_BATCHED_WORK = 2**17
+
+
+class Choice(NamedTuple):
+    """One value chosen, the key it stands for, and the reason."""
+
+    key: str
+    value: object
+    why: str
+
+
+def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Choice]]:
+    """The config with every gap filled, and what was filled in."""
+    made: list[Choice] = []
+    config = config.model_copy(deep=True)
+
+    def fill(table, key, value, why):
+        if getattr(table, key) is None:
+            setattr(table, key, value)
+            made.append(Choice(f"{type(table).__name__.lower()}.{key}", value, why))
+
+    ansatz, training = config.ansatz, config.training
+    fill(ansatz, "name", "recurrent", "normalised, and best on most states tried")
+    if ansatz.name == "recurrent":
+        if data.only_z:
+            fill(ansatz, "phase", False, "shots in Z alone say nothing of phases")
+        else:
+            fill(ansatz, "phase", True, "rotated settings")
+        fill(ansatz, "hidden", *_recurrent_size(data))
+    elif ansatz.name in ("rbm", "rbm-phase", "rbm-positive"):
+        fill(ansatz, "hidden", max(8, 2 * data.sites), "two hidden units a site")
+    work = len(data.settings) * 2**data.sites
+    long, short = (4, 2000), (2, 1000)
+    restarts, steps = long if work <= _LARGE_WORK else short
+    why = f"{work:,} probabilities a step"
+    fill(training, "restarts", restarts, f"against phase minima; {why}")
+    fill(training, "steps", steps, why)
+    fill(training, "rate", _RATES.get(str(ansatz.name), _OTHER_RATE), f"for {ansatz.name}")
+    return config, made
+
+
+def _recurrent_size(data: Measurements) -> tuple[int, str]:
+    if data.sites > 8 and data.shots >= 100_000:
+        return 32, f"{data.shots:,} shots of {data.sites} sites"
+    return 16, f"about a thousand parameters for {data.shots:,} shots of {data.sites} sites"
+
+
+def restarts_together(data: Measurements) -> bool:
+    """Whether all restarts fit into one batch without straining the memory."""
+    return len(data.settings) * 2**data.sites <= _BATCHED_WORK
+
+
+def steps_per_dispatch(data: Measurements) -> int:
+    """Steps between two looks at the clock: about a second's worth at most."""
+    work = len(data.settings) * 2**data.sites
+    return 100 if work <= 2**17 else 20 if work <= 2**20 else 10

@@ -1,0 +1,253 @@
+"""The judges: every number of a tomography's summary, and the tables behind its figures."""
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from nqs.config.tomography import Tomography
+from nqs.evaluation import verdict
+from nqs.evaluation.fidelity import fidelity
+from nqs.evaluation.goodness import Goodness, chi2_test, simulated_test
+from nqs.evaluation.heldout import Estimate, nll, nll_difference
+from nqs.evaluation.identifiability import SAME_STATE, fisher_rank, least_agreement
+from nqs.evaluation.maximum_likelihood import LARGEST_SITES, pure_maximum_likelihood
+from nqs.jobs.choices import Choice
+from nqs.jobs.reconstruct import Reconstruction
+from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import UNMEASURED
+from nqs.state.born import rotations
+from nqs.training.run import Run
+
+_PACKAGES = ("nqs", "jax", "jaxlib", "flax", "optax", "numpy", "scipy", "h5py")
+_MOST_AMPLITUDES = 64
+_WORST_SETTINGS = 6
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide the numbers."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def judge(
+    found: Reconstruction,
+    config: Tomography,
+    choices: list[Choice],
+    run: Run,
+    source: dict[str, Any],
+    target: np.ndarray | None,
+    target_name: str | None,
+) -> tuple[dict[str, Any], dict[str, list[dict]]]:
+    """The summary of INTERFACE, and the rows of each figure by its name."""
+    data = found.data
+    psi = found.final.vector()
+    plan = rotations(data.settings, data.effects, data.readout)
+    counts = data.table()
+    log_p = found.final.log_table(plan)
+    kept = found.kept[found.best]
+    train_counts = found.train.table()
+    held_counts = None if found.held_out is None else found.held_out.table()
+
+    baseline, exact, against = _baseline(found, config, target, kept.log_p, held_counts)
+    rank = fisher_rank(psi, data)
+    goodness = _goodness(counts, log_p, data, config.seed, rank.rank, exact)
+    findings = verdict.Findings(
+        only_z=data.only_z,
+        letters=frozenset("".join(data.settings)),
+        most_rotated=max(sum(c not in ("Z", UNMEASURED) for c in s) for s in data.settings),
+        sites=data.sites,
+        rank=rank.rank,
+        directions=rank.directions,
+        agreement=least_agreement(psi, [s.vector() for s in found.finals]),
+        same_state=SAME_STATE,
+        conjugate_excluded=found.conjugate_excluded,
+        p_value=goodness.p_value,
+        against_baseline=against,
+        shots=data.shots,
+        held_out_shots=0 if found.held_out is None else found.held_out.shots,
+        skipped=found.skipped,
+        ended_early=run.stopped,
+    )
+    warnings = verdict.warnings(findings)
+    summary = {
+        "nqs": version("nqs"),
+        "job": "tomography",
+        "verdict": "warning" if warnings else "ok",
+        "warnings": warnings,
+        "stopped": run.stopped,
+        "seed": config.seed,
+        "versions": versions(),
+        "sites": data.sites,
+        "ansatz": {"name": config.ansatz.name, "parameters": found.final.parameters},
+        "chosen": [choice._asdict() for choice in choices],
+        "training": {
+            "steps": config.training.steps,
+            "restarts": config.training.restarts,
+            "rate": config.training.rate,
+            "seconds": round(run.seconds, 3),
+            "seconds_compiling": round(run.seconds_compiling, 3),
+            "best_step": kept.step,
+            "refit_steps": found.refit_steps,
+        },
+        "data": {
+            **source,
+            "select": config.data.select,
+            "shots": data.shots,
+            "settings": len(data.settings),
+            "held_out_shots": findings.held_out_shots,
+        },
+        "likelihood": {
+            "nll": _number(nll(log_p, counts)),
+            "train_nll": _number(nll(kept.log_p, train_counts)),
+            "held_out_nll": None if held_counts is None else _number(nll(kept.log_p, held_counts)),
+            "chi2_per_dof": goodness.chi2_per_dof,
+            "p_value": goodness.p_value,
+            "p_value_method": goodness.method,
+        },
+        "identifiability": {
+            "rank": rank.rank,
+            "directions": rank.directions,
+            "restarts_agree": findings.restarts_agree,
+            "least_agreement": findings.agreement,
+            "conjugate_excluded": found.conjugate_excluded,
+            "determined": findings.determined,
+        },
+        "baseline": baseline,
+    }
+    if target is not None:
+        summary["fidelity"] = {
+            "value": fidelity(psi, target),
+            "error": None,
+            "interval": None,
+            "target": target_name,
+        }
+    probability = np.exp(log_p)
+    return summary, {
+        "chi2_per_setting": _chi2_rows(data, goodness),
+        "amplitudes": _amplitude_rows(psi, target),
+        "histograms": _histogram_rows(data, counts, probability, goodness),
+    }
+
+
+def _number(estimate: Estimate) -> dict[str, float | None]:
+    return {"value": estimate.value, "error": estimate.error}
+
+
+def _baseline(found, config, target, kept_log_p, held_counts):
+    """Its part of the summary, the likelihood of the exact maximum, and the paired difference."""
+    data = found.data
+    if config.baseline.method == "none" or data.sites > LARGEST_SITES:
+        return None, None, None
+    everything = pure_maximum_likelihood(data, config.seed, also_from=found.final.vector())
+    part = {
+        "method": config.baseline.method,
+        "nll": everything.nll,
+        "train_nll": everything.nll,
+        "held_out_nll": None,
+        "fidelity": None if target is None else fidelity(everything.vector, target),
+    }
+    if held_counts is None:
+        return part, everything.nll, None
+    trained = pure_maximum_likelihood(
+        found.train, config.seed, also_from=found.kept[found.best].state.vector()
+    )
+    table = vector_table(trained.vector, data)
+    part["train_nll"] = trained.nll
+    part["held_out_nll"] = _number(nll(table, held_counts))
+    return part, everything.nll, nll_difference(kept_log_p, table, held_counts)
+
+
+def vector_table(vector: np.ndarray, data: Measurements) -> np.ndarray:
+    """log P of every outcome in every setting for a state vector, (settings, 2**sites)."""
+    from nqs.state.born import vector_log_probabilities
+
+    return np.asarray(
+        vector_log_probabilities(vector, rotations(data.settings, data.effects, data.readout))
+    )
+
+
+def _goodness(counts, log_p, data, seed, rank, exact_nll) -> Goodness:
+    probability = _once(np.exp(log_p), data)
+    if exact_nll is not None and rank is not None:
+        slack = 2 * data.shots * (nll(log_p, counts).value - exact_nll)
+        tested = chi2_test(counts, probability, rank=rank, slack=slack)
+        if tested is not None:
+            return tested
+    return simulated_test(counts, probability, seed)
+
+
+def _once(probability: np.ndarray, data: Measurements) -> np.ndarray:
+    """Each marginal cell once: outcome 1 of an unmeasured site is no cell of its own."""
+    probability = probability.copy()
+    for row, setting in zip(probability, data.settings, strict=True):
+        for site, letter in enumerate(setting):
+            if letter == UNMEASURED:
+                row.reshape(2**site, 2, -1)[:, 1] = 0
+    return probability
+
+
+def _chi2_rows(data: Measurements, goodness: Goodness) -> list[dict]:
+    pooled = iter(goodness.per_setting)
+    rows = []
+    for setting, taken in zip(data.settings, data.shots_per_setting, strict=True):
+        if taken:
+            cells = next(pooled)
+            rows.append(
+                {
+                    "setting": setting,
+                    "shots": int(taken),
+                    "cells": len(cells.expected),
+                    "chi2": cells.chi2,
+                    "expected": len(cells.expected) - 1,
+                }
+            )
+    return rows
+
+
+def _amplitude_rows(psi: np.ndarray, target: np.ndarray | None) -> list[dict]:
+    """The largest amplitudes; phases relative to the target where it is pure."""
+    pure = target if target is not None and target.ndim == 1 else None
+    weight = np.abs(psi) ** 2
+    if target is None:
+        target_weight = None
+    else:
+        target_weight = np.abs(target) ** 2 if pure is not None else np.diagonal(target).real
+    shown = weight if target_weight is None else np.maximum(weight, target_weight)
+    largest = np.sort(np.argsort(-shown, kind="stable")[:_MOST_AMPLITUDES])
+    # a common phase means nothing: turn the overlap, or the largest amplitude, to phase zero
+    turn = np.vdot(pure, psi) if pure is not None else psi[np.argmax(weight)]
+    psi = psi * np.exp(-1j * np.angle(turn))
+    sites = int(np.log2(psi.size))
+    return [
+        {
+            "bits": format(i, f"0{sites}b"),
+            "probability": float(weight[i]),
+            "phase": float(np.angle(psi[i])),
+            "target_probability": None if target_weight is None else float(target_weight[i]),
+            "target_phase": None if pure is None else float(np.angle(pure[i])),
+        }
+        for i in largest
+    ]
+
+
+def _histogram_rows(data, counts, probability, goodness) -> list[dict]:
+    """Observed and expected shots of the settings that fit worst."""
+    taken = np.flatnonzero(data.shots_per_setting)
+    excess = [p.chi2 - (len(p.expected) - 1) for p in goodness.per_setting]
+    worst = [int(taken[i]) for i in np.argsort(excess)[::-1][:_WORST_SETTINGS]]
+    probability = _once(probability, data)
+    rows = []
+    for setting in sorted(worst):
+        expected = probability[setting] * counts[setting].sum()
+        shown = np.argsort(-np.maximum(expected, counts[setting]), kind="stable")[:32]
+        rows += [
+            {
+                "setting": data.settings[setting],
+                "outcome": format(int(i), f"0{data.sites}b"),
+                "observed": int(counts[setting, i]),
+                "expected": float(expected[i]),
+            }
+            for i in np.sort(shown)
+        ]
+    return rows

@@ -1,0 +1,99 @@
+"""What a job hands back: the state, the summary, and how to find both again."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nqs import ansatz as menu
+from nqs.config.atomic import replacing
+from nqs.evaluation import observables
+from nqs.evaluation.fidelity import fidelity
+from nqs.evaluation.heldout import Estimate
+from nqs.state import checkpoint
+from nqs.state.state import State
+
+BEST = "best.h5"
+SUMMARY = "summary.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run.
+
+    state: the reconstructed state. summary: the numbers of summary.json.
+    folder: where the run lies, None where it was kept in memory.
+    """
+
+    state: State
+    summary: dict[str, Any]
+    folder: Path | None = field(default=None)
+
+    def fidelity(self, target: np.ndarray) -> float:
+        """Squared overlap with a state vector, or ⟨ψ|ρ|ψ⟩ with a density matrix, exact."""
+        return fidelity(self.state.vector(), target)
+
+    def observable(self, text: str) -> Estimate:
+        """Expectation of a Pauli string such as "X0 X1"; exact, so its error is None."""
+        return Estimate(observables.expectation(self.state.vector(), text), None)
+
+    def __repr__(self) -> str:
+        lines = [f"{self.summary['job']} of {self.state.sites} sites: {self.summary['verdict']}"]
+        likelihood = self.summary.get("likelihood") or {}
+        for key in ("nll", "held_out_nll"):
+            if likelihood.get(key):
+                number = likelihood[key]
+                lines.append(f"  {key} {number['value']:.5f} ± {number['error']:.5f} nats per shot")
+        if self.summary.get("fidelity"):
+            lines.append(f"  fidelity to target {self.summary['fidelity']['value']:.5f}")
+        return "\n".join(lines + [f"  ! {w}" for w in self.summary["warnings"]])
+
+
+def write_state(folder: Path, state: State, name: str, options: dict[str, Any]) -> None:
+    """The state alone, enough to load it again."""
+    facts = {"ansatz": name, "options": options, "sites": state.sites}
+    with_sites = {"variables": state.variables}
+    checkpoint.save(folder / BEST, with_sites, facts)
+
+
+def read_state(folder: Path) -> State:
+    """The state of a finished run; ValueError where there is none."""
+    path = folder / BEST
+    if not path.is_file():
+        raise ValueError(f"{folder} holds no finished state ({BEST} is missing); resume the run first.")
+    facts = checkpoint.facts(path)
+    if facts["ansatz"] not in menu.ANSATZE:
+        raise ValueError(
+            f"{folder} holds the ansatz {facts['ansatz']!r}, which is not one of nqs; "
+            "load it in Python with your own module."
+        )
+    model = menu.build(facts["ansatz"], facts["sites"], **facts["options"])
+    initial = State.initial(model, facts["sites"], seed=0)
+    tree, _ = checkpoint.load(path, {"variables": initial.variables})
+    return State(model, tree["variables"], facts["sites"])
+
+
+def write_summary(folder: Path, summary: dict[str, Any]) -> None:
+    with replacing(folder / SUMMARY) as temporary:
+        temporary.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """summary.json of a run; ValueError where the folder is no finished run."""
+    try:
+        return json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{folder} is no finished run: it holds no {SUMMARY}.") from None
+    except json.JSONDecodeError as problem:
+        raise ValueError(f"{folder / SUMMARY} is damaged: {problem}.") from None
+
+
+def load(folder: str | Path) -> Result:
+    """A run from its folder."""
+    from nqs.jobs.start import prepare
+
+    prepare()
+    path = Path(folder).expanduser().resolve()
+    return Result(read_state(path), read_summary(path), path)

@@ -1,0 +1,86 @@
+"""Choices that the held-out shots make: when to stop, and which restarts are equally good."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from flax import linen as nn
+
+from nqs.evaluation.heldout import nll, nll_difference
+from nqs.measurement.dataset import Measurements
+from nqs.state.born import Rotations
+from nqs.state.state import State
+from nqs.training.fit import Progress
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The state one restart is kept in.
+
+    step: when it was reached. log_p: its table (settings, 2**sites). judged: its
+    NLL on the shots that judge it, held out where there are any.
+    """
+
+    state: State
+    step: int
+    log_p: np.ndarray
+    judged: float
+
+
+def restart(tree: Any, index: int) -> Any:
+    """One restart of a tree with the restarts in front."""
+    return jax.tree.map(lambda leaf: leaf[index], tree)
+
+
+def stopping_is_visible(sites: int, only_z: bool, parameters: int, held_out: float) -> bool:
+    """Whether held-out shots can show that training went on for too long.
+
+    A fit of d directions to n shots overfits by d/2n nats per shot. On f·n shots
+    held out that is seen with a paired error of √(2·(d/2n)/(f·n)), a ratio of
+    √(d·f/4). Below one, early stopping would follow noise.
+    """
+    directions = 2**sites - 1 if only_z else 2 * 2**sites - 2
+    return min(directions, parameters) * held_out / 4 >= 1
+
+
+def keep(
+    progress: Progress,
+    model: nn.Module,
+    data: Measurements,
+    plan: Rotations,
+    judge_counts: np.ndarray,
+    *,
+    may_stop_early: bool,
+) -> list[Kept]:
+    """Each restart at its end, or at its best earlier average where that is better for certain.
+
+    For certain: by more than one paired error on the shots that judge.
+    """
+
+    def at(variables: Any, step: Any) -> Kept:
+        state = State(model, variables, data.sites)
+        log_p = state.log_table(plan)
+        return Kept(state, int(step), log_p, nll(log_p, judge_counts).value)
+
+    kept = []
+    for index in range(len(progress.step)):
+        chosen = at(restart(progress.variables, index), progress.step[index])
+        if may_stop_early and np.isfinite(progress.best_judged[index]):
+            best = at(restart(progress.best, index), progress.best_step[index])
+            worse = nll_difference(chosen.log_p, best.log_p, judge_counts)
+            if worse.value > worse.error:
+                chosen = best
+        kept.append(chosen)
+    return kept
+
+
+def equally_good(kept: list[Kept], judge_counts: np.ndarray) -> tuple[int, list[int]]:
+    """The best restart, and all that are not worse than it by more than one paired error."""
+    best = int(np.nanargmin([k.judged for k in kept]))
+    peers = []
+    for index, other in enumerate(kept):
+        worse = nll_difference(other.log_p, kept[best].log_p, judge_counts)
+        if index == best or worse.value <= worse.error:
+            peers.append(index)
+    return best, peers

@@ -1,0 +1,37 @@
+"""What every job does first: double precision and a cache for compiled programs."""
+
+import os
+from pathlib import Path
+
+
+def prepare() -> None:
+    """Switch on float64 and the persistent compilation cache.
+
+    The cache lies in NQS_CACHE, or else in the user's cache folder; an empty
+    NQS_CACHE switches it off. One that cannot be written is done without.
+    """
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    folder = cache_folder()
+    if folder is None or jax.config.jax_compilation_cache_dir:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if writable:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        # with the default thresholds nothing of ours would ever be kept
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def cache_folder() -> Path | None:
+    """Where compiled programs are kept, or None."""
+    chosen = os.environ.get("NQS_CACHE")
+    if chosen is not None:
+        return Path(chosen) if chosen else None
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "nqs"

@@ -1,0 +1,170 @@
+"""report.html: one page with the verdict, the numbers and the figures, complete in itself."""
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from nqs.config.atomic import replacing
+from nqs.report import figures, sections
+from nqs.report.drawing import Drawing
+from nqs.report.wording import printable
+
+_LIMIT = 2_800_000
+"""Bytes of SVG that go into the page; what is more stays a file beside it."""
+
+_COMMANDS = {"tomography": "tomography", "ground-state": "ground-state"}
+
+
+def write(
+    folder: str | os.PathLike,
+    summary: Mapping[str, Any],
+    drawings: Iterable[Drawing],
+    *,
+    title: str | None = None,
+) -> Path:
+    """Write report.html and figures/ into a run folder; the path of the page.
+
+    summary: as in summary.json. Without a title, the job and its file make one.
+    Each file appears whole or not at all, the page last.
+    """
+    folder, drawings = Path(folder), list(drawings)
+    (folder / "figures").mkdir(exist_ok=True)
+    for drawing in drawings:
+        _put(folder / "figures" / f"{drawing.name}.svg", drawing.svg)
+        _put(folder / "figures" / f"{drawing.name}.csv", drawing.csv)
+    page = folder / "report.html"
+    _put(page, rendered(summary, drawings, title=title, run=folder.resolve().name))
+    return page
+
+
+def rebuild(folder: str | os.PathLike, *, title: str | None = None) -> Path:
+    """Write the report again from summary.json, metrics.jsonl and figures/*.csv.
+
+    A learning curve without its CSV is drawn from metrics.jsonl.
+    """
+    folder = Path(folder)
+    summary = _summary(folder / "summary.json")
+    tables = {name: folder / "figures" / f"{name}.csv" for name in figures.AGAIN}
+    drawings = [_redrawn(name, path) for name, path in tables.items() if path.is_file()]
+    metrics = folder / "metrics.jsonl"
+    if metrics.is_file() and not tables["learning_curve"].is_file():
+        drawings.insert(0, _learning_curve(metrics, summary))
+    return write(folder, summary, drawings, title=title)
+
+
+def rendered(
+    summary: Mapping[str, Any],
+    drawings: Iterable[Drawing],
+    *,
+    title: str | None = None,
+    run: str = "RUN",
+) -> str:
+    """The page as text, for a run folder of that name."""
+    environment = Environment(
+        loader=PackageLoader("nqs.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: value if isinstance(value, Markup) else printable(value),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html").render(
+        title=printable(title or sections.title(summary)),
+        run=run,
+        verdict=sections.verdict(summary),
+        warnings=sections.warnings(summary),
+        stopped=summary.get("stopped"),
+        highlights=sections.highlights(summary),
+        comparison=sections.comparison(summary),
+        baseline=sections.part(summary, "baseline").get("method"),
+        judgements=[
+            ("Goodness of fit", sections.goodness(summary)),
+            ("What the data determine", sections.identifiability(summary)),
+        ],
+        figures=_inlined(drawings),
+        source=sections.source(summary),
+        facts=[
+            ("Data", sections.about_data(summary)),
+            ("Method", sections.about_method(summary)),
+            ("Chosen from the data", sections.chosen(summary)),
+        ],
+        command=_command(summary, run),
+    )
+
+
+def _inlined(drawings: Iterable[Drawing]) -> list[dict[str, Any]]:
+    """Name, caption and picture of each drawing; no picture once the page is full."""
+    room, shown = _LIMIT, []
+    for drawing in drawings:
+        size = len(drawing.svg.encode())
+        fits = size <= room
+        room -= size if fits else 0
+        picture = Markup(drawing.svg) if fits else None
+        heading = figures.HEADINGS.get(drawing.name, drawing.name.replace("_", " "))
+        shown.append(
+            {
+                "name": drawing.name,
+                "heading": heading,
+                "caption": drawing.caption,
+                "picture": picture,
+            }
+        )
+    return shown
+
+
+def _command(summary: Mapping[str, Any], run: str) -> str:
+    """What repeats the run, typed in the folder that holds it."""
+    command = _COMMANDS.get(str(summary.get("job")), "tomography")
+    return f"nqs {command} --config {shlex.quote(f'{printable(run)}/config.toml')}"
+
+
+def _put(path: Path, text: str) -> None:
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{printable(path)} is not JSON ({error}); run the job again.") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{printable(path)} holds no table of results; run the job again.")
+    return found
+
+
+def _redrawn(name: str, path: Path) -> Drawing:
+    try:
+        return figures.from_csv(name, path.read_text(encoding="utf-8"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{printable(path)} is not the table of a figure ({error}); "
+            "remove it to make the report without it."
+        ) from error
+
+
+def _learning_curve(metrics: Path, summary: Mapping[str, Any]) -> Drawing:
+    best_step = sections.part(summary, "training").get("best_step")
+    return figures.learning_curve(_logged(metrics), best_step, ())
+
+
+def _logged(metrics: Path) -> list[dict[str, Any]]:
+    """Rows of the log that hold a likelihood; a line cut short by a crash is passed over."""
+    rows = []
+    for line in metrics.read_text(encoding="utf-8", errors="replace").splitlines():
+        if not re.match(r"\s*\{.*\}\s*$", line):
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if "step" in row and row.get("train_nll") is not None:
+            rows.append(row)
+    return rows

@@ -1,0 +1,259 @@
+"""The sections of a report: what summary.json says, as rows of words and numbers."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from nqs.report.wording import (
+    NOT_COMPUTED,
+    count,
+    counted,
+    duration,
+    finite,
+    listed,
+    measured,
+    plain,
+    printable,
+    probability,
+)
+
+_NATS = "nats per shot"
+_UNLIKELY = 0.01
+
+
+class Row(NamedTuple):
+    """A line of a table: what it is, what it says, and a word to explain it."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+class Verdict(NamedTuple):
+    """level: ok, warning or failed; the sentence is read first of all."""
+
+    level: str
+    word: str
+    sentence: str
+
+
+def part(summary: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A table of the summary; empty where it is missing or null."""
+    found = summary.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def warnings(summary: Mapping[str, Any]) -> list[str]:
+    """Every warning, as a sentence."""
+    found = summary.get("warnings") or []
+    return [_sentence(printable(w)) for w in ([found] if isinstance(found, str) else found)]
+
+
+def verdict(summary: Mapping[str, Any]) -> Verdict:
+    """The verdict and what it means for the reader."""
+    level = printable(summary.get("verdict"))
+    number = len(warnings(summary))
+    if level == "ok":
+        return Verdict("ok", "OK", "No check found anything wrong with this result.")
+    if level == "warning":
+        found = {0: "", 1: " One thing needs attention:"}
+        more = found.get(number, f" {number} things need attention:")
+        return Verdict("warning", "Warning", f"Read this result with care.{more}")
+    if level == "failed":
+        return Verdict(
+            "failed", "Failed", "Do not use this result." + (" What went wrong:" if number else "")
+        )
+    return Verdict("warning", "No verdict", "The run did not say how good its result is.")
+
+
+def highlights(summary: Mapping[str, Any]) -> list[Row]:
+    """The four numbers that one looks for first."""
+    likelihood, fidelity = part(summary, "likelihood"), part(summary, "fidelity")
+    rows = []
+    if fidelity:
+        rows.append(Row("Fidelity", measured(fidelity), f"to {printable(fidelity.get('target'))}"))
+    if likelihood:
+        p = f"p = {probability(likelihood.get('p_value'))}".replace("= below", "<")
+        p = "p not computed" if NOT_COMPUTED in p else p
+        rows.append(Row("χ² per degree of freedom", measured(likelihood.get("chi2_per_dof")), p))
+        rows.append(
+            Row("Held-out −log likelihood", measured(likelihood.get("held_out_nll")), _NATS)
+        )
+    if "identifiability" in summary:
+        answer = part(summary, "identifiability").get("determined")
+        rows.append(Row("Determined by the data", _yes_no(answer), "the state, by these settings"))
+    return rows
+
+
+def comparison(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Likelihood and fidelity of this state and of the baseline: (what, ours, theirs)."""
+    ours, theirs = part(summary, "likelihood"), part(summary, "baseline")
+    rows = [
+        (f"on {where}", measured(ours.get(key)), measured(theirs.get(key)))
+        for key, where in (
+            ("train_nll", "training shots"),
+            ("held_out_nll", "held-out shots"),
+            ("nll", "all shots"),
+        )
+        if ours or theirs
+    ]
+    fidelity = part(summary, "fidelity")
+    if fidelity:
+        label = f"fidelity to {printable(fidelity.get('target'))}"
+        shown = measured(fidelity) + _interval(fidelity.get("interval"))
+        rows.append((label, shown, measured(theirs.get("fidelity"))))
+    return rows
+
+
+def goodness(summary: Mapping[str, Any]) -> list[Row]:
+    """χ² and its p-value, with what they mean."""
+    found = part(summary, "likelihood")
+    if not found:
+        return []
+    p = finite(found.get("p_value"))
+    if p is None:
+        meaning = ""
+    elif p < _UNLIKELY:
+        meaning = "the state does not explain the data: such a misfit is no accident"
+    else:
+        meaning = "no clear sign that the state is wrong"
+    return [
+        Row("χ² per degree of freedom", measured(found.get("chi2_per_dof")), "1 is expected"),
+        Row("p-value", probability(p), meaning),
+        Row("p-value from", printable(found.get("p_value_method"))),
+    ]
+
+
+def identifiability(summary: Mapping[str, Any]) -> list[Row]:
+    """What the settings can and cannot tell about the state."""
+    if "identifiability" not in summary:
+        return []
+    found = part(summary, "identifiability")
+    agree, excluded = found.get("restarts_agree"), found.get("conjugate_excluded")
+    return [
+        Row("State determined by the data", _yes_no(found.get("determined"))),
+        Row("Directions fixed", *_directions(found)),
+        Row(
+            "Independent restarts agree",
+            _yes_no(agree),
+            _meaning(
+                agree,
+                "they found the same state",
+                "they found different states that fit about as well",
+            ),
+        ),
+        Row(
+            "Complex conjugate ψ* excluded",
+            _yes_no(excluded),
+            _meaning(
+                excluded,
+                "the sign of the phases is settled",
+                "ψ and ψ* fit alike, so the sign of all phases is open",
+            ),
+        ),
+    ]
+
+
+def _directions(found: Mapping[str, Any]) -> tuple[str, str]:
+    rank, directions = finite(found.get("rank")), finite(found.get("directions"))
+    if rank is None or directions is None:
+        return count(rank), ""
+    free = round(directions - rank)
+    note = (
+        "every small change of the state would show in the data"
+        if free <= 0
+        else f"the state can change in {counted(free, 'way', 'ways')} that no shot here would show"
+    )
+    return f"{count(rank)} of {count(directions)}", note
+
+
+def about_data(summary: Mapping[str, Any]) -> list[Row]:
+    """Which file was read and how much is in it."""
+    data = part(summary, "data")
+    if not data:
+        return []
+    digest = data.get("sha256")
+    rows = [Row("File", listed(data.get("file")))]
+    if data.get("select") is not None:
+        rows.append(Row("Experiment", printable(data["select"])))
+    return [
+        *rows,
+        Row("SHA-256", NOT_COMPUTED if digest is None else f"{printable(digest)[:12]}…"),
+        Row("Sites", count(summary.get("sites"))),
+        Row("Shots", count(data.get("shots")), _held_out(data)),
+        Row("Settings", count(data.get("settings"))),
+    ]
+
+
+def _held_out(data: Mapping[str, Any]) -> str:
+    held_out = data.get("held_out_shots")
+    return f"{count(held_out)} of them held out" if held_out else "none held out"
+
+
+def about_method(summary: Mapping[str, Any]) -> list[Row]:
+    """Ansatz, training and the versions of what ran."""
+    ansatz, training = part(summary, "ansatz"), part(summary, "training")
+    parameters = counted(ansatz.get("parameters"), "parameter", "parameters")
+    steps = counted(training.get("steps"), "step", "steps")
+    compiling = duration(training.get("seconds_compiling"))
+    rows = []
+    if ansatz:
+        rows.append(Row("Ansatz", printable(ansatz.get("name")), parameters))
+    if training:
+        rows.append(Row("Training", steps, f"best at step {count(training.get('best_step'))}"))
+        rows.append(Row("Time", duration(training.get("seconds")), f"compiling {compiling}"))
+    rows.append(Row("Seed", printable(summary.get("seed"))))
+    rows.append(Row("nqs", printable(summary.get("nqs"))))
+    if summary.get("versions"):
+        rows.append(Row("Versions", listed(summary["versions"])))
+    return rows
+
+
+def chosen(summary: Mapping[str, Any]) -> list[Row]:
+    """Defaults that were chosen from the data, and why."""
+    rows = [row for row in summary.get("chosen") or [] if isinstance(row, Mapping)]
+    return [
+        Row(printable(row.get("key")), listed(row.get("value")), printable(row.get("why") or ""))
+        for row in rows
+    ]
+
+
+def source(summary: Mapping[str, Any]) -> str:
+    """Shots and seed behind every figure, for its caption."""
+    data = part(summary, "data")
+    seed = f"seed {printable(summary.get('seed'))}"
+    if not data:
+        return f"{seed[0].upper()}{seed[1:]}."
+    shots = counted(data.get("shots"), "shot", "shots")
+    settings = counted(data.get("settings"), "setting", "settings")
+    return f"{shots} in {settings}, {seed}."
+
+
+def title(summary: Mapping[str, Any]) -> str:
+    """A title where none is given: the job and the name of the file."""
+    job = printable(summary.get("job") or "run").replace("-", " ").capitalize()
+    found = part(summary, "data").get("file")
+    first = found[0] if isinstance(found, list) and found else found
+    name = re.split(r"[/\\]", printable(first))[-1]
+    return f"{job} of {name}" if first else job
+
+
+def _interval(interval: Any) -> str:
+    if not isinstance(interval, list | tuple) or len(interval) != 2:
+        return ""
+    low, high = (finite(end) for end in interval)
+    return "" if low is None or high is None else f", interval {plain(low)} to {plain(high)}"
+
+
+def _yes_no(answer: Any) -> str:
+    return {True: "yes", False: "no"}[answer] if isinstance(answer, bool) else printable(answer)
+
+
+def _meaning(answer: Any, yes: str, no: str) -> str:
+    return yes if answer is True else no if answer is False else ""
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    text = text[:1].upper() + text[1:]
+    return text if not text or text[-1] in ".!?…" else f"{text}."

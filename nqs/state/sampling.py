@@ -1,0 +1,337 @@
+"""Shots of a state: direct, by Gibbs or Metropolis chains, and in rotated settings; one call for all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax import Array
+
+from nqs import statistics
+from nqs.ansatz.autoregressive import Autoregressive
+from nqs.measurement.effects import UNMEASURED, index_bits
+from nqs.state import born
+
+_PURPOSE = 0x5A3B1E
+"""Folded into the key of a seed, so that samples share no draw with the initial parameters."""
+
+_BATCH_BYTES = 2**27
+_LARGEST_BATCH = 2**14
+
+_DRAWS_PER_CHAIN = 16
+"""Enough for a chain to tell its own memory; more shots mean more chains first."""
+_FEWEST_CHAINS, _MOST_CHAINS = 16, 1024
+
+_BURN_IN = {"gibbs": 200, "metropolis": 100}
+_THINNING = {"gibbs": 5, "metropolis": 5}
+"""Sweeps before the first draw and between draws; R̂ and the effective samples judge them."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Shots of a state and how independent they are.
+
+    bits: (shots, sites) uint8 outcomes, site 0 first.
+    method: how they were drawn.
+    chains: independent sequences; as many as shots where every shot is independent.
+    acceptance: share of proposals taken; None where nothing is proposed.
+    effective_samples: independent shots that would be worth as much, by the worst
+        of log|ψ| and the single bits; None where the chains are too short to tell.
+    r_hat: the largest split R̂ of the same; None for independent shots.
+    """
+
+    bits: np.ndarray
+    method: str
+    chains: int
+    acceptance: float | None = None
+    effective_samples: float | None = None
+    r_hat: float | None = None
+
+
+def sample(
+    model: nn.Module,
+    variables: Any,
+    sites: int,
+    shots: int,
+    seed: int,
+    *,
+    method: str | None = None,
+) -> Samples:
+    """Outcomes of `shots` measurements of all sites in Z, distributed as |ψ|².
+
+    Without a method: direct for autoregressive states, block Gibbs for Boltzmann
+    machines, single-flip Metropolis for any other module. "exact" draws from all
+    2**sites probabilities at once. A function of its arguments alone.
+    """
+    if shots < 1:
+        raise ValueError(f"shots is {shots}; expected at least 1.")
+    method = method or _natural(model)
+    if method not in METHODS:
+        raise ValueError(f"unknown sampling method {method!r}; choose one of {', '.join(METHODS)}.")
+    return METHODS[method](model, variables, sites, shots, _key(seed, method))
+
+
+def sample_setting(
+    model: nn.Module,
+    variables: Any,
+    sites: int,
+    setting: str,
+    shots: int,
+    seed: int,
+    *,
+    effects: Mapping[str, np.ndarray] | None = None,
+    method: str | None = None,
+) -> Samples:
+    """Outcomes of `shots` measurements in one setting, a letter per site.
+
+    A rotated setting needs all 2**sites amplitudes: ValueError, with their
+    number, beyond the reach of the dense Born rule. A setting of Z alone is left
+    to `sample`. Sites that are not measured read 0.
+    """
+    if len(setting) != sites:
+        raise ValueError(f"setting {setting!r} names {len(setting)} sites; the state has {sites}.")
+    measured = np.array([letter != UNMEASURED for letter in setting], np.uint8)
+    if set(setting) <= {"Z", UNMEASURED} - set(effects or {}):
+        drawn = sample(model, variables, sites, shots, seed, method=method)
+        return Samples(**{**vars(drawn), "bits": drawn.bits * measured})
+    if method not in {None, "exact"}:
+        raise ValueError(
+            f"sampling method {method!r} draws in Z only; setting {setting!r} is drawn by 'exact'."
+        )
+    plan = born.rotations((setting,), effects)
+    log_p = _setting_log_probabilities(model, variables, sites, plan)
+    bits = _categorical(np.asarray(log_p)[0], sites, shots, _key(seed, setting))
+    return _independent(bits * measured, "exact")
+
+
+# Every shot independent
+
+
+def _direct(model, variables, sites, shots, key) -> Samples:
+    if not isinstance(model, Autoregressive):
+        raise ValueError(
+            f"{type(model).__name__} has no conditionals to draw from directly; choose 'gibbs', "
+            "'metropolis' or 'exact'."
+        )
+    batch = _batch(model, variables, shots)
+    parts = []
+    for first in range(0, shots, batch):
+        bits, log_modulus = _draw_directly(model, variables, jax.random.fold_in(key, first), batch)
+        _refuse_not_finite(log_modulus)
+        parts.append(np.asarray(bits))
+    return _independent(np.concatenate(parts)[:shots], "direct")
+
+
+@partial(jax.jit, static_argnames=("model", "batch"))
+def _draw_directly(model, variables, key, batch):
+    """Bits (batch, sites) and log |ψ| (batch,): one cell evaluation a site."""
+
+    def draw(module):
+        def visit(carry, site):
+            memory, log_modulus = carry
+            moduli, _ = module.conditional_log_psi(memory, site)
+            odds = 2 * (moduli[:, 1] - moduli[:, 0])
+            bit = jax.random.bernoulli(jax.random.fold_in(key, site), jax.nn.sigmoid(odds))
+            bit = bit.astype(jnp.int32)
+            log_modulus += jnp.where(bit == 1, moduli[:, 1], moduli[:, 0])
+            return (module.advance(memory, bit, site), log_modulus), bit.astype(jnp.uint8)
+
+        memory = module.start(batch)
+        zero = jnp.zeros_like(module.conditional_log_psi(memory, 0)[0][:, 0])
+        (_, log_modulus), bits = jax.lax.scan(visit, (memory, zero), jnp.arange(module.sites))
+        return bits.T, log_modulus
+
+    return nn.apply(draw, model)(variables)
+
+
+def _batch(model: Autoregressive, variables: Any, shots: int) -> int:
+    """Rows drawn at once: a power of two, so that few sizes are compiled, within memory."""
+
+    def one_row():
+        return model.apply(variables, 1, method=model.start)
+
+    row = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(jax.eval_shape(one_row)))
+    fitting = 2 ** max(0, (_BATCH_BYTES // max(row, 1)).bit_length() - 1)
+    return min(fitting, _LARGEST_BATCH, 2 ** (shots - 1).bit_length())
+
+
+def _exact(model, variables, sites, shots, key) -> Samples:
+    plan = born.rotations(("Z" * sites,))
+    log_p = _setting_log_probabilities(model, variables, sites, plan)
+    return _independent(_categorical(np.asarray(log_p)[0], sites, shots, key), "exact")
+
+
+@partial(jax.jit, static_argnames=("model", "sites"))
+def _setting_log_probabilities(model, variables, sites, plan):
+    return born.log_probabilities(model, variables, sites, plan)
+
+
+def _categorical(log_p: np.ndarray, sites: int, shots: int, key: Array) -> np.ndarray:
+    """Bits (shots, sites) from all log-probabilities (2**sites,), by inverting their sum."""
+    _refuse_not_finite(log_p)
+    total = np.cumsum(np.exp(log_p.astype(np.float64)))
+    # 53 random bits whatever JAX's precision: single-precision numbers would show their grain
+    high, low = np.asarray(jax.random.bits(key, (2, shots), jnp.uint32)).astype(np.uint64)
+    uniform = ((high << np.uint64(21)) | (low >> np.uint64(11))) * 2.0**-53
+    return index_bits(np.searchsorted(total, uniform * total[-1], side="right"), sites)
+
+
+def _independent(bits: np.ndarray, method: str) -> Samples:
+    shots = len(bits)
+    return Samples(bits, method, chains=shots, effective_samples=float(shots))
+
+
+# Markov chains
+
+
+def _gibbs(model, variables, sites, shots, key) -> Samples:
+    if not _is_boltzmann(model):
+        raise ValueError(
+            f"{type(model).__name__} has no hidden units to draw; choose 'metropolis' or 'exact'."
+        )
+    return _from_chains(model, variables, sites, shots, key, "gibbs")
+
+
+def _metropolis(model, variables, sites, shots, key) -> Samples:
+    return _from_chains(model, variables, sites, shots, key, "metropolis")
+
+
+def _from_chains(model, variables, sites, shots, key, method) -> Samples:
+    chains = min(max(shots // _DRAWS_PER_CHAIN, _FEWEST_CHAINS), _MOST_CHAINS)
+    draws = max(-(-shots // chains), statistics.FEWEST_DRAWS)
+    bits, log_modulus, accepted = _walk(model, variables, key, sites, chains, draws, method)
+    _refuse_not_finite(log_modulus)
+    bits = np.asarray(bits)  # (draws, chains, sites): what is cut off are the last draws
+    effective, r_hat = _judged(bits, np.asarray(log_modulus))
+    return Samples(
+        bits.reshape(-1, sites)[:shots],
+        method,
+        chains=chains,
+        acceptance=float(accepted) if method == "metropolis" else None,
+        effective_samples=min(effective / (draws * chains), 1.0) * shots,
+        r_hat=r_hat,
+    )
+
+
+@partial(jax.jit, static_argnames=("model", "sites", "chains", "draws", "method"))
+def _walk(model, variables, key, sites, chains, draws, method):
+    """Bits (draws, chains, sites), log |ψ| (draws, chains) and the mean acceptance.
+
+    The key of a sweep is folded from its number, so a sweep can be found again.
+    """
+    sweep, burn_in, thinning = _SWEEPS[method], _BURN_IN[method], _THINNING[method]
+    start, walk = jax.random.split(key)
+
+    def one(number, carry):
+        bits, accepted = carry
+        bits, share = sweep(model, variables, bits, jax.random.fold_in(walk, number))
+        return bits, accepted + share
+
+    def draw(bits, number):
+        first = burn_in + number * thinning
+        nothing = jnp.zeros(())
+        bits, accepted = jax.lax.fori_loop(first, first + thinning, one, (bits, nothing))
+        log_modulus = model.apply(variables, bits).real
+        return bits, (bits.astype(jnp.uint8), log_modulus, accepted / thinning)
+
+    bits = jax.random.bernoulli(start, shape=(chains, sites)).astype(jnp.int32)
+    bits, _ = jax.lax.fori_loop(0, burn_in, one, (bits, jnp.zeros(())))
+    _, (bits, log_modulus, accepted) = jax.lax.scan(draw, bits, jnp.arange(draws))
+    return bits, log_modulus, accepted.mean()
+
+
+def _gibbs_sweep(model, variables, bits, key):
+    """All hidden units given the bits, then all bits given them: |ψ|² is the marginal."""
+    for_hidden, for_visible = jax.random.split(key)
+    field = model.apply(variables, bits.astype(float), method="hidden_field")
+    hidden = jax.random.bernoulli(for_hidden, jax.nn.sigmoid(field)).astype(field.dtype)
+    field = model.apply(variables, hidden, method="visible_field")
+    bits = jax.random.bernoulli(for_visible, jax.nn.sigmoid(field))
+    return bits.astype(jnp.int32), jnp.ones(())
+
+
+def _metropolis_sweep(model, variables, bits, key):
+    """As many single flips as there are sites, each at a random site, with their acceptance.
+
+    One proposal in sites + 1 flips nothing: where all flips are accepted, the
+    parity of a chain would otherwise return after every second sweep.
+    """
+    chains, sites = bits.shape
+
+    def log_density(bits):
+        return 2 * model.apply(variables, bits).real
+
+    def flip(number, carry):
+        bits, log_p, taken, proposed = carry
+        for_site, for_choice = jax.random.split(jax.random.fold_in(key, number))
+        site = jax.random.randint(for_site, (chains,), 0, sites + 1)
+        new = jnp.where(jnp.arange(sites) == site[:, None], 1 - bits, bits)
+        new_log_p = log_density(new)
+        threshold = jnp.log(jax.random.uniform(for_choice, (chains,)))
+        # a chain that begins where ψ vanishes walks freely until it finds the state
+        accept = (threshold < new_log_p - log_p) | ~jnp.isfinite(log_p)
+        moved = site < sites
+        return (
+            jnp.where(accept[:, None], new, bits),
+            jnp.where(accept, new_log_p, log_p),
+            taken + jnp.sum(accept & moved),
+            proposed + jnp.sum(moved),
+        )
+
+    none = jnp.zeros((), int)
+    start = (bits, log_density(bits), none, none)
+    bits, _, taken, proposed = jax.lax.fori_loop(0, sites, flip, start)
+    return bits, taken / jnp.maximum(proposed, 1)
+
+
+_SWEEPS = {"gibbs": _gibbs_sweep, "metropolis": _metropolis_sweep}
+
+
+def _judged(bits: np.ndarray, log_modulus: np.ndarray) -> tuple[float, float]:
+    """Effective samples and R̂ of log |ψ| and of every bit, the worst of each.
+
+    log |ψ| alone is blind to chains that sit in either half of a GHZ state.
+    """
+    watched = [log_modulus.T, *(bits[:, :, site].T for site in range(bits.shape[2]))]
+    return (
+        min(statistics.effective_samples(chains) for chains in watched),
+        max(statistics.split_r_hat(chains) for chains in watched),
+    )
+
+
+# Choice
+
+
+METHODS = {"direct": _direct, "gibbs": _gibbs, "metropolis": _metropolis, "exact": _exact}
+
+
+def _natural(model: nn.Module) -> str:
+    if isinstance(model, Autoregressive):
+        return "direct"
+    return "gibbs" if _is_boltzmann(model) else "metropolis"
+
+
+def _is_boltzmann(model: nn.Module) -> bool:
+    """Whether |ψ|² is the marginal of hidden units that can be drawn in one go."""
+    return hasattr(model, "hidden_field") and hasattr(model, "visible_field")
+
+
+def _key(seed: int, purpose: str) -> Array:
+    """A key of its own for every method and every setting."""
+    key = jax.random.fold_in(jax.random.key(seed), _PURPOSE)
+    for letter in purpose:
+        key = jax.random.fold_in(key, ord(letter))
+    return key
+
+
+def _refuse_not_finite(log_values) -> None:
+    broken = int(np.sum(~np.isfinite(np.asarray(log_values))))
+    if broken:
+        raise FloatingPointError(
+            f"{broken} of {np.size(log_values)} samples have a log ψ that is not finite; the state's "
+            "parameters have diverged, or its chains never found where it is not zero."
+        )

@@ -1,0 +1,215 @@
+"""Shots of a known vector or density matrix in given settings, with noise; without JAX."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import UNMEASURED, index_bits, outcome_probabilities
+
+MOST_SETTINGS = 3**10
+PAULI_LETTERS = "XYZ"
+UNIT = 1e-6
+"""How far from 1 a norm or trace may be."""
+
+_SHOTS = 0x5407
+_SETTINGS = 0x5E77
+
+
+def simulate(
+    target: np.ndarray,
+    settings: Sequence[str],
+    shots: int,
+    seed: int,
+    *,
+    depolarising: float = 0.0,
+    readout=None,
+) -> Measurements:
+    """`shots` shots of the target in each setting, equal rows counted together.
+
+    target: normalised state vector (2**sites,) or density matrix of trace 1.
+    depolarising: p of ρ → (1 − p) ρ + p 1/2^N.
+    readout: P(read 1 | true 0), P(read 0 | true 1), one pair or (sites, 2). The
+    shots declare it, as after a calibration; `dataclasses.replace(data,
+    readout=None)` keeps it from whoever reads them.
+
+    The noiseless target travels along. The shots of a setting depend on the
+    seed and on its place among the settings only.
+    """
+    target = np.asarray(target)
+    sites = _sites_of(target)
+    settings = tuple(settings)
+    _check(settings, sites, shots, depolarising)
+    flips = None if readout is None else _flips(readout, sites)
+    rows, index, counts = [], [], []
+    for place, setting in enumerate(settings):
+        probability = outcome_probabilities(target, setting)
+        probability = (1 - depolarising) * probability + depolarising / 2**sites
+        if flips is not None:
+            probability = _read(probability, flips)
+        rng = np.random.default_rng([seed, _SHOTS, place])
+        table = rng.multinomial(shots, probability / probability.sum())
+        seen = np.flatnonzero(table)
+        rows.append(index_bits(seen, sites))
+        index.append(np.full(len(seen), place))
+        counts.append(table[seen])
+    data = Measurements(
+        outcomes=np.concatenate(rows),
+        settings=settings,
+        setting_index=np.concatenate(index),
+        counts=np.concatenate(counts),
+        readout=flips,
+        target=target,
+        source=_description(sites, settings, shots, seed, depolarising, readout),
+    )
+    return data.merged()  # where a site is not measured, noise has left outcomes to be ignored
+
+
+def chosen_settings(text: str, sites: int, seed: int) -> tuple[str, ...]:
+    """Settings in words: parts joined by "," or "+", in the order written.
+
+    all         every Pauli setting, 3^N
+    pauli:30    thirty random ones, distinct and none that is listed elsewhere
+    Z           one letter for all sites
+    XXZ         a letter for each site, I where it is not measured
+
+    ValueError says which part is not understood, or how many settings it would be.
+    """
+    parts = [part.strip() for part in text.replace("+", ",").split(",")]
+    listed = [_spelt(part, sites) for part in parts if not _is_group(part)]
+    for setting in listed:
+        if listed.count(setting) > 1:
+            raise ValueError(f"setting {setting!r} is listed twice in {text!r}; list it once.")
+    settings: list[str] = []
+    taken = set(listed)
+    rng = np.random.default_rng([seed, _SETTINGS])
+    for part in parts:
+        if not _is_group(part):
+            settings.append(_spelt(part, sites))
+            continue
+        left = 3**sites - sum(UNMEASURED not in setting for setting in taken)
+        wanted = left if part == "all" else _number(part)
+        _refuse_too_many(part, wanted, left, sites)
+        fresh = _others(sites, taken) if part == "all" else _random(sites, wanted, taken, rng)
+        settings += fresh
+        taken.update(fresh)
+    return tuple(settings)
+
+
+def _is_group(part: str) -> bool:
+    return part == "all" or part.startswith("pauli:")
+
+
+def _spelt(part: str, sites: int) -> str:
+    setting = part * sites if len(part) == 1 else part
+    if len(setting) != sites or not set(setting) <= {*PAULI_LETTERS, UNMEASURED}:
+        raise ValueError(
+            f"settings part {part!r} is not understood for {sites} sites; expected 'all', "
+            f"'pauli:K', one letter of X, Y, Z, or {sites} letters of X, Y, Z, I."
+        )
+    if set(setting) == {UNMEASURED}:
+        raise ValueError(f"setting {setting!r} measures no site; name a letter for at least one.")
+    return setting
+
+
+def _number(part: str) -> int:
+    number = part.removeprefix("pauli:")
+    if not number.isascii() or not number.isdigit() or int(number) == 0:
+        raise ValueError(
+            f"settings part {part!r} has no number of settings; write it as 'pauli:30'."
+        )
+    return int(number)
+
+
+def _refuse_too_many(part: str, wanted: int, left: int, sites: int) -> None:
+    if wanted > left:
+        raise ValueError(
+            f"settings part {part!r} asks for {wanted} settings, but only {left} of the "
+            f"3^{sites} = {3**sites} Pauli settings are left; ask for fewer, or for 'all'."
+        )
+    if wanted > MOST_SETTINGS:
+        raise ValueError(
+            f"settings part {part!r} is {wanted:,} settings on {sites} sites; the limit is "
+            f"{MOST_SETTINGS:,}. Use a random choice such as 'pauli:100'."
+        )
+
+
+def _others(sites: int, taken: set[str]) -> list[str]:
+    """Every Pauli setting but those taken, in alphabetical order."""
+    names = [""]
+    for _ in range(sites):
+        names = [name + letter for name in names for letter in PAULI_LETTERS]
+    return [name for name in names if name not in taken]
+
+
+def _random(sites: int, wanted: int, taken: set[str], rng) -> list[str]:
+    """Distinct Pauli settings, uniform among those not taken."""
+    if 3**sites <= MOST_SETTINGS:
+        others = _others(sites, taken)
+        return [others[i] for i in rng.choice(len(others), wanted, replace=False)]
+    fresh: dict[str, None] = {}
+    while len(fresh) < wanted:  # too many to list; repeats are rare and drawn again
+        name = "".join(PAULI_LETTERS[i] for i in rng.integers(0, 3, sites))
+        if name not in taken:
+            fresh[name] = None
+    return list(fresh)
+
+
+def _sites_of(target: np.ndarray) -> int:
+    sites = int(target.shape[0]).bit_length() - 1 if target.ndim else 0
+    if sites < 1 or target.shape not in {(2**sites,), (2**sites, 2**sites)}:
+        raise ValueError(
+            f"the target has shape {target.shape}; expected (2**sites,) or (2**sites, 2**sites)."
+        )
+    size = np.vdot(target, target).real if target.ndim == 1 else np.trace(target).real
+    if not abs(size - 1) < UNIT:
+        what = "squared norm" if target.ndim == 1 else "trace"
+        raise ValueError(f"the target has {what} {size:.6g}; expected 1. Normalise it.")
+    return sites
+
+
+def _check(settings: tuple[str, ...], sites: int, shots: int, depolarising: float) -> None:
+    if not settings:
+        raise ValueError("no setting was given; expected at least one, such as 'Z'.")
+    for setting in settings:
+        if len(setting) != sites:
+            raise ValueError(
+                f"setting {setting!r} names {len(setting)} sites but the target has {sites}."
+            )
+    if shots < 1:
+        raise ValueError(f"shots is {shots}; expected at least 1 for each setting.")
+    if not 0 <= depolarising <= 1:
+        raise ValueError(f"depolarising is {depolarising}; expected a probability, 0 to 1.")
+
+
+def _flips(readout, sites: int) -> np.ndarray:
+    """P(read r | true t) as [site, r, t], from pairs (p01, p10)."""
+    pairs = np.asarray(readout, dtype=float)
+    if pairs.shape not in {(2,), (sites, 2)} or not ((pairs >= 0) & (pairs <= 1)).all():
+        raise ValueError(
+            f"readout is {np.array2string(pairs, threshold=8)}; expected P(1|0) and P(0|1) "
+            f"between 0 and 1, one pair or {sites}."
+        )
+    up, down = np.broadcast_to(pairs, (sites, 2)).T
+    return np.stack([np.stack([1 - up, down], 1), np.stack([up, 1 - down], 1)], 1)
+
+
+def _read(probability: np.ndarray, flips: np.ndarray) -> np.ndarray:
+    """Probabilities of what is read from those of what is true, (2**sites,)."""
+    for site, flip in enumerate(flips):
+        block = probability.reshape(2**site, 2, -1)
+        probability = np.einsum("rt,ltk->lrk", flip, block).reshape(-1)
+    return probability
+
+
+def _description(sites, settings, shots, seed, depolarising, readout) -> str:
+    text = (
+        f"simulated: {sites} sites, {shots} shots in each of {len(settings)} settings, seed {seed}"
+    )
+    if depolarising:
+        text += f", depolarising {depolarising:g}"
+    if readout is not None:
+        mean = np.asarray(readout, dtype=float).reshape(-1, 2).mean(axis=0)
+        text += f", readout P(1|0) = {mean[0]:g}, P(0|1) = {mean[1]:g}"
+        text += " on average" if np.ndim(readout) > 1 else ""
+    return text

@@ -1,0 +1,140 @@
+"""States known in closed form, or nearly so; complex, (2**sites,), site 0 most significant."""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+MOST_SITES = 24
+"""A vector of 24 sites takes 256 MiB."""
+
+
+def ghz(sites: int) -> np.ndarray:
+    """(|00…0⟩ + |11…1⟩) / √2."""
+    psi = _zeros(sites)
+    psi[[0, -1]] = np.sqrt(0.5)
+    return psi
+
+
+def w(sites: int) -> np.ndarray:
+    """(|10…0⟩ + |01…0⟩ + … + |00…1⟩) / √N."""
+    psi = _zeros(sites)
+    psi[1 << np.arange(sites)] = 1 / np.sqrt(sites)
+    return psi
+
+
+def cluster(sites: int) -> np.ndarray:
+    """∏_i CZ_{i,i+1} |+⟩^N on an open chain: ψ(b) = (−1)^{Σ_i b_i b_{i+1}} / √2^N.
+
+    Briegel and Raussendorf, Phys. Rev. Lett. 86, 910 (2001).
+    """
+    psi = _zeros(sites) + 2 ** (-sites / 2)
+    for left in range(sites - 1):
+        psi.reshape(2**left, 2, 2, -1)[:, 1, 1] *= -1
+    return psi
+
+
+def product(sites: int, seed: int = 0, *, angles=None) -> np.ndarray:
+    """⊗_n [cos(θ_n/2) |0⟩ + e^{iφ_n} sin(θ_n/2) |1⟩].
+
+    angles: (sites, 2) of θ_n, φ_n in radians; without them each site's Bloch
+    vector is uniform on the sphere.
+    """
+    if angles is None:
+        rng = np.random.default_rng(seed)
+        angles = np.stack(
+            [np.arccos(rng.uniform(-1, 1, sites)), rng.uniform(0, 2 * np.pi, sites)], axis=1
+        )
+    angles = np.asarray(angles, dtype=float)
+    if angles.shape != (sites, 2):
+        raise ValueError(f"angles have shape {angles.shape}; expected ({sites}, 2) of θ and φ.")
+    _refuse_too_many(sites)
+    psi = np.ones(1, complex)
+    for theta, phi in angles:
+        psi = np.kron(psi, [np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)])
+    return psi
+
+
+def random_state(sites: int, seed: int = 0) -> np.ndarray:
+    """Uniform over all pure states (Haar): complex normal amplitudes, normalised."""
+    _refuse_too_many(sites)
+    rng = np.random.default_rng(seed)
+    real, imaginary = rng.normal(size=(2, 2**sites))
+    psi = real + 1j * imaginary
+    return psi / np.linalg.norm(psi)
+
+
+def ising_ground_state(sites: int, J=1.0, h=1.0, periodic: bool = False) -> np.ndarray:
+    """Lowest eigenvector of H = −Σ_i J_i Z_i Z_{i+1} − Σ_i h_i X_i, by Lanczos.
+
+    J: a number, or one for each bond of the chain, the closing one last.
+    h: a number, or one for each site. With every h > 0 all amplitudes are
+    positive (Perron and Frobenius).
+    """
+    _refuse_too_many(sites)
+    bonds = sites if periodic and sites > 2 else sites - 1  # two sites share one bond
+    diagonal = np.zeros(2**sites)
+    for bond, coupling in enumerate(np.broadcast_to(np.asarray(J, float), bonds)):
+        diagonal -= coupling * _z(sites, bond) * _z(sites, (bond + 1) % sites)
+    field = np.broadcast_to(np.asarray(h, float), sites)
+    left, right = _field(field[: sites // 2]), _field(field[sites // 2 :])
+
+    def energy_times(psi):
+        # the field on either half of the chain: two small matrices in place of a huge one
+        square = psi.reshape(left.shape[0], right.shape[0])
+        flipped = left @ square + (right @ square.T).T
+        return diagonal * psi.reshape(-1) - flipped.reshape(-1)
+
+    hamiltonian = LinearOperator((2**sites, 2**sites), matvec=energy_times, dtype=float)
+    # the same start every time, without which the sign of ψ would be left to chance
+    start = np.ones(2**sites)
+    _, vectors = eigsh(hamiltonian, k=1, which="SA", v0=start)
+    psi = vectors[:, 0]
+    return (psi * np.sign(psi.sum() or 1)).astype(complex)
+
+
+KNOWN: dict[str, Callable[[int, int], np.ndarray]] = {
+    "ghz": lambda sites, seed: ghz(sites),
+    "w": lambda sites, seed: w(sites),
+    "cluster": lambda sites, seed: cluster(sites),
+    "product": lambda sites, seed: product(sites, seed),
+    "random": lambda sites, seed: random_state(sites, seed),
+    "ising": lambda sites, seed: ising_ground_state(sites),
+}
+"""Name → vector of (sites, seed); the seed matters to `product` and `random` only."""
+
+
+def known(name: str, sites: int, seed: int = 0) -> np.ndarray:
+    """The state called `name`; ValueError names the menu where unknown."""
+    if name not in KNOWN:
+        raise ValueError(f"unknown state {name!r}; choose one of {', '.join(KNOWN)}.")
+    return KNOWN[name](sites, seed)
+
+
+def _field(strengths: np.ndarray) -> csr_array:
+    """Σ_i h_i X_i over len(h) sites, sparse (2**len(h), 2**len(h))."""
+    sites, size = len(strengths), 2 ** len(strengths)
+    state = np.arange(size)
+    total = csr_array((size, size))
+    for site, strength in enumerate(strengths):
+        flipped = state ^ (1 << (sites - 1 - site))
+        total = total + csr_array((np.full(size, strength), (state, flipped)), shape=(size, size))
+    return total
+
+
+def _z(sites: int, site: int) -> np.ndarray:
+    """Eigenvalue of Z at one site for every basis state, (2**sites,)."""
+    return np.tile(np.repeat([1.0, -1.0], 2 ** (sites - 1 - site)), 2**site)
+
+
+def _zeros(sites: int) -> np.ndarray:
+    _refuse_too_many(sites)
+    return np.zeros(2**sites, complex)
+
+
+def _refuse_too_many(sites: int) -> None:
+    if not 1 <= sites <= MOST_SITES:
+        raise ValueError(
+            f"a state of {sites} sites has 2^{sites} amplitudes; expected 1 to {MOST_SITES} sites."
+        )

@@ -1,0 +1,205 @@
+"""A run: the folder it writes to, when it must stop, and the loop that drives a phase."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from nqs.state import checkpoint
+from nqs.training.fit import STEPS_PER_JUDGEMENT, Progress, Recipe, advance, begin
+from nqs.training.objective import Objective
+
+_CHECKPOINT_SECONDS = 20.0
+
+
+class Interrupted(Exception):
+    """A signal asked the run to stop; its checkpoint is written."""
+
+    def __init__(self, name: str):
+        super().__init__(name)
+        self.name = name
+
+
+class NumericalFailure(ArithmeticError):
+    """No restart can go on; the last good state is kept."""
+
+
+class Run:
+    """Log, checkpoint and reasons to stop, shared by the phases of one training.
+
+    folder: None keeps everything in memory. budget, time_limit: seconds from now.
+    watch: called with each logged row, for a progress bar.
+    resumed: facts and phases of a checkpoint to go on from.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        budget: float | None = None,
+        time_limit: float | None = None,
+        watch: Callable[[dict], None] = lambda row: None,
+    ):
+        self.folder = folder
+        self.stopped: str | None = None
+        self.rows: list[dict] = []
+        self.phases: dict[str, Progress] = {}
+        self.seconds = 0.0
+        self.seconds_compiling = 0.0
+        self._watch = watch
+        self._started = time.monotonic()
+        self._saved = time.monotonic()
+        self._limits = {"budget": budget, "time limit": time_limit}
+        self._signal: str | None = None
+        self._log = None
+
+    # Going on from a checkpoint
+
+    def restore(self, templates: dict[str, Progress]) -> str | None:
+        """Take up the phases of the folder's checkpoint; a sentence where the latest was damaged."""
+        assert self.folder is not None
+        path, complaint = self.folder / "checkpoint.h5", None
+        try:
+            facts = checkpoint.facts(path)
+        except checkpoint.DamagedCheckpoint as problem:
+            complaint = f"{problem} Went on from the checkpoint before it."
+            path = checkpoint.previous(path)
+            facts = checkpoint.facts(path)
+        wanted = {name: templates[name] for name in facts["phases"]}
+        self.phases, facts = checkpoint.load(path, wanted)
+        self.phases = {name: jax.device_put(p) for name, p in self.phases.items()}
+        self.seconds = facts["seconds"]
+        log = self.folder / "metrics.jsonl"
+        rows = [json.loads(line) for line in log.read_text().splitlines() if line.endswith("}")]
+        reached = {name: int(np.max(p.step)) for name, p in self.phases.items()}
+        self.rows = [r for r in rows if r["step"] <= reached.get(r["phase"], -1)]
+        log.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+        return complaint
+
+    # What is written
+
+    def log(self, row: dict) -> None:
+        """One JSON object, flushed; never NaN."""
+        self.rows.append(row)
+        self._watch(row)
+        if self.folder is not None:
+            if self._log is None:
+                self._log = open(self.folder / "metrics.jsonl", "a")  # noqa: SIM115 (kept open)
+            self._log.write(json.dumps(row, allow_nan=False) + "\n")
+            self._log.flush()
+
+    def save(self) -> None:
+        """Write the checkpoint now."""
+        if self.folder is not None:
+            facts = {"phases": list(self.phases), "seconds": self.seconds}
+            checkpoint.save(self.folder / "checkpoint.h5", self.phases, facts)
+        self._saved = time.monotonic()
+
+    # When to stop
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """SIGTERM and Ctrl-C end the run at the next dispatch, with a checkpoint."""
+
+        def note(number, _):
+            if self._signal is not None:  # asked twice: no more waiting
+                os._exit(130)
+            self._signal = signal.Signals(number).name
+
+        before = {}
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                before[number] = signal.signal(number, note)
+        except ValueError:  # not in the main thread: nobody sends us signals here
+            pass
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    def out_of_time(self, share: float) -> bool:
+        """True once `share` of the budget or time limit is used; notes the reason."""
+        for name, limit in self._limits.items():
+            if limit is not None and self.elapsed() >= share * limit:
+                self.stopped = name
+                return True
+        return False
+
+    def heed(self, *, now: bool = False) -> None:
+        """Between dispatches: checkpoint where due; raise Interrupted where a signal came."""
+        if now or self._signal or time.monotonic() - self._saved > _CHECKPOINT_SECONDS:
+            self.save()
+        if self._signal:
+            raise Interrupted(self._signal)
+
+
+def train(
+    run: Run,
+    phase: str,
+    objective: Objective,
+    recipe: Recipe,
+    variables: Any,
+    batch: Any,
+    *,
+    steps: int,
+    share: float = 1.0,
+    steps_per_dispatch: int = 100,
+) -> Progress:
+    """Drive all restarts through a schedule of `steps`, from `variables` or where the run left off.
+
+    Ends early, without a word to the caller but `run.stopped`, when `share` of the
+    time is used. Raises NumericalFailure when every restart meets numbers that are
+    not finite, Interrupted on a signal.
+    """
+    progress = run.phases.get(phase) or begin(variables)
+    judgements = steps_per_dispatch // STEPS_PER_JUDGEMENT
+    first = True
+    while int(np.max(progress.step)) < steps and not run.out_of_time(share):
+        begun, before = time.monotonic(), int(np.max(progress.step))
+        progress, curve = advance(objective, recipe, progress, batch, steps, judgements)
+        curve = jax.tree.map(np.asarray, curve)
+        spent = time.monotonic() - begun
+        if first and not run.seconds_compiling:
+            run.seconds_compiling = spent  # and one dispatch, small beside it
+        else:
+            run.seconds += spent
+        first = False
+        for i, (value, judged) in enumerate(zip(curve.value, curve.judged, strict=True)):
+            step = before + (i + 1) * STEPS_PER_JUDGEMENT
+            if step <= steps:
+                run.log(_row(phase, step, steps, value, judged))
+        run.phases[phase] = progress
+        if np.all(np.asarray(progress.skipped) > 0.5 * np.asarray(progress.step)):
+            run.save()
+            raise NumericalFailure(
+                f"every restart met numbers that are not finite at step {before}; "
+                f"the rate is {recipe.rate:g}, try a tenth of it."
+            )
+        run.heed()
+    run.phases[phase] = progress
+    run.heed(now=True)
+    return progress
+
+
+def _row(phase: str, step: int, steps: int, value: np.ndarray, judged: np.ndarray) -> dict:
+    def plain(numbers):
+        return [float(x) if np.isfinite(x) else None for x in numbers]
+
+    return {
+        "phase": phase,
+        "step": step,
+        "steps": steps,
+        "train_nll": plain(value),
+        "held_out_nll": plain(judged) if np.isfinite(judged).any() else None,
+    }

@@ -1,0 +1,13 @@
+"""Double precision once, for all tests; a compilation cache where the environment names one."""
+
+import os
+
+os.environ.setdefault("NETKET_SHARDING", "0")  # one device is enough, and starts faster
+
+import jax  # after the environment it reads
+
+jax.config.update("jax_enable_x64", True)
+if cache := os.environ.get("NQS_TEST_CACHE"):
+    jax.config.update("jax_compilation_cache_dir", cache)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -1,0 +1,21 @@
+"""Ansätze with parameters far from zero, so that a wrong sign or a lost term shows."""
+
+import jax
+import numpy as np
+
+from nqs.ansatz import ANSATZE, build
+from nqs.state.state import State
+
+
+def lively(name: str, sites: int, seed: int = 0, strength: float = 0.5, **options) -> State:
+    """The ansatz called `name` with normal parameters of the given strength added."""
+    state = State.initial(build(name, sites, **options), sites, seed)
+    rng = np.random.default_rng(4000 + seed)
+
+    def moved(leaf):
+        return leaf + strength * rng.normal(size=leaf.shape)
+
+    return State(state.model, jax.tree.map(moved, state.variables), sites)
+
+
+NAMES = tuple(ANSATZE)
