@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import chi2
 
 LEAST_EXPECTED = 5.0
+_RESOLVED = 0.8
 _SIMULATIONS = 400
 
 
@@ -66,15 +67,15 @@ def chi2_test(
     counts, probability: (settings, outcomes). A fit that ends at the maximum of the
     likelihood uses the whole Fisher `rank`. One that stopped before it is worse by
     `slack` = 2·shots·(NLL − NLL at the maximum), expected to be one for each
-    direction left unused: rank − slack are used, none at least. None where too few
-    cells expect five shots for χ² to be trusted.
+    direction left unused: rank − slack are used, none at least. None where a fifth
+    of the shots falls into cells that expect fewer than five: merged, they no longer
+    show all that the fit adapted to, and the degrees of freedom would be too few.
     """
     pooled = [pool(c, p) for c, p in zip(counts, probability, strict=True) if c.sum() > 0]
-    free = sum(len(p.expected) - 1 for p in pooled)
-    used = min(max(rank - slack, 0.0), rank)
-    if free < 2 * rank and free - used < 0.5 * free:
+    expected = probability * counts.sum(axis=1, keepdims=True)
+    if expected[expected >= LEAST_EXPECTED].sum() < _RESOLVED * expected.sum():
         return None
-    dof = free - used
+    dof = sum(len(p.expected) - 1 for p in pooled) - min(max(rank - slack, 0.0), rank)
     if dof < 1:
         return None
     total = sum(p.chi2 for p in pooled)

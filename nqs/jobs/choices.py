@@ -5,6 +5,9 @@ from typing import NamedTuple
 from nqs.config.tomography import Tomography
 from nqs.measurement.dataset import Measurements
 
+ANSATZ_NAMES = ("recurrent", "rbm-positive", "rbm-phase", "rbm")
+"""The menu of nqs.ansatz, known without loading JAX; a test compares the two."""
+
 _RATES = {"recurrent": 0.02}
 _OTHER_RATE = 0.01
 _LARGE_WORK = 2**22
@@ -64,3 +67,15 @@ def steps_per_dispatch(data: Measurements) -> int:
     """Steps between two looks at the clock: about a second's worth at most."""
     work = len(data.settings) * 2**data.sites
     return 100 if work <= 2**17 else 20 if work <= 2**20 else 10
+
+
+def cost(config: Tomography, data: Measurements, parameters: int) -> dict[str, float]:
+    """Rough memory in MB and time in seconds on two cores, from what was measured."""
+    restarts, steps = int(config.training.restarts or 1), int(config.training.steps or 1)
+    amplitudes, probabilities = 2**data.sites, len(data.settings) * 2**data.sites
+    hidden = config.ansatz.hidden or data.sites
+    at_once = restarts if restarts_together(data) else 1
+    memory = 350 + at_once * (amplitudes * hidden * 300 + probabilities * 100) / 1e6
+    step = restarts * (5e-5 + amplitudes * hidden * 1.2e-8 + probabilities * 2.5e-8)
+    phases = 2 if data.only_z else 3
+    return {"memory_mb": memory, "seconds": 10 + phases * steps * step + parameters * 1e-5}

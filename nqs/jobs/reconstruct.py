@@ -15,7 +15,8 @@ from nqs.evaluation.identifiability import SAME_STATE, blind_to_conjugation, con
 from nqs.jobs import choices
 from nqs.jobs.selection import Kept, equally_good, keep, restart, stopping_is_visible
 from nqs.measurement.dataset import Measurements
-from nqs.state.born import conjugated, refuse_out_of_reach
+from nqs.state.born import conjugated
+from nqs.state.reach import refuse_out_of_reach
 from nqs.state.state import State, initial_variables
 from nqs.training.fit import Progress, Recipe, begin, equal_travel
 from nqs.training.likelihood import NegativeLogLikelihood, Shots, shots

@@ -1,6 +1,9 @@
 """Tomography: a measurement file in; a calibrated, diagnosed, reported reconstruction out."""
 
 import hashlib
+import itertools
+import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +12,27 @@ from typing import Any
 import numpy as np
 
 from nqs.config import toml
+from nqs.config.atomic import replacing
 from nqs.config.tomography import Tomography
 from nqs.measurement import file, formats
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.target import read_target
 
 _SHOTS = "shots.h5"
+_BEGUN = "begun.json"
+_WRITTEN = (
+    "config.toml",
+    "metrics.jsonl",
+    "summary.json",
+    "report.html",
+    "checkpoint*.h5",
+    "best*.h5",
+    _SHOTS,
+    _BEGUN,
+    "figures/*.svg",
+    "figures/*.csv",
+)
+"""What a run writes, and what --overwrite removes."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +103,7 @@ def tomography(
     if target is not None:
         inputs = Inputs(inputs.data, np.asarray(target), "given", inputs.source)
     folder = None if out is None else new_folder(Path(out))
-    return run(config, inputs, folder, model=model)
+    return carry_out(config, inputs, folder, model=model)
 
 
 def configured(settings: dict[str, Any]) -> Tomography:
@@ -101,7 +119,7 @@ def configured(settings: dict[str, Any]) -> Tomography:
     return toml.checked(Tomography, tables, "tomography")
 
 
-def run(
+def carry_out(
     config: Tomography,
     inputs: Inputs,
     folder: Path | None,
@@ -124,7 +142,7 @@ def run(
     for choice in made:
         tell(f"{choice.key} = {_shown(choice.value)}  ({choice.why})")
     if folder is not None and not resume:
-        config = _kept(config, data, folder)
+        config = _kept(config, inputs, folder)
     run = Run(folder, budget=config.budget, time_limit=config.time_limit, watch=watch)
     if resume:
         complaint = run.restore(reconstruct.templates(config, model, data.sites))
@@ -143,16 +161,29 @@ def run(
 
 
 def _report(folder: Path, summary: dict, rows: list[dict], figures: dict[str, list[dict]]) -> None:
+    from nqs.report import figures as draw
     from nqs.report import page
 
-    page.write_tomography(folder, summary, rows, figures)
+    training = summary["training"]
+    by_phase = {name: [r for r in rows if r["phase"] == name] for name in ("search", "refit")}
+    drawings = [
+        draw.learning_curve(by_phase["search"], training["best_step"], by_phase["refit"]),
+        draw.chi2_per_setting(figures["chi2_per_setting"]),
+        draw.amplitudes(figures["amplitudes"]),
+        draw.histograms(figures["histograms"]),
+    ]
+    page.write(folder, summary, drawings)
 
 
-def _kept(config: Tomography, data: Measurements, folder: Path) -> Tomography:
+def _kept(config: Tomography, inputs: Inputs, folder: Path) -> Tomography:
     """The config as it will be resumed, in the folder, with the shots where they had no file."""
+    source = inputs.source
     if not config.data.file:
-        file.write(folder / _SHOTS, data)
+        file.write(folder / _SHOTS, inputs.data)
         config.data.file = [str(folder / _SHOTS)]
+        source = {"file": str(folder / _SHOTS), "sha256": _digest([folder / _SHOTS])}
+    with replacing(folder / _BEGUN) as temporary:
+        temporary.write_text(json.dumps(source) + "\n")
     toml.write(
         folder / "config.toml",
         config,
@@ -162,28 +193,73 @@ def _kept(config: Tomography, data: Measurements, folder: Path) -> Tomography:
     return config
 
 
+def check(config: Tomography, data: Measurements) -> None:
+    """ValueError where the data or the ansatz asked for are out of reach, before JAX is loaded."""
+    from nqs.jobs.choices import ANSATZ_NAMES
+    from nqs.state.reach import refuse_out_of_reach
+
+    refuse_out_of_reach(data.sites, len(data.settings))
+    name = config.ansatz.name
+    if name is not None and name not in ANSATZ_NAMES:
+        raise ValueError(f"unknown ansatz {name!r}; choose one of {', '.join(ANSATZ_NAMES)}.")
+
+
+def plan(config: Tomography, data: Measurements) -> dict[str, Any]:
+    """What a run would do: the resolved config, its parameters, memory (MB) and time (s)."""
+    from nqs.jobs.start import prepare
+
+    prepare()
+    from nqs.jobs import choices, reconstruct
+    from nqs.state.state import State
+
+    config, _, model = reconstruct.choose(config, data)
+    parameters = State.initial(model, data.sites, config.seed).parameters
+    return {
+        "config": config.model_dump(exclude_none=True),
+        "parameters": parameters,
+        **choices.cost(config, data, parameters),
+    }
+
+
+def refuse_changed(folder: Path, inputs: Inputs) -> None:
+    """ValueError where the shots are no longer those that the run began with."""
+    begun = json.loads((folder / _BEGUN).read_text()) if (folder / _BEGUN).is_file() else {}
+    if begun.get("sha256") != inputs.source["sha256"]:
+        raise ValueError(
+            f"the files of {folder} have changed since the run began (SHA-256 differs); "
+            "put them back, or begin a new run."
+        )
+
+
+def next_folder(config: Tomography) -> Path:
+    """runs/tomography-NAME-NNN, the first number that is free."""
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(config.data.file[0]).stem)[:40] or "data"
+    for number in itertools.count(1):
+        path = Path("runs") / f"tomography-{stem}-{number:03d}"
+        if not path.exists():
+            return path
+    raise AssertionError("unreachable")
+
+
+def refuse_used(path: Path, overwrite: bool) -> None:
+    """ValueError where a folder holds something that may not be replaced."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not overwrite:
+        raise ValueError(f"{path} is not empty; choose another --out or add --overwrite.")
+    if not (path / "config.toml").is_file():
+        raise ValueError(f"{path} is not a run folder; --overwrite replaces runs only.")
+
+
 def new_folder(path: Path, *, overwrite: bool = False) -> Path:
     """An empty folder for a run; ValueError where it holds something and may not be emptied."""
     path = path.expanduser().resolve()
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        if not overwrite:
-            raise ValueError(f"{path} is not empty; choose another --out or add --overwrite.")
-        _forget_run(path)
+    refuse_used(path, overwrite)
+    for name in _WRITTEN:
+        for found in path.glob(name):
+            found.unlink()
     path.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def _forget_run(path: Path) -> None:
-    """Remove what an earlier run wrote, and nothing else."""
-    if not path.is_dir() or not (path / "config.toml").is_file():
-        raise ValueError(f"{path} is not a run folder; --overwrite replaces runs only.")
-    for name in ("config.toml", "metrics.jsonl", "summary.json", "report.html", _SHOTS):
-        (path / name).unlink(missing_ok=True)
-    for stem in ("checkpoint", "best"):
-        for name in (f"{stem}.h5", f"{stem}.previous.h5"):
-            (path / name).unlink(missing_ok=True)
-    for figure in (path / "figures").glob("*"):
-        figure.unlink()
 
 
 def _shown(value: Any) -> str:

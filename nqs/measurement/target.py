@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nqs.config.atomic import replacing
 from nqs.measurement.file import SIGNATURE, hdf5_tree
 from nqs.measurement.problems import FormatError, listed, named, quoted
 
@@ -172,3 +173,43 @@ def _density_matrix(path: Path, matrix: np.ndarray) -> np.ndarray:
             " below 0. Give a physical estimate."
         )
     return matrix
+
+
+def sites_of(path: str | os.PathLike) -> int:
+    """Number of sites of the state in one file; FormatError where its length is no power of 2."""
+    path = Path(path)
+    if not path.is_file():
+        raise FormatError(f"{named(path)}: there is no such file; check the path.")
+    with path.open("rb") as file:
+        head = file.read(8)
+        if head == SIGNATURE:
+            dimension = len(_from_hdf5(path))
+        elif head.startswith(b"\x93NUMPY"):
+            shape = _from_npy(path).shape
+            dimension = shape[0] if shape else 0
+        else:
+            dimension = sum(1 for line in (head + file.read()).split(b"\n") if line.strip())
+    sites = max(dimension.bit_length() - 1, 0)
+    if sites < 1 or dimension != 2**sites:
+        raise FormatError(
+            f"{named(path)}: it holds {dimension} rows; a state of N sites has 2^N of them."
+        )
+    return sites
+
+
+def write_vector(path: str | os.PathLike, vector: np.ndarray) -> None:
+    """A state vector as .npy, .h5 (data set `statevector`) or .txt ('re im' a line)."""
+    path = Path(path)
+    if path.suffix not in (".npy", ".h5", ".txt"):
+        raise ValueError(f"{path} ends in {path.suffix!r}; a state is written as .npy, .h5 or .txt.")
+    with replacing(path) as part:
+        if path.suffix == ".npy":
+            with part.open("wb") as file:
+                np.save(file, vector)
+        elif path.suffix == ".txt":
+            np.savetxt(part, np.stack([vector.real, vector.imag], axis=1), fmt="%.17g")
+        else:
+            import h5py
+
+            with h5py.File(part, "w", libver="latest") as file:
+                file.create_dataset("statevector", data=vector)

@@ -13,10 +13,7 @@ from jax import Array
 
 from nqs.ansatz.autoregressive import Autoregressive
 from nqs.measurement.effects import UNMEASURED, basis_bits, rows_of
-
-DENSE_SITES = 16
-VECTOR_SITES = 20
-DENSE_TERMS = 2**25
+from nqs.state.reach import refuse_out_of_reach
 
 _FLOOR = 1e-30
 """Added to a probability before its logarithm: far below what shots can tell from zero."""
@@ -85,18 +82,6 @@ def rotations(
         unmeasured=tuple(m.astype(float) if m.any() else None for m in ignored.T),
         readout=readout,
     )
-
-
-def refuse_out_of_reach(sites: int, settings: int) -> None:
-    """ValueError, with the number of terms, where the dense Born rule does not reach."""
-    terms = settings * 2**sites
-    if sites > DENSE_SITES or terms > DENSE_TERMS:
-        reach = max(1, DENSE_TERMS >> min(sites, DENSE_SITES))
-        raise ValueError(
-            f"{settings} settings of {sites} sites need {terms:.3g} amplitudes at every step; the "
-            f"limit is {DENSE_TERMS:.3g} amplitudes and {DENSE_SITES} sites. Use fewer sites, or at "
-            f"most {reach} settings at {min(sites, DENSE_SITES)} sites."
-        )
 
 
 def _children(parents: list[int]) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from flax import linen as nn
 
 from nqs.state import born, sampling
+from nqs.state.reach import VECTOR_SITES
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ class State:
 
     def vector(self) -> np.ndarray:
         """All amplitudes, normalised, in index order, (2**sites,); up to 20 sites."""
-        if self.sites > born.VECTOR_SITES:
+        if self.sites > VECTOR_SITES:
             raise ValueError(
                 f"a state vector of {self.sites} sites has 2^{self.sites} entries; the limit is "
-                f"{born.VECTOR_SITES} sites. Draw samples instead."
+                f"{VECTOR_SITES} sites. Draw samples instead."
             )
         return np.asarray(_vector(self.model, self.variables, self.sites))
 

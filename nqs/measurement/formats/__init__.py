@@ -23,7 +23,7 @@ from nqs.measurement.formats.options import Options
 from nqs.measurement.problems import FormatError, listed, named, quoted
 from nqs.measurement.quarantine import look
 
-__all__ = ["FORMATS", "FormatError", "Options", "choices", "read"]
+__all__ = ["FORMATS", "FormatError", "Options", "choices", "read", "read_measurements"]
 
 FORMATS: dict[str, ModuleType] = {
     "native": native,
@@ -45,6 +45,11 @@ READABLE = (
 HEAD = 64 * 1024
 
 Paths = str | os.PathLike | Sequence[str | os.PathLike]
+
+
+def read_measurements(paths: Paths, **options) -> Measurements:
+    """As `read`, with the options by name: format, select, shots_per_setting, sites, bases."""
+    return read(paths, Options(**options))
 
 
 def read(paths: Paths, options: Options | None = None) -> Measurements:

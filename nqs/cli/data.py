@@ -1,0 +1,166 @@
+"""`nqs data`: what is in a measurement file, in another format, or simulated. Without JAX."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nqs.cli import options as opt
+from nqs.cli.refused import checking_input
+
+app = typer.Typer(
+    help="Inspect, convert and simulate measurement files.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def inspect(
+    files: opt.Files,
+    format: opt.Format = None,
+    select: opt.Select = None,
+    bases: opt.Bases = None,
+    shots_per_setting: opt.ShotsPerSetting = None,
+    sites: opt.Sites = None,
+    json_: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Show what was understood: sites, settings, shots, ⟨Z_j⟩ of every site, one decoded row."""
+    from nqs.measurement.summary import described
+
+    with checking_input():
+        data, experiments = _read(files, format, select, bases, shots_per_setting, sites)
+        if data is None:
+            _list_experiments(files, experiments, json_)
+            return
+        facts = described(data)
+    if json_:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    from nqs.cli.terminal import show_data
+
+    show_data(facts, [str(f) for f in files])
+
+
+@app.command()
+def convert(
+    files: Annotated[list[Path], typer.Argument(help="IN… OUT: files to read, native file to write.")],
+    format: opt.Format = None,
+    select: opt.Select = None,
+    bases: opt.Bases = None,
+    shots_per_setting: opt.ShotsPerSetting = None,
+    sites: opt.Sites = None,
+    target: opt.Target = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace OUT.")] = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Write any readable format as the native measurement file."""
+    from dataclasses import replace
+
+    from nqs.measurement import file
+    from nqs.measurement.formats import Options, read
+    from nqs.measurement.target import read_target
+
+    with checking_input():
+        if len(files) < 2:
+            raise ValueError("convert takes the files to read and then the file to write.")
+        *inputs, output = files
+        _refuse_existing(output, overwrite)
+        data = read(inputs, Options(format, select, shots_per_setting, sites, bases))
+        if target:
+            data = replace(data, target=read_target(list(target), data.sites))
+        file.write(output, data)
+    typer.echo(f"{output}: {data.shots:,} shots of {data.sites} sites, {len(data.settings)} settings")
+
+
+@app.command()
+def simulate(
+    state: Annotated[
+        str,
+        typer.Argument(help="ghz, w, cluster, product, random, ising, or a file of a state."),
+    ],
+    file: Annotated[Path, typer.Argument(help="Native measurement file to write.")],
+    sites: Annotated[int | None, typer.Option(help="Number of sites, at most 20.")] = None,
+    settings: Annotated[
+        str,
+        typer.Option(help="all, pauli:30, Z,X,XZXZ… or a mixture such as Z,X,pauli:28."),
+    ] = "Z",
+    shots: Annotated[int, typer.Option(help="Shots in each setting.")] = 1000,
+    depolarising: Annotated[float, typer.Option(help="p of ρ → (1−p)ρ + p·1/2^N.")] = 0.0,
+    readout: Annotated[
+        str | None, typer.Option(help="p01,p10: a 0 read as 1, a 1 read as 0.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the state, the settings and the shots.")] = 1,
+    overwrite: Annotated[bool, typer.Option(help="Replace FILE.")] = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Shots of a known state in chosen settings, with noise; the state is stored with them."""
+    from nqs.measurement import file as native
+    from nqs.state.simulate import chosen_settings
+    from nqs.state.simulate import simulate as draw
+
+    with checking_input():
+        _refuse_existing(file, overwrite)
+        vector = _state(state, sites, seed)
+        number = int(vector.shape[0]).bit_length() - 1
+        chosen = chosen_settings(settings, number, seed)
+        flips = _pair(readout)
+        data = draw(vector, chosen, shots, seed, depolarising=depolarising, readout=flips)
+        native.write(file, data)
+    typer.echo(f"{file}: {data.shots:,} shots of {data.sites} sites, {len(data.settings)} settings")
+
+
+def _read(files, format, select, bases, shots_per_setting, sites):
+    """The shots, or None and the experiments to choose from."""
+    from nqs.measurement.formats import Options, choices, read
+
+    options = Options(format, select, shots_per_setting, sites, bases)
+    experiments = choices(files, options)
+    if select is None and len(experiments) > 1:
+        return None, experiments
+    return read(files, options), experiments
+
+
+def _list_experiments(files: list[Path], experiments: list[str], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"experiments": experiments}, indent=2))
+        return
+    typer.echo(f"{', '.join(map(str, files))} holds {len(experiments)} experiments; pick one:")
+    for name in experiments:
+        typer.echo(f"  --select {name}")
+
+
+def _state(name: str, sites: int | None, seed: int) -> Any:
+    from nqs.systems.known import KNOWN, known
+
+    if name in KNOWN:
+        if sites is None:
+            raise ValueError(f"{name!r} needs --sites N.")
+        return known(name, sites, seed)
+    path = Path(name)
+    if not path.exists():
+        raise ValueError(
+            f"{name!r} is neither a known state ({', '.join(KNOWN)}) nor a file of a state."
+        )
+    from nqs.measurement.target import read_target, sites_of
+
+    return read_target([path], sites if sites is not None else sites_of(path))
+
+
+def _pair(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        first, second = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"--readout {text!r} is not of the form p01,p10, such as 0.01,0.03.") from None
+    return first, second
+
+
+def _refuse_existing(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise ValueError(f"{path} exists already; choose another name or add --overwrite.")
+    if not path.resolve().parent.is_dir():
+        raise ValueError(f"the folder of {path} does not exist; make it first.")

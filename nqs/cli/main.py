@@ -1,0 +1,49 @@
+"""The command `nqs`: words on a command line → a job."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from nqs.cli import data, refused, runs, tomography
+
+app = typer.Typer(
+    name="nqs",
+    help="Neural quantum states: a measurement file in, a diagnosed reconstruction out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.add_typer(data.app, name="data")
+app.command("tomography")(tomography.tomography)
+app.command("resume")(tomography.resume)
+app.command("report")(runs.report)
+app.command("fidelity")(runs.fidelity)
+app.command("sample")(runs.sample)
+app.command("export")(runs.export)
+app.command("config")(runs.config)
+app.command("doctor")(runs.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"nqs {version('nqs')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Neural quantum states: a measurement file in, a diagnosed reconstruction out."""
+
+
+def main() -> None:
+    """Entry point: runs a command and turns whatever happens into an exit status."""
+    sys.exit(refused.exit_status(app, debug="--debug" in sys.argv))

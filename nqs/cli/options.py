@@ -1,0 +1,28 @@
+"""Flags with one meaning everywhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Files = Annotated[list[Path], typer.Argument(help="Measurement files; several are one experiment.")]
+Format = Annotated[str | None, typer.Option(help="Format name, where two would fit.")]
+Select = Annotated[
+    str | None, typer.Option(help="Experiment of a file that holds many: NAME or NAME=VALUE.")
+]
+Bases = Annotated[
+    list[Path] | None, typer.Option(help="Bases of QuCumber text, a line per shot; one a file.")
+]
+ShotsPerSetting = Annotated[int | None, typer.Option(help="Shots behind each row of frequencies.")]
+Sites = Annotated[int | None, typer.Option(help="Sites, for integer or hexadecimal counts.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Run folder; without it runs/tomography-NAME-NNN.")
+]
+Overwrite = Annotated[bool, typer.Option(help="Replace an earlier run in --out.")]
+Target = Annotated[
+    list[Path] | None,
+    typer.Option(help="True state to compare with; repeat for real and imaginary part of ρ."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")]
+Quiet = Annotated[bool, typer.Option(help="No progress, only the result.")]
+Debug = Annotated[bool, typer.Option(help="Show the traceback of an error.")]

@@ -1,0 +1,110 @@
+"""Commands on finished runs and states, and about nqs itself."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nqs.cli import options as opt
+from nqs.cli.refused import checking_input
+
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
+
+
+def report(run: RunFolder, debug: opt.Debug = False) -> None:
+    """Build report.html of a run again."""
+    from nqs.report import page
+
+    with checking_input():
+        written = page.rebuild(run)
+    typer.echo(str(written))
+
+
+def fidelity(
+    a: Annotated[Path, typer.Argument(help="A run folder or a file of a state.")],
+    b: Annotated[Path, typer.Argument(help="A run folder or a file of a state.")],
+    json_: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Fidelity of two states, either way round: runs or files, up to 20 sites, exact."""
+    with checking_input():
+        from nqs.evaluation.fidelity import fidelity as overlap
+
+        value = overlap(_vector(a), _vector(b))
+    typer.echo(json.dumps({"fidelity": {"value": value, "error": None}}) if json_ else f"{value:.8f}")
+
+
+def sample(
+    run: RunFolder,
+    file: Annotated[Path, typer.Argument(help="Native measurement file to write.")],
+    shots: Annotated[int, typer.Option(help="Shots in each setting.")] = 1000,
+    setting: Annotated[
+        list[str] | None, typer.Option(help="Such as XXZZ; repeatable. All Z where left out.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 1,
+    debug: opt.Debug = False,
+) -> None:
+    """New shots of a reconstructed state, as a measurement file."""
+    with checking_input():
+        from nqs.jobs.sample import sample as draw
+        from nqs.measurement import file as native
+
+        if file.exists():
+            raise ValueError(f"{file} exists already; choose another name.")
+        data = draw(run, shots, tuple(setting or ()), seed)
+        native.write(file, data)
+    typer.echo(f"{file}: {data.shots:,} shots of {data.sites} sites, {len(data.settings)} settings")
+
+
+def export(
+    run: RunFolder,
+    file: Annotated[Path, typer.Argument(help="State vector to write: .npy, .h5 or .txt.")],
+    debug: opt.Debug = False,
+) -> None:
+    """State vector of a run as .npy, .h5 (data set statevector) or .txt (re im a line)."""
+    with checking_input():
+        from nqs.measurement.target import write_vector
+
+        if file.exists():
+            raise ValueError(f"{file} exists already; choose another name.")
+        write_vector(file, _vector(run))
+    typer.echo(str(file))
+
+
+def config(
+    name: Annotated[str, typer.Argument(help="Job: tomography.")], debug: opt.Debug = False
+) -> None:
+    """A commented config with every key, its default and its meaning."""
+    from nqs.config import toml
+    from nqs.config.tomography import Tomography
+
+    with checking_input():
+        if name != "tomography":
+            raise ValueError(f"there is no job {name!r}; the jobs are: tomography.")
+    typer.echo(
+        toml.commented(
+            Tomography,
+            "Tomography: a state from measured shots. Keys without a value are chosen from\n"
+            "the data, and the choice is printed. Run: nqs tomography --config THIS-FILE",
+        ),
+        nl=False,
+    )
+
+
+def doctor(debug: opt.Debug = False) -> None:
+    """Versions, devices, cache, and a self-test of ten seconds."""
+    from nqs.jobs.doctor import examined
+
+    for name, value in examined():
+        typer.echo(f"{name:<18}{value}")
+
+
+def _vector(path: Path):
+    if path.is_dir():
+        from nqs.jobs.result import load
+
+        return load(path).state.vector()
+    from nqs.measurement.target import read_target, sites_of
+
+    return read_target([path], sites_of(path))

@@ -1,0 +1,163 @@
+"""What a person sees while a job runs and when it ends, within 80 columns."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from nqs.report.wording import measured, printable
+
+
+def tell(text: str) -> None:
+    """A remark on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(printable(text), style="dim"))
+
+
+class Progress:
+    """A bar for each phase: likelihood, gap to held-out shots, time left. Called with each row."""
+
+    def __init__(self, quiet: bool):
+        console = Console(stderr=True)
+        self._bar = Bar(
+            TextColumn("{task.description:<7}"),
+            BarColumn(bar_width=16),
+            TextColumn("{task.completed:>5.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            disable=quiet or not console.is_terminal,
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> "Progress":
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        self._bar.__exit__(*details)
+
+    def __call__(self, row: dict[str, Any]) -> None:
+        phase = row["phase"]
+        if phase not in self._tasks:
+            self._tasks[phase] = self._bar.add_task(phase, total=row["steps"], numbers="")
+        train = _least(row["train_nll"])
+        held_out = _least(row["held_out_nll"])
+        numbers = "" if train is None else f"NLL {train:.4f}"
+        if train is not None and held_out is not None:
+            numbers += f"  held out {held_out - train:+.4f}"
+        self._bar.update(self._tasks[phase], completed=row["step"], numbers=numbers)
+
+
+def _least(values: list[float | None] | None) -> float | None:
+    return min((v for v in values or [] if v is not None), default=None)
+
+
+def show_verdict(summary: dict[str, Any], folder: Path | None) -> None:
+    """The verdict, the numbers behind it, and every warning, on standard output."""
+    console = Console(file=sys.stdout, highlight=False)
+    colour = {"ok": "bold green", "warning": "bold yellow", "failed": "bold red"}
+    console.print()
+    console.print(Text(f"verdict: {summary['verdict']}", style=colour[summary["verdict"]]))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _lines(summary):
+        table.add_row(name, Text(value))
+    console.print(table)
+    for warning in summary["warnings"]:
+        console.print()
+        console.print(Text("! " + printable(warning), style="yellow"))
+    if folder is not None:
+        console.print()
+        console.print(Text(f"{folder}/report.html"), soft_wrap=True)
+
+
+def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    likelihood, data = summary["likelihood"], summary["data"]
+    lines = [
+        ("data", f"{data['shots']:,} shots of {summary['sites']} sites in {data['settings']} settings"),
+        ("ansatz", f"{printable(summary['ansatz']['name'])}, {summary['ansatz']['parameters']} parameters"),
+        ("NLL, all shots", f"{measured(likelihood['nll'])} nats per shot"),
+    ]
+    if likelihood["held_out_nll"]:
+        lines.append(("NLL, held out", f"{measured(likelihood['held_out_nll'])} nats per shot"))
+    if likelihood["p_value"] is not None:
+        lines.append(
+            (
+                "goodness of fit",
+                f"χ²/dof {likelihood['chi2_per_dof']:.3f}, p = {likelihood['p_value']:.2g} "
+                f"({likelihood['p_value_method']})",
+            )
+        )
+    lines.append(("determined", _determined(summary["identifiability"])))
+    if summary.get("fidelity"):
+        lines.append(("fidelity", f"{summary['fidelity']['value']:.5f} to the target"))
+    baseline = summary.get("baseline")
+    if baseline:
+        text = f"NLL {baseline['nll']:.4f}"
+        if baseline.get("fidelity") is not None:
+            text += f", fidelity {baseline['fidelity']:.5f}"
+        lines.append(("exact max. likelihood", text))
+    training = summary["training"]
+    lines.append(
+        ("training", f"{training['seconds']:.1f} s and {training['seconds_compiling']:.1f} s compiling")
+    )
+    return lines
+
+
+def _determined(found: dict[str, Any]) -> str:
+    answer = {True: "yes", False: "no", None: "not decided at this size"}[found["determined"]]
+    if found["rank"] is not None:
+        answer += f" ({found['rank']} of {found['directions']} directions fixed)"
+    return answer
+
+
+def show_data(facts: dict[str, Any], files: list[str]) -> None:
+    """What `nqs data inspect` prints."""
+    console = Console(file=sys.stdout, highlight=False)
+    fewest, most = facts["shots_per_setting"]
+    each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    lines = [
+        ("file", ", ".join(map(printable, files))),
+        ("sites", str(facts["sites"])),
+        ("shots", f"{facts['shots']:,}"),
+        ("settings", f"{facts['settings']:,}, {each} shots each"),
+        ("letters", " ".join(facts["letters"])),
+    ]
+    if facts["readout"]:
+        lines.append(("readout errors", "given for every site"))
+    if facts["target"]:
+        lines.append(("true state", f"a {facts['target']} is stored with the shots"))
+    if facts["source"]:
+        lines.append(("source", printable(facts["source"])))
+    row = facts["first_row"]
+    lines.append(("first row", f"setting {_start(row['setting'])}, outcome {_start(row['outcome'])}"))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in lines:
+        table.add_row(name, Text(value))
+    console.print(table)
+    console.print(Text("\nshots by setting, largest first", style="dim"))
+    for setting, shots in facts["largest_settings"].items():
+        console.print(f"  {_start(setting)}  {shots:,}")
+    hidden = facts["settings"] - len(facts["largest_settings"])
+    if hidden > 0:
+        console.print(f"  … and {hidden:,} more")
+    console.print(Text("\n⟨Z⟩ site by site, site 0 first: does the order look right?", style="dim"))
+    numbers = [
+        f"{site:>3} " + ("not read in Z" if z is None else f"{z['value']:+.3f} ± {z['error']:.3f}")
+        for site, z in enumerate(facts["z"])
+    ]
+    for start in range(0, len(numbers), 4):
+        console.print("  " + "".join(f"{n:<19}" for n in numbers[start : start + 4]).rstrip())
+
+
+def _start(text: str, most: int = 40) -> str:
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)})"

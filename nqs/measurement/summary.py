@@ -1,0 +1,55 @@
+"""What was understood of a measurement file, for a person to check."""
+
+from typing import Any
+
+import numpy as np
+
+from nqs.measurement.dataset import Measurements
+
+_MOST_SETTINGS = 12
+
+
+def described(data: Measurements) -> dict[str, Any]:
+    """Facts that show a wrong order or a wrong letter: ⟨Z_j⟩ of every site, one decoded row.
+
+    z: mean and standard error of each site over the shots that read it in Z, None
+    where none does. A wrong order is seen where the sites differ.
+    """
+    shots = data.shots_per_setting
+    order = np.argsort(-shots, kind="stable")[:_MOST_SETTINGS]
+    return {
+        "sites": data.sites,
+        "shots": data.shots,
+        "settings": len(data.settings),
+        "shots_per_setting": [int(shots.min()), int(shots.max())],
+        "largest_settings": {data.settings[i]: int(shots[i]) for i in order},
+        "letters": sorted(set("".join(data.settings))),
+        "z": _magnetisation(data),
+        "first_row": _decoded(data, 0),
+        "effects": sorted(data.effects),
+        "readout": data.readout is not None,
+        "target": None if data.target is None else ("state vector" if data.target.ndim == 1 else "density matrix"),
+        "source": data.source,
+    }
+
+
+def _magnetisation(data: Measurements) -> list[dict[str, float] | None]:
+    letters = np.array([list(s) for s in data.settings])
+    means: list[dict[str, float] | None] = []
+    for site in range(data.sites):
+        rows = (letters[:, site] == "Z")[data.setting_index]
+        total = data.counts[rows].sum()
+        if total == 0:
+            means.append(None)
+            continue
+        ones = data.counts[rows] @ data.outcomes[rows, site].astype(np.int64)
+        mean = 1 - 2 * ones / total
+        means.append({"value": float(mean), "error": float(np.sqrt((1 - mean**2) / total))})
+    return means
+
+
+def _decoded(data: Measurements, row: int) -> dict[str, str]:
+    return {
+        "setting": data.settings[data.setting_index[row]],
+        "outcome": "".join(map(str, data.outcomes[row])),
+    }

@@ -1,0 +1,22 @@
+"""How far a state vector reaches, and what is said beyond; known without loading JAX."""
+
+DENSE_SITES = 16
+"""Sites of the dense likelihood."""
+
+VECTOR_SITES = 20
+"""Sites of a dense vector evaluated once."""
+
+DENSE_TERMS = 2**25
+"""Amplitudes, over all settings, of one evaluation of the dense likelihood."""
+
+
+def refuse_out_of_reach(sites: int, settings: int) -> None:
+    """ValueError, with the number of terms, where the dense Born rule does not reach."""
+    terms = settings * 2**sites
+    if sites > DENSE_SITES or terms > DENSE_TERMS:
+        reach = max(1, DENSE_TERMS >> min(sites, DENSE_SITES))
+        raise ValueError(
+            f"{settings} settings of {sites} sites need {terms:.3g} amplitudes at every step; the "
+            f"limit is {DENSE_TERMS:.3g} amplitudes and {DENSE_SITES} sites. Use fewer sites, or at "
+            f"most {reach} settings at {min(sites, DENSE_SITES)} sites."
+        )
