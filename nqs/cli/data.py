@@ -46,7 +46,9 @@ def inspect(
 
 @app.command()
 def convert(
-    files: Annotated[list[Path], typer.Argument(help="IN… OUT: files to read, native file to write.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="IN… OUT: files to read, native file to write.")
+    ],
     format: opt.Format = None,
     select: opt.Select = None,
     bases: opt.Bases = None,
@@ -72,7 +74,9 @@ def convert(
         if target:
             data = replace(data, target=read_target(list(target), data.sites))
         file.write(output, data)
-    typer.echo(f"{output}: {data.shots:,} shots of {data.sites} sites, {len(data.settings)} settings")
+    typer.echo(
+        f"{output}: {data.shots:,} shots of {data.sites} sites, {len(data.settings)} settings"
+    )
 
 
 @app.command()
@@ -155,7 +159,9 @@ def _pair(text: str | None) -> tuple[float, float] | None:
     try:
         first, second = (float(part) for part in text.split(","))
     except ValueError:
-        raise ValueError(f"--readout {text!r} is not of the form p01,p10, such as 0.01,0.03.") from None
+        raise ValueError(
+            f"--readout {text!r} is not of the form p01,p10, such as 0.01,0.03."
+        ) from None
     return first, second
 
 

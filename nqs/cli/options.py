@@ -15,9 +15,7 @@ Bases = Annotated[
 ]
 ShotsPerSetting = Annotated[int | None, typer.Option(help="Shots behind each row of frequencies.")]
 Sites = Annotated[int | None, typer.Option(help="Sites, for integer or hexadecimal counts.")]
-Out = Annotated[
-    Path | None, typer.Option(help="Run folder; without it runs/tomography-NAME-NNN.")
-]
+Out = Annotated[Path | None, typer.Option(help="Run folder; without it runs/tomography-NAME-NNN.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace an earlier run in --out.")]
 Target = Annotated[
     list[Path] | None,

@@ -32,7 +32,9 @@ def fidelity(
         from nqs.evaluation.fidelity import fidelity as overlap
 
         value = overlap(_vector(a), _vector(b))
-    typer.echo(json.dumps({"fidelity": {"value": value, "error": None}}) if json_ else f"{value:.8f}")
+    typer.echo(
+        json.dumps({"fidelity": {"value": value, "error": None}}) if json_ else f"{value:.8f}"
+    )
 
 
 def sample(

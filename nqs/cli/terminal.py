@@ -81,8 +81,14 @@ def show_verdict(summary: dict[str, Any], folder: Path | None) -> None:
 def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     likelihood, data = summary["likelihood"], summary["data"]
     lines = [
-        ("data", f"{data['shots']:,} shots of {summary['sites']} sites in {data['settings']} settings"),
-        ("ansatz", f"{printable(summary['ansatz']['name'])}, {summary['ansatz']['parameters']} parameters"),
+        (
+            "data",
+            f"{data['shots']:,} shots of {summary['sites']} sites in {data['settings']} settings",
+        ),
+        (
+            "ansatz",
+            f"{printable(summary['ansatz']['name'])}, {summary['ansatz']['parameters']} parameters",
+        ),
         ("NLL, all shots", f"{measured(likelihood['nll'])} nats per shot"),
     ]
     if likelihood["held_out_nll"]:
@@ -106,7 +112,10 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("exact max. likelihood", text))
     training = summary["training"]
     lines.append(
-        ("training", f"{training['seconds']:.1f} s and {training['seconds_compiling']:.1f} s compiling")
+        (
+            "training",
+            f"{training['seconds']:.1f} s and {training['seconds_compiling']:.1f} s compiling",
+        )
     )
     return lines
 
@@ -137,7 +146,9 @@ def show_data(facts: dict[str, Any], files: list[str]) -> None:
     if facts["source"]:
         lines.append(("source", printable(facts["source"])))
     row = facts["first_row"]
-    lines.append(("first row", f"setting {_start(row['setting'])}, outcome {_start(row['outcome'])}"))
+    lines.append(
+        ("first row", f"setting {_start(row['setting'])}, outcome {_start(row['outcome'])}")
+    )
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")

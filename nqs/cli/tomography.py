@@ -167,5 +167,3 @@ def _absolute(tables: dict[str, Any], folder: Path) -> None:
                 data[key] = anchored(data[key])
     if "target" in tables:
         tables["target"] = anchored(tables["target"])
-
-

@@ -45,7 +45,9 @@ class Ansatz(_Table):
 class Training(_Table):
     steps: int | None = Field(default=None, ge=10, description="optimisation steps; chosen")
     rate: float | None = Field(default=None, gt=0, le=1, description="peak rate of Adam; chosen")
-    restarts: int | None = Field(default=None, ge=1, le=64, description="independent starts; chosen")
+    restarts: int | None = Field(
+        default=None, ge=1, le=64, description="independent starts; chosen"
+    )
 
 
 class Baseline(_Table):

@@ -25,7 +25,7 @@ def fidelity(a: np.ndarray, b: np.ndarray) -> float:
         values, vectors = np.linalg.eigh(a)
         root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.conj().T
         value = np.sqrt(np.linalg.eigvalsh(root @ b @ root).clip(min=0)).sum() ** 2
-    return float(min(max(value, 0.0), 1.0))
+    return float(np.clip(value, 0.0, 1.0))
 
 
 def _weight(state: np.ndarray) -> float:

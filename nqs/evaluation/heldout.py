@@ -41,8 +41,7 @@ def nll_difference(log_p: np.ndarray, reference: np.ndarray, counts: np.ndarray)
     return mean_of_counts(reference - log_p, counts)
 
 
-def entropy_floor(counts: np.ndarray) -> float:
-    """NLL of the relative frequencies themselves: no state goes below it on these shots."""
-    frequencies = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    seen = counts > 0
-    return float(-(counts[seen] * np.log(frequencies[seen])).sum() / counts.sum())
+def is_worse(log_p: np.ndarray, reference: np.ndarray, counts: np.ndarray, errors: float) -> bool:
+    """Whether a state explains the shots worse than another by that many paired errors."""
+    difference = nll_difference(log_p, reference, counts)
+    return difference.value > errors * (difference.error or 0.0)

@@ -12,6 +12,10 @@ LARGEST_SITES = 10
 SAME_STATE = 0.99
 """Fidelity above which two fits count as one state."""
 
+SAME_AS_CONJUGATE = 0.95
+"""Fidelity of ψ with ψ* above which there is no conjugate to exclude. Lower than for two
+fits: the phases of a real state are small in a fit to few shots, but of either sign."""
+
 _PINNED = 0.3
 """Radians: a direction of the state is fixed when the shots hold it at least this tightly."""
 
@@ -73,11 +77,6 @@ def fisher_matrix(psi: np.ndarray, data: Measurements) -> np.ndarray:
 def least_agreement(chosen: np.ndarray, others: list[np.ndarray]) -> float:
     """Smallest fidelity of other fits, equally good, with the chosen one; 1 where there are none."""
     return min((fidelity(chosen, other) for other in others), default=1.0)
-
-
-def conjugate_is_same(psi: np.ndarray) -> bool:
-    """True where ψ and ψ* are one state, so that nothing is left to exclude."""
-    return fidelity(psi, psi.conj()) >= SAME_STATE
 
 
 def blind_to_conjugation(data: Measurements) -> bool:

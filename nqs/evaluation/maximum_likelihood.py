@@ -34,7 +34,12 @@ def pure_maximum_likelihood(
     if data.sites > LARGEST_SITES:
         raise ValueError(f"exact maximum likelihood is limited to {LARGEST_SITES} sites.")
     counts = data.table()
-    if data.only_z and len(data.settings) == 1 and "I" not in data.settings[0] and data.readout is None:
+    if (
+        data.only_z
+        and len(data.settings) == 1
+        and "I" not in data.settings[0]
+        and data.readout is None
+    ):
         frequencies = counts[0] / counts.sum()
         seen = frequencies[frequencies > 0]
         return MaximumLikelihood(np.sqrt(frequencies) + 0j, float(-(seen * np.log(seen)).sum()))
@@ -49,13 +54,12 @@ def pure_maximum_likelihood(
         value, slope = _nll(x.reshape(2, -1), counts, plan)
         return float(value), np.asarray(slope, float).reshape(-1)
 
-    best = None
+    results = []
     for start in first:
         x = (start / np.linalg.norm(start)).reshape(-1)
         options = {"maxiter": 5000, "maxfun": 10000, "ftol": 1e-14, "gtol": 1e-9, "maxcor": 30}
-        found = minimize(value_and_slope, x, jac=True, method="L-BFGS-B", options=options)
-        if best is None or found.fun < best.fun:
-            best = found
+        results.append(minimize(value_and_slope, x, jac=True, method="L-BFGS-B", options=options))
+    best = min(results, key=lambda found: found.fun)
     psi = best.x.reshape(2, -1)
     psi = psi[0] + 1j * psi[1]
     return MaximumLikelihood(psi / np.linalg.norm(psi), float(best.fun))

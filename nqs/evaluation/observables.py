@@ -20,7 +20,9 @@ def pauli_string(text: str, sites: int) -> dict[int, str]:
             )
         letter, site = match[1], int(match[2])
         if site >= sites:
-            raise ValueError(f"observable {text!r} names site {site}; the sites are 0 to {sites - 1}.")
+            raise ValueError(
+                f"observable {text!r} names site {site}; the sites are 0 to {sites - 1}."
+            )
         if site in letters:
             raise ValueError(f"observable {text!r} names site {site} twice.")
         letters[site] = letter

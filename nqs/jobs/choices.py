@@ -43,11 +43,15 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     elif ansatz.name in ("rbm", "rbm-phase", "rbm-positive"):
         fill(ansatz, "hidden", max(8, 2 * data.sites), "two hidden units a site")
     work = len(data.settings) * 2**data.sites
-    long, short = (4, 2000), (2, 1000)
-    restarts, steps = long if work <= _LARGE_WORK else short
-    why = f"{work:,} probabilities a step"
-    fill(training, "restarts", restarts, f"against phase minima; {why}")
-    fill(training, "steps", steps, why)
+    restarts, steps = 4, 2000
+    if data.sites <= 4:
+        restarts = 8  # they cost next to nothing, and small random states have many minima
+    elif work > _LARGE_WORK:
+        restarts, steps = 2, 1000
+    fill(training, "restarts", restarts, f"against phase minima, at {work:,} probabilities a step")
+    fill(
+        training, "steps", steps, "enough for the states tried; held-out shots may stop it earlier"
+    )
     fill(training, "rate", _RATES.get(str(ansatz.name), _OTHER_RATE), f"for {ansatz.name}")
     return config, made
 

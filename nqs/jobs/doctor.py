@@ -30,4 +30,7 @@ def examined() -> Iterator[tuple[str, str]]:
     data = simulate(truth, chosen_settings("all", 3, 1), 500, seed=1)
     fidelity = tomography(data, steps=500, restarts=2).fidelity(truth)
     verdict = "passed" if fidelity > 0.98 else "FAILED"
-    yield "self-test", f"{verdict}: W state, fidelity {fidelity:.4f}, {time.monotonic() - begun:.1f} s"
+    yield (
+        "self-test",
+        f"{verdict}: W state, fidelity {fidelity:.4f}, {time.monotonic() - begun:.1f} s",
+    )

@@ -4,6 +4,7 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from nqs.config.tomography import Tomography
@@ -17,7 +18,7 @@ from nqs.jobs.choices import Choice
 from nqs.jobs.reconstruct import Reconstruction
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED
-from nqs.state.born import rotations
+from nqs.state.born import rotations, vector_log_probabilities
 from nqs.training.run import Run
 
 _PACKAGES = ("nqs", "jax", "jaxlib", "flax", "optax", "numpy", "scipy", "h5py")
@@ -160,10 +161,10 @@ def _baseline(found, config, target, kept_log_p, held_counts):
 
 def vector_table(vector: np.ndarray, data: Measurements) -> np.ndarray:
     """log P of every outcome in every setting for a state vector, (settings, 2**sites)."""
-    from nqs.state.born import vector_log_probabilities
-
     return np.asarray(
-        vector_log_probabilities(vector, rotations(data.settings, data.effects, data.readout))
+        vector_log_probabilities(
+            jnp.asarray(vector), rotations(data.settings, data.effects, data.readout)
+        )
     )
 
 

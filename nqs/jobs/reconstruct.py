@@ -10,8 +10,8 @@ from flax import linen as nn
 from nqs import ansatz as menu
 from nqs.config.tomography import Tomography
 from nqs.evaluation.fidelity import fidelity
-from nqs.evaluation.heldout import nll, nll_difference
-from nqs.evaluation.identifiability import SAME_STATE, blind_to_conjugation, conjugate_is_same
+from nqs.evaluation.heldout import is_worse, nll
+from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, blind_to_conjugation
 from nqs.jobs import choices
 from nqs.jobs.selection import Kept, equally_good, keep, restart, stopping_is_visible
 from nqs.measurement.dataset import Measurements
@@ -33,9 +33,11 @@ class Reconstruction:
     """What training hands to the judges.
 
     kept: the restarts as chosen on held-out shots; best: which of them is the best;
-    peers: those equally good. final: the state trained on all shots, and finals its
-    peers. conjugate_excluded: whether ψ* explains the shots worse, None where not
-    tried.
+    final:
+    the state trained on all shots, the likeliest of those equally good; finals: the
+    others, where two paired errors do not set them apart (one that got stuck when
+    trained again says nothing of the shots). conjugate_excluded: whether ψ* explains
+    the shots worse, None where not tried.
     """
 
     data: Measurements
@@ -43,7 +45,6 @@ class Reconstruction:
     held_out: Measurements | None
     kept: list[Kept]
     best: int
-    peers: list[int]
     final: State
     finals: list[State]
     refit_steps: int | None
@@ -63,63 +64,27 @@ def choose(config: Tomography, data: Measurements, model: nn.Module | None = Non
     return config, made, menu.build(str(config.ansatz.name), data.sites, **options)
 
 
-def reconstruct(data: Measurements, config: Tomography, model: nn.Module, run: Run) -> Reconstruction:
+def reconstruct(
+    data: Measurements, config: Tomography, model: nn.Module, run: Run
+) -> Reconstruction:
     """Search with shots held out, choose, train again on all shots, and try the conjugate."""
-    steps = int(config.training.steps or 0)
+    fit = _Fit(data, config, model, run)
     train_shots, held_out = data.split(config.data.held_out, config.seed)
-    objective = NegativeLogLikelihood(model, data.sites)
-    starts = initial_variables(model, data.sites, config.seed, int(config.training.restarts or 1))
-
-    def fit(phase: str, variables: Any, batch: Shots, length: int) -> Progress:
-        return train(
-            run,
-            phase,
-            objective,
-            Recipe(float(config.training.rate or 0), choices.restarts_together(data)),
-            variables,
-            batch,
-            steps=length,
-            share=_SHARES[phase],
-            steps_per_dispatch=choices.steps_per_dispatch(data),
-        )
-
+    everything = jax.device_put(shots(data))
     with run.listening():
-        batch = jax.device_put(shots(train_shots, held_out))
-        search = fit(SEARCH, starts, batch, steps)
-        judge_counts = np.asarray(batch.train if held_out is None else batch.held_out)
-        visible = held_out is not None and stopping_is_visible(
-            data.sites, data.only_z, State(model, restart(starts, 0), data.sites).parameters,
-            config.data.held_out,
-        )
-        kept = keep(
-            search, model, data, batch.plan, judge_counts,
-            may_stop_early=visible or run.stopped is not None,
-        )
+        kept, judge_counts = _search(fit, train_shots, held_out)
         best, peers = equally_good(kept, judge_counts)
-
-        finals, refit_steps = {i: kept[i].state for i in peers}, None
-        everything = jax.device_put(shots(data))
-        variables = jax.tree.map(lambda *leaves: np.stack(leaves), *(k.state.variables for k in kept))
+        states, refit_steps = [k.state for k in kept], None
         if config.data.refit and held_out is not None and run.stopped is None:
-            stopped_early = kept[best].step < steps
-            refit_steps = equal_travel(kept[best].step, steps) if stopped_early else steps
-            again = fit(REFIT, starts, everything, refit_steps)
-            if run.stopped is None:  # a refit cut short is no better than what was kept
-                variables = again.variables
-                finals = {i: State(model, restart(variables, i), data.sites) for i in peers}
-
+            refit_steps = fit.refit_steps(kept[best].step)
+            states = _refitted(fit, states, peers, everything, refit_steps)
+        tables = [state.log_table(everything.plan) for state in states]
         counts = np.asarray(everything.train)
-        tables = {i: s.log_table(everything.plan) for i, s in finals.items()}
-        winner = min(finals, key=lambda i: nll(tables[i], counts).value)
+        winner = min(peers, key=lambda i: nll(tables[i], counts).value)
         excluded = None
         if not data.only_z and run.stopped is None:
-            mirrored = everything._replace(plan=conjugated(everything.plan))
-
-            def from_conjugate() -> Progress:
-                return fit(MIRROR, variables, mirrored, refit_steps or steps)
-
             excluded = _conjugate_excluded(
-                finals[winner], tables[winner], data, counts, mirrored, from_conjugate
+                fit, states, winner, tables[winner], everything, refit_steps or fit.steps
             )
     return Reconstruction(
         data=data,
@@ -127,38 +92,120 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module, run: R
         held_out=held_out,
         kept=kept,
         best=best,
-        peers=peers,
-        final=finals[winner],
-        finals=[finals[i] for i in peers if i != winner],
+        final=states[winner],
+        finals=[
+            states[i]
+            for i in peers
+            if i != winner and not _worse(tables[i], tables[winner], counts)
+        ],
         refit_steps=refit_steps,
         conjugate_excluded=excluded,
         skipped=int(sum(np.sum(p.skipped) for p in run.phases.values())),
     )
 
 
-def _conjugate_excluded(final, table, data, counts, mirrored, from_conjugate) -> bool:
+class _Fit:
+    """One training loop, set up once and used by every phase: same program, other shots."""
+
+    def __init__(self, data: Measurements, config: Tomography, model: nn.Module, run: Run):
+        self.data, self.held_out, self.model, self.run = data, config.data.held_out, model, run
+        self.steps = int(config.training.steps or 0)
+        self.starts = starts(config, model, data.sites)
+        self._objective = NegativeLogLikelihood(model, data.sites)
+        self._recipe = Recipe(float(config.training.rate or 0), choices.restarts_together(data))
+
+    def __call__(self, phase: str, variables: Any, batch: Shots, steps: int) -> Progress:
+        return train(
+            self.run,
+            phase,
+            self._objective,
+            self._recipe,
+            variables,
+            batch,
+            steps=steps,
+            share=_SHARES[phase],
+            steps_per_dispatch=choices.steps_per_dispatch(self.data),
+        )
+
+    def refit_steps(self, best_step: int) -> int:
+        return equal_travel(best_step, self.steps) if best_step < self.steps else self.steps
+
+    def states(self, progress: Progress) -> list[State]:
+        return [
+            State(self.model, restart(progress.variables, index), self.data.sites)
+            for index in range(len(progress.step))
+        ]
+
+
+def _search(
+    fit: _Fit, train_shots: Measurements, held_out: Measurements | None
+) -> tuple[list[Kept], np.ndarray]:
+    """Every restart as it is kept, and the counts (settings, 2**sites) that judged it."""
+    batch = jax.device_put(shots(train_shots, held_out))
+    progress = fit(SEARCH, fit.starts, batch, fit.steps)
+    counts = np.asarray(batch.train if held_out is None else batch.held_out)
+    parameters = fit.states(progress)[0].parameters
+    visible = held_out is not None and stopping_is_visible(
+        fit.data.sites, fit.data.only_z, parameters, fit.held_out
+    )
+    early = visible or fit.run.stopped is not None
+    return keep(progress, fit.model, fit.data, batch.plan, counts, may_stop_early=early), counts
+
+
+def _refitted(
+    fit: _Fit, kept: list[State], peers: list[int], everything: Shots, steps: int
+) -> list[State]:
+    """Every restart trained again on all shots; as it was kept where that did not come off.
+
+    A refit cut short by the clock is no better than what was kept. Nor is one where
+    all peers got stuck on their new way: worse than before by two paired errors.
+    """
+    again = fit.states(fit(REFIT, fit.starts, everything, steps))
+    if fit.run.stopped is not None:
+        return kept
+    counts = np.asarray(everything.train)
+
+    def stuck(i: int) -> bool:
+        return _worse(
+            again[i].log_table(everything.plan), kept[i].log_table(everything.plan), counts
+        )
+
+    return kept if all(stuck(i) for i in peers) else again
+
+
+def _conjugate_excluded(
+    fit: _Fit, states: list[State], winner: int, table: np.ndarray, everything: Shots, steps: int
+) -> bool:
     """Whether a fit begun at ψ* ends worse than ψ by two paired errors, or back at ψ.
 
-    Reading every shot with conjugated effects turns ψ* into ψ, so the same network
-    with the same parameters is the place to begin.
+    Reading every shot with conjugated effects turns ψ* into ψ, so the same networks
+    with the same parameters are the place to begin.
     """
-    psi = final.vector()
-    if conjugate_is_same(psi):
+    psi = states[winner].vector()
+    if fidelity(psi, psi.conj()) >= SAME_AS_CONJUGATE:
         return True
-    if blind_to_conjugation(data):
+    if blind_to_conjugation(fit.data):
         return False
-    progress = from_conjugate()
-    for index in range(len(progress.step)):
-        state = State(final.model, restart(progress.variables, index), data.sites)
-        if fidelity(state.vector().conj(), psi) >= SAME_STATE:
-            continue
-        worse = nll_difference(state.log_table(mirrored.plan), table, counts)
-        if worse.value <= 2 * worse.error:
-            return False
-    return True
+    mirrored = everything._replace(plan=conjugated(everything.plan))
+    variables = jax.tree.map(lambda *leaves: np.stack(leaves), *(s.variables for s in states))
+    counts = np.asarray(everything.train)
+    return all(
+        fidelity(state.vector().conj(), psi) >= SAME_AS_CONJUGATE
+        or _worse(state.log_table(mirrored.plan), table, counts)
+        for state in fit.states(fit(MIRROR, variables, mirrored, steps))
+    )
+
+
+def _worse(log_p: np.ndarray, reference: np.ndarray, counts: np.ndarray) -> bool:
+    return is_worse(log_p, reference, counts, errors=2)
+
+
+def starts(config: Tomography, model: nn.Module, sites: int) -> Any:
+    """Variables of all restarts before the first step."""
+    return initial_variables(model, sites, config.seed, int(config.training.restarts or 1))
 
 
 def templates(config: Tomography, model: nn.Module, sites: int) -> dict[str, Progress]:
     """Progress of every phase as it would begin: the shape of a checkpoint."""
-    progress = begin(initial_variables(model, sites, config.seed, int(config.training.restarts or 1)))
+    progress = begin(starts(config, model, sites))
     return {SEARCH: progress, REFIT: progress, MIRROR: progress}

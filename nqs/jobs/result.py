@@ -62,7 +62,9 @@ def read_state(folder: Path) -> State:
     """The state of a finished run; ValueError where there is none."""
     path = folder / BEST
     if not path.is_file():
-        raise ValueError(f"{folder} holds no finished state ({BEST} is missing); resume the run first.")
+        raise ValueError(
+            f"{folder} holds no finished state ({BEST} is missing); resume the run first."
+        )
     facts = checkpoint.facts(path)
     if facts["ansatz"] not in menu.ANSATZE:
         raise ValueError(
@@ -77,7 +79,9 @@ def read_state(folder: Path) -> State:
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     with replacing(folder / SUMMARY) as temporary:
-        temporary.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+        )
 
 
 def read_summary(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from nqs.jobs.result import load
 from nqs.measurement.dataset import Measurements
 
 
-def sample(run: str | Path, shots: int, settings: tuple[str, ...] = (), seed: int = 1) -> Measurements:
+def sample(
+    run: str | Path, shots: int, settings: tuple[str, ...] = (), seed: int = 1
+) -> Measurements:
     """`shots` outcomes of a run's state in each setting; all Z where none is named."""
     if shots < 1:
         raise ValueError(f"--shots is {shots}; expected at least 1.")

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from flax import linen as nn
 
-from nqs.evaluation.heldout import nll, nll_difference
+from nqs.evaluation.heldout import is_worse, nll
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import Rotations
 from nqs.state.state import State
@@ -68,8 +68,7 @@ def keep(
         chosen = at(restart(progress.variables, index), progress.step[index])
         if may_stop_early and np.isfinite(progress.best_judged[index]):
             best = at(restart(progress.best, index), progress.best_step[index])
-            worse = nll_difference(chosen.log_p, best.log_p, judge_counts)
-            if worse.value > worse.error:
+            if is_worse(chosen.log_p, best.log_p, judge_counts, errors=1):
                 chosen = best
         kept.append(chosen)
     return kept
@@ -78,9 +77,9 @@ def keep(
 def equally_good(kept: list[Kept], judge_counts: np.ndarray) -> tuple[int, list[int]]:
     """The best restart, and all that are not worse than it by more than one paired error."""
     best = int(np.nanargmin([k.judged for k in kept]))
-    peers = []
-    for index, other in enumerate(kept):
-        worse = nll_difference(other.log_p, kept[best].log_p, judge_counts)
-        if index == best or worse.value <= worse.error:
-            peers.append(index)
+    peers = [
+        index
+        for index, other in enumerate(kept)
+        if not is_worse(other.log_p, kept[best].log_p, judge_counts, errors=1)
+    ]
     return best, peers

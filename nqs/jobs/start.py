@@ -14,7 +14,7 @@ def prepare() -> None:
 
     jax.config.update("jax_enable_x64", True)
     folder = cache_folder()
-    if folder is None or jax.config.jax_compilation_cache_dir:
+    if folder is None or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)

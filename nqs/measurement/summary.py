@@ -28,7 +28,9 @@ def described(data: Measurements) -> dict[str, Any]:
         "first_row": _decoded(data, 0),
         "effects": sorted(data.effects),
         "readout": data.readout is not None,
-        "target": None if data.target is None else ("state vector" if data.target.ndim == 1 else "density matrix"),
+        "target": None
+        if data.target is None
+        else ("state vector" if data.target.ndim == 1 else "density matrix"),
         "source": data.source,
     }
 

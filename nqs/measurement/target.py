@@ -201,7 +201,9 @@ def write_vector(path: str | os.PathLike, vector: np.ndarray) -> None:
     """A state vector as .npy, .h5 (data set `statevector`) or .txt ('re im' a line)."""
     path = Path(path)
     if path.suffix not in (".npy", ".h5", ".txt"):
-        raise ValueError(f"{path} ends in {path.suffix!r}; a state is written as .npy, .h5 or .txt.")
+        raise ValueError(
+            f"{path} ends in {path.suffix!r}; a state is written as .npy, .h5 or .txt."
+        )
     with replacing(path) as part:
         if path.suffix == ".npy":
             with part.open("wb") as file:

@@ -69,9 +69,9 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     try:
         with h5py.File(path, "r") as file:
             file.visititems(
-                lambda name, item: leaves.update({name: item[()]})
-                if isinstance(item, h5py.Dataset)
-                else None
+                lambda name, item: (
+                    leaves.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+                )
             )
             kind, text, digest = (file.attrs.get(k) for k in ("format", "facts", "sha256"))
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError) as problem:

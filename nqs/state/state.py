@@ -29,7 +29,9 @@ class State:
     @classmethod
     def initial(cls, model: nn.Module, sites: int, seed: int) -> "State":
         """The state before training; restart 0 of a training with the same seed."""
-        return cls(model, jax.tree.map(lambda v: v[0], initial_variables(model, sites, seed, 1)), sites)
+        return cls(
+            model, jax.tree.map(lambda v: v[0], initial_variables(model, sites, seed, 1)), sites
+        )
 
     @property
     def parameters(self) -> int:

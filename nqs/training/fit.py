@@ -63,7 +63,7 @@ class Recipe:
 _adam = optax.chain(optax.clip_by_global_norm(_CLIP), optax.scale_by_adam(b2=_SECOND_MOMENT))
 
 
-def learning_rate(rate: float, step: Array, steps: Array) -> Array:
+def learning_rate(rate: float, step: Array, steps: Array | int) -> Array:
     """Rate at a step of `steps`: linear warm-up over 5 %, then a cosine down to 1 %."""
     warm = jnp.maximum(_WARM_UP * steps, 1)
     phase = jnp.clip((step - warm) / jnp.maximum(steps - warm, 1), 0, 1)

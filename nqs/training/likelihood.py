@@ -29,8 +29,8 @@ def shots(train: Measurements, held_out: Measurements | None = None) -> Shots:
     table = train.table()
     return Shots(
         plan=rotations(train.settings, train.effects, train.readout),
-        train=table,
-        held_out=jnp.zeros_like(table) if held_out is None else held_out.table(),
+        train=jnp.asarray(table),
+        held_out=jnp.asarray(0 * table if held_out is None else held_out.table()),
     )
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jax
 import numpy as np
@@ -58,7 +58,7 @@ class Run:
         self._saved = time.monotonic()
         self._limits = {"budget": budget, "time limit": time_limit}
         self._signal: str | None = None
-        self._log = None
+        self._log: IO[str] | None = None
 
     # Going on from a checkpoint
 
