@@ -122,10 +122,13 @@ def _draw(points: Points, best_step: int | None, chosen: int) -> Drawing:
             steps, values = _curve(points, "search", chosen, key)
             if len(values):
                 axes.plot(steps, values, line, color=colour, label=label, zorder=3)
+        best = _settled(points, refit)
         for restart in refit:
-            label = "refit, all shots" if restart == refit[0] else ""
             steps, values = _curve(points, "refit", restart, "train_nll")
-            axes.plot(steps, values, "--", color=GREEN, label=label, zorder=4)
+            if restart == best:
+                axes.plot(steps, values, "--", color=GREEN, label="refit, all shots", zorder=4)
+            else:
+                axes.plot(steps, values, "--", color=GREEN, alpha=0.3, linewidth=0.9)
         _mark_kept(axes, points, best_step, chosen)
         axes.set_ylim(*_limits(points, chosen))
         axes.set_xlim(left=0)
@@ -137,6 +140,13 @@ def _draw(points: Points, best_step: int | None, chosen: int) -> Drawing:
     kept = _point({"step": best_step, "train_nll": None, "held_out_nll": None}, "kept", chosen)
     numbers = as_csv([*points, kept], _COLUMNS)
     return painted("learning_curve", _caption(search, refit, best_step), numbers, paint)
+
+
+def _settled(points: Points, restarts: list[int]) -> int | None:
+    """The restart of the refit that ended lowest."""
+    ends = {r: _curve(points, "refit", r, "train_nll")[1][-1:] for r in restarts}
+    ends = {r: end[0] for r, end in ends.items() if len(end)}
+    return min(ends, key=lambda r: ends[r]) if ends else None
 
 
 def _mark_kept(axes, points, best_step, chosen):
@@ -187,5 +197,5 @@ def _caption(search, refit, best_step) -> str:
     if best_step is not None:
         parts.append(f"The dot is the step that was kept, {best_step:,}.")
     if refit:
-        parts.append("Dashed: trained again on all shots for as long as the held-out shots chose.")
+        parts.append("Dashed: trained again on all shots.")
     return " ".join(parts)

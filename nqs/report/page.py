@@ -34,7 +34,7 @@ def write(
     summary: as in summary.json. Without a title, the job and its file make one.
     Each file appears whole or not at all, the page last.
     """
-    folder, drawings = Path(folder), list(drawings)
+    folder, drawings = Path(folder), sorted(drawings, key=_place)
     (folder / "figures").mkdir(exist_ok=True)
     for drawing in drawings:
         _put(folder / "figures" / f"{drawing.name}.svg", drawing.svg)
@@ -55,7 +55,7 @@ def rebuild(folder: str | os.PathLike, *, title: str | None = None) -> Path:
     drawings = [_redrawn(name, path) for name, path in tables.items() if path.is_file()]
     metrics = folder / "metrics.jsonl"
     if metrics.is_file() and not tables["learning_curve"].is_file():
-        drawings.insert(0, _learning_curve(metrics, summary))
+        drawings.append(_learning_curve(metrics, summary))
     return write(folder, summary, drawings, title=title)
 
 
@@ -97,6 +97,12 @@ def rendered(
         ],
         command=_command(summary, run),
     )
+
+
+def _place(drawing: Drawing) -> int:
+    """Figures stand in one order, however they came; others last."""
+    names = list(figures.AGAIN)
+    return names.index(drawing.name) if drawing.name in names else len(names)
 
 
 def _inlined(drawings: Iterable[Drawing]) -> list[dict[str, Any]]:
@@ -151,8 +157,9 @@ def _redrawn(name: str, path: Path) -> Drawing:
 
 
 def _learning_curve(metrics: Path, summary: Mapping[str, Any]) -> Drawing:
-    best_step = sections.part(summary, "training").get("best_step")
-    return figures.learning_curve(_logged(metrics), best_step, ())
+    training = sections.part(summary, "training")
+    restart = training.get("best_restart")
+    return figures.learning_curve(_logged(metrics), training.get("best_step"), (), chosen=restart)
 
 
 def _logged(metrics: Path) -> list[dict[str, Any]]:

@@ -145,7 +145,7 @@ def test_a_missing_section_is_left_out(section):
 def test_rebuilding_gives_the_same_page(tmp_path):
     """From summary.json and the CSVs; from metrics.jsonl where the curve has none."""
     (tmp_path / "summary.json").write_text(json.dumps(made_up.summary()))
-    before = page.write(tmp_path, made_up.summary(), drawings()).read_bytes()
+    before = page.write(tmp_path, made_up.summary(), drawings()[::-1]).read_bytes()
     figure = (tmp_path / "figures" / "learning_curve.svg").read_bytes()
     for path in (tmp_path / "figures").glob("*.svg"):
         path.unlink()
