@@ -96,11 +96,16 @@ def simulate(
     readout: Annotated[
         str | None, typer.Option(help="p01,p10: a 0 read as 1, a 1 read as 0.")
     ] = None,
+    undeclared: Annotated[
+        bool, typer.Option(help="Keep the readout errors from whoever reads the file.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the state, the settings and the shots.")] = 1,
     overwrite: Annotated[bool, typer.Option(help="Replace FILE.")] = False,
     debug: opt.Debug = False,
 ) -> None:
     """Shots of a known state in chosen settings, with noise; the state is stored with them."""
+    from dataclasses import replace
+
     from nqs.measurement import file as native
     from nqs.state.simulate import chosen_settings
     from nqs.state.simulate import simulate as draw
@@ -112,6 +117,8 @@ def simulate(
         chosen = chosen_settings(settings, number, seed)
         flips = _pair(readout)
         data = draw(vector, chosen, shots, seed, depolarising=depolarising, readout=flips)
+        if undeclared:
+            data = replace(data, readout=None)
         native.write(file, data)
     typer.echo(f"{file}: {data.shots:,} shots of {data.sites} sites, {len(data.settings)} settings")
 

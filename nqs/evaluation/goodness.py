@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import chi2
 
+from nqs.evaluation.noise import NoiseTest
+
 LEAST_EXPECTED = 5.0
 _RESOLVED = 0.8
 _SIMULATIONS = 400
@@ -106,3 +108,15 @@ def simulated_test(counts: np.ndarray, probability: np.ndarray, seed: int) -> Go
         return Goodness(None, None, "too few shots", pooled)
     p_value = (1 + (simulated >= total).sum()) / (1 + _SIMULATIONS)
     return Goodness(total / free, float(p_value), "simulated from the fitted state", pooled)
+
+
+def combined(goodness: Goodness, noise: list[NoiseTest]) -> tuple[float | None, str]:
+    """One p-value of several tests, and how it was found: the smallest times their number.
+
+    [Bonferroni; valid however the tests depend on one another.]
+    """
+    if goodness.p_value is None or not noise:
+        return goodness.p_value, goodness.method
+    p_values = [goodness.p_value, *(test.p_value for test in noise)]
+    names = ", ".join([goodness.method, *(test.name for test in noise)])
+    return min(1.0, len(p_values) * min(p_values)), f"smallest of {len(p_values)} tests: {names}"

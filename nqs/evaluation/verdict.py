@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from nqs.evaluation.heldout import Estimate
+from nqs.evaluation.noise import NoiseTest
 
 SIGNIFICANT = 0.01
 _ERRORS = 2.0
@@ -30,6 +31,7 @@ class Findings:
     same_state: float
     conjugate_excluded: bool | None
     p_value: float | None
+    noise: list[NoiseTest]
     against_baseline: Estimate | None
     shots: int
     held_out_shots: int
@@ -129,11 +131,18 @@ def _restarts_differ(f: Findings) -> str | None:
 def _does_not_fit(f: Findings) -> str | None:
     if f.p_value is None or f.p_value >= SIGNIFICANT:
         return None
-    return (
+    sentence = (
         f"The shots contradict the fitted pure state (p = {f.p_value:.2g}). Candidates: a mixed state "
         "(decoherence), readout errors, drift between settings, or a wrong order of sites or letters "
         "in the file; `nqs data inspect` shows what was understood."
     )
+    likeliest = min(f.noise, key=lambda test: test.p_value, default=None)
+    if likeliest is not None and likeliest.p_value < SIGNIFICANT:
+        sentence += (
+            f" A pure state with {100 * likeliest.strength:.1f} % {likeliest.name} would explain them "
+            "better."
+        )
+    return sentence
 
 
 def _baseline_better(f: Findings) -> str | None:

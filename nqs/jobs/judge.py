@@ -10,10 +10,11 @@ import numpy as np
 from nqs.config.tomography import Tomography
 from nqs.evaluation import verdict
 from nqs.evaluation.fidelity import fidelity
-from nqs.evaluation.goodness import Goodness, chi2_test, simulated_test
+from nqs.evaluation.goodness import Goodness, chi2_test, combined, simulated_test
 from nqs.evaluation.heldout import Estimate, nll, nll_difference
 from nqs.evaluation.identifiability import SAME_STATE, fisher_rank, least_agreement
 from nqs.evaluation.maximum_likelihood import LARGEST_SITES, pure_maximum_likelihood
+from nqs.evaluation.noise import noise_tests
 from nqs.jobs.choices import Choice
 from nqs.jobs.reconstruct import Reconstruction
 from nqs.measurement.dataset import Measurements
@@ -53,6 +54,8 @@ def judge(
     baseline, exact, against = _baseline(found, config, target, kept.log_p, held_counts)
     rank = fisher_rank(psi, data)
     goodness = _goodness(counts, log_p, data, config.seed, rank.rank, exact)
+    noise = [] if exact is None or data.only_z else noise_tests(data, exact)
+    p_value, method = combined(goodness, noise)
     findings = verdict.Findings(
         only_z=data.only_z,
         letters=frozenset("".join(data.settings)),
@@ -63,7 +66,8 @@ def judge(
         agreement=least_agreement(psi, [s.vector() for s in found.finals]),
         same_state=SAME_STATE,
         conjugate_excluded=found.conjugate_excluded,
-        p_value=goodness.p_value,
+        p_value=p_value,
+        noise=noise,
         against_baseline=against,
         shots=data.shots,
         held_out_shots=0 if found.held_out is None else found.held_out.shots,
@@ -89,6 +93,7 @@ def judge(
             "seconds": round(run.seconds, 3),
             "seconds_compiling": round(run.seconds_compiling, 3),
             "best_step": kept.step,
+            "best_restart": found.best,
             "refit_steps": found.refit_steps,
         },
         "data": {
@@ -103,8 +108,10 @@ def judge(
             "train_nll": _number(nll(kept.log_p, train_counts)),
             "held_out_nll": None if held_counts is None else _number(nll(kept.log_p, held_counts)),
             "chi2_per_dof": goodness.chi2_per_dof,
-            "p_value": goodness.p_value,
-            "p_value_method": goodness.method,
+            "p_value": p_value,
+            "p_value_method": method,
+            "chi2_p_value": goodness.p_value,
+            "noise_tests": [test._asdict() for test in noise],
         },
         "identifiability": {
             "rank": rank.rank,
@@ -136,7 +143,7 @@ def _number(estimate: Estimate) -> dict[str, float | None]:
 
 
 def _baseline(found, config, target, kept_log_p, held_counts):
-    """Its part of the summary, the likelihood of the exact maximum, and the paired difference."""
+    """Its part of the summary, the exact maximum on all shots, and the paired difference."""
     data = found.data
     if config.baseline.method == "none" or data.sites > LARGEST_SITES:
         return None, None, None
@@ -149,14 +156,14 @@ def _baseline(found, config, target, kept_log_p, held_counts):
         "fidelity": None if target is None else fidelity(everything.vector, target),
     }
     if held_counts is None:
-        return part, everything.nll, None
+        return part, everything, None
     trained = pure_maximum_likelihood(
         found.train, config.seed, also_from=found.kept[found.best].state.vector()
     )
     table = vector_table(trained.vector, data)
     part["train_nll"] = trained.nll
     part["held_out_nll"] = _number(nll(table, held_counts))
-    return part, everything.nll, nll_difference(kept_log_p, table, held_counts)
+    return part, everything, nll_difference(kept_log_p, table, held_counts)
 
 
 def vector_table(vector: np.ndarray, data: Measurements) -> np.ndarray:
@@ -168,10 +175,10 @@ def vector_table(vector: np.ndarray, data: Measurements) -> np.ndarray:
     )
 
 
-def _goodness(counts, log_p, data, seed, rank, exact_nll) -> Goodness:
+def _goodness(counts, log_p, data, seed, rank, exact) -> Goodness:
     probability = _once(np.exp(log_p), data)
-    if exact_nll is not None and rank is not None:
-        slack = 2 * data.shots * (nll(log_p, counts).value - exact_nll)
+    if exact is not None and rank is not None:
+        slack = 2 * data.shots * (nll(log_p, counts).value - exact.nll)
         tested = chi2_test(counts, probability, rank=rank, slack=slack)
         if tested is not None:
             return tested
@@ -246,6 +253,7 @@ def _histogram_rows(data, counts, probability, goodness) -> list[dict]:
             {
                 "setting": data.settings[setting],
                 "outcome": format(int(i), f"0{data.sites}b"),
+                "shots": int(counts[setting].sum()),
                 "observed": int(counts[setting, i]),
                 "expected": float(expected[i]),
             }

@@ -38,10 +38,10 @@ def stopping_is_visible(sites: int, only_z: bool, parameters: int, held_out: flo
 
     A fit of d directions to n shots overfits by d/2n nats per shot. On f·n shots
     held out that is seen with a paired error of √(2·(d/2n)/(f·n)), a ratio of
-    √(d·f/4). Below one, early stopping would follow noise.
+    √(d·f/4). Below two, early stopping would follow noise.
     """
     directions = 2**sites - 1 if only_z else 2 * 2**sites - 2
-    return min(directions, parameters) * held_out / 4 >= 1
+    return min(directions, parameters) * held_out / 4 >= 4
 
 
 def keep(

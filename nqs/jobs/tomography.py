@@ -167,7 +167,12 @@ def _report(folder: Path, summary: dict, rows: list[dict], figures: dict[str, li
     training = summary["training"]
     by_phase = {name: [r for r in rows if r["phase"] == name] for name in ("search", "refit")}
     drawings = [
-        draw.learning_curve(by_phase["search"], training["best_step"], by_phase["refit"]),
+        draw.learning_curve(
+            by_phase["search"],
+            training["best_step"],
+            by_phase["refit"],
+            chosen=training["best_restart"],
+        ),
         draw.chi2_per_setting(figures["chi2_per_setting"]),
         draw.amplitudes(figures["amplitudes"]),
         draw.histograms(figures["histograms"]),
