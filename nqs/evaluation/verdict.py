@@ -56,11 +56,11 @@ def warnings(found: Findings) -> list[str]:
     """One sentence or two for each alarm: what it means and what to do."""
     checks = (
         _ended_early,
+        _does_not_fit,  # first, for what follows supposes that the state fits
         _phases_assumed,
         _directions_open,
         _conjugate_open,
         _restarts_differ,
-        _does_not_fit,
         _baseline_better,
         _few_held_out,
         _steps_skipped,
