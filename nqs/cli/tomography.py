@@ -45,6 +45,7 @@ def tomography(
     """Learn a quantum state from measured shots, and say how good it is."""
     from nqs.config import toml
     from nqs.config.tomography import Tomography
+    from nqs.jobs import folder as place
     from nqs.jobs import tomography as job
 
     with checking_input():
@@ -74,12 +75,12 @@ def tomography(
         inputs = job.read_inputs(resolved)
         job.check(resolved, inputs.data)
         if out is not None and not dry_run:
-            job.refuse_used(out, overwrite)
+            place.refuse_used(out, overwrite)
 
     if dry_run:
         return _plan(resolved, inputs, json)
     with checking_input():
-        folder = job.new_folder(out or job.next_folder(resolved), overwrite=overwrite)
+        folder = place.new_folder(out or place.next_folder(resolved), overwrite=overwrite)
     return _carried_out(resolved, inputs, folder, json, quiet, strict, resume=False)
 
 
@@ -96,6 +97,7 @@ def resume(
     """Go on with an interrupted run, bit for bit on the same versions and devices."""
     from nqs.config import toml
     from nqs.config.tomography import Tomography
+    from nqs.jobs import folder as place
     from nqs.jobs import tomography as job
 
     with checking_input():
@@ -108,7 +110,7 @@ def resume(
             tables["time_limit"] = time_limit
         resolved = toml.checked(Tomography, tables, str(folder / "config.toml"))
         inputs = job.read_inputs(resolved)
-        job.refuse_changed(folder, inputs)
+        place.refuse_changed(folder, inputs.source)
     return _carried_out(resolved, inputs, folder, json, quiet, strict, resume=True)
 
 

@@ -26,7 +26,7 @@ def read(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"there is no config {path}; check the path.") from None
     except (OSError, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path} cannot be read: {problem}.") from None
-    except tomllib.TOMLDecodeError as problem:
+    except (ValueError, RecursionError) as problem:  # brackets nested without end recurse
         raise ConfigError(f"{path} is not valid TOML: {problem}.") from None
 
 
@@ -38,7 +38,7 @@ def assign(tables: dict[str, Any], assignment: str) -> None:
         raise ConfigError(f"--set {assignment!r} is not of the form key.sub=value.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text.strip()
     put(tables, names, value)
 

@@ -1,9 +1,5 @@
 """Tomography: a measurement file in; a calibrated, diagnosed, reported reconstruction out."""
 
-import hashlib
-import itertools
-import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,27 +8,11 @@ from typing import Any
 import numpy as np
 
 from nqs.config import toml
-from nqs.config.atomic import replacing
 from nqs.config.tomography import Tomography
-from nqs.measurement import file, formats
+from nqs.jobs import folder as place
+from nqs.measurement import formats
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.target import read_target
-
-_SHOTS = "shots.h5"
-_BEGUN = "begun.json"
-_WRITTEN = (
-    "config.toml",
-    "metrics.jsonl",
-    "summary.json",
-    "report.html",
-    "checkpoint*.h5",
-    "best*.h5",
-    _SHOTS,
-    _BEGUN,
-    "figures/*.svg",
-    "figures/*.csv",
-)
-"""What a run writes, and what --overwrite removes."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +41,12 @@ def read_inputs(config: Tomography) -> Inputs:
     )
     paths = [Path(p) for p in config.data.file]
     data = formats.read(paths, options)
-    source = {"file": ", ".join(map(str, paths)), "sha256": _digest(paths)}
+    source = {"file": ", ".join(map(str, paths)), "sha256": place.digest(paths)}
     if config.target:
         target = read_target([Path(p) for p in config.target], data.sites)
         return Inputs(data, target, ", ".join(config.target), source)
     if data.target is not None:
-        return Inputs(data, data.target, "stored with the shots", source)
+        return Inputs(data, data.target, "the state stored with the shots", source)
     return Inputs(data, None, None, source)
 
 
@@ -95,14 +75,16 @@ def tomography(
     if isinstance(ansatz, str):
         config.ansatz.name = ansatz
     if isinstance(data, Measurements):
-        inputs = Inputs(data, data.target, "stored with the shots", {"file": None, "sha256": None})
+        inputs = Inputs(
+            data, data.target, "the state stored with the shots", {"file": None, "sha256": None}
+        )
     else:
         files = [data] if isinstance(data, str | Path) else list(data)
         config.data.file = [str(Path(f).resolve()) for f in files]
         inputs = read_inputs(config)
     if target is not None:
-        inputs = Inputs(inputs.data, np.asarray(target), "given", inputs.source)
-    folder = None if out is None else new_folder(Path(out))
+        inputs = Inputs(inputs.data, np.asarray(target), "the state given", inputs.source)
+    folder = None if out is None else place.new_folder(Path(out))
     return carry_out(config, inputs, folder, model=model)
 
 
@@ -133,16 +115,20 @@ def carry_out(
     from nqs.jobs.start import prepare
 
     prepare()  # before anything of JAX is built
-    from nqs.jobs import judge, reconstruct
+    from nqs.jobs import choices, judge, reconstruct
     from nqs.jobs.result import Result, write_state, write_summary
     from nqs.training.run import Run
 
     data = inputs.data
     config, made, model = reconstruct.choose(config, data, model)
+    tell("double precision is switched on")
     for choice in made:
         tell(f"{choice.key} = {_shown(choice.value)}  ({choice.why})")
-    if folder is not None and not resume:
-        config = _kept(config, inputs, folder)
+    source = inputs.source
+    if folder is not None:
+        if not resume:
+            config, source = place.begin(folder, config, data, source, made)
+        made = [choices.Choice(**choice) for choice in place.begun(folder)["chosen"]]
     run = Run(folder, budget=config.budget, time_limit=config.time_limit, watch=watch)
     if resume:
         complaint = run.restore(reconstruct.templates(config, model, data.sites))
@@ -150,7 +136,7 @@ def carry_out(
             tell(complaint)
     found = reconstruct.reconstruct(data, config, model, run)
     summary, figures = judge.judge(
-        found, config, made, run, inputs.source, inputs.target, inputs.target_name
+        found, config, made, run, source, inputs.target, inputs.target_name
     )
     if folder is not None:
         options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
@@ -178,24 +164,6 @@ def _report(folder: Path, summary: dict, rows: list[dict], figures: dict[str, li
         draw.histograms(figures["histograms"]),
     ]
     page.write(folder, summary, drawings)
-
-
-def _kept(config: Tomography, inputs: Inputs, folder: Path) -> Tomography:
-    """The config as it will be resumed, in the folder, with the shots where they had no file."""
-    source = inputs.source
-    if not config.data.file:
-        file.write(folder / _SHOTS, inputs.data)
-        config.data.file = [str(folder / _SHOTS)]
-        source = {"file": str(folder / _SHOTS), "sha256": _digest([folder / _SHOTS])}
-    with replacing(folder / _BEGUN) as temporary:
-        temporary.write_text(json.dumps(source) + "\n")
-    toml.write(
-        folder / "config.toml",
-        config,
-        "Resolved by nqs: every value used, defaults and choices included.\n"
-        "Repeat the run with: nqs tomography --config THIS-FILE",
-    )
-    return config
 
 
 def check(config: Tomography, data: Measurements) -> None:
@@ -226,55 +194,5 @@ def plan(config: Tomography, data: Measurements) -> dict[str, Any]:
     }
 
 
-def refuse_changed(folder: Path, inputs: Inputs) -> None:
-    """ValueError where the shots are no longer those that the run began with."""
-    begun = json.loads((folder / _BEGUN).read_text()) if (folder / _BEGUN).is_file() else {}
-    if begun.get("sha256") != inputs.source["sha256"]:
-        raise ValueError(
-            f"the files of {folder} have changed since the run began (SHA-256 differs); "
-            "put them back, or begin a new run."
-        )
-
-
-def next_folder(config: Tomography) -> Path:
-    """runs/tomography-NAME-NNN, the first number that is free."""
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(config.data.file[0]).stem)[:40] or "data"
-    for number in itertools.count(1):
-        path = Path("runs") / f"tomography-{stem}-{number:03d}"
-        if not path.exists():
-            return path
-    raise AssertionError("unreachable")
-
-
-def refuse_used(path: Path, overwrite: bool) -> None:
-    """ValueError where a folder holds something that may not be replaced."""
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return
-    if not overwrite:
-        raise ValueError(f"{path} is not empty; choose another --out or add --overwrite.")
-    if not (path / "config.toml").is_file():
-        raise ValueError(f"{path} is not a run folder; --overwrite replaces runs only.")
-
-
-def new_folder(path: Path, *, overwrite: bool = False) -> Path:
-    """An empty folder for a run; ValueError where it holds something and may not be emptied."""
-    path = path.expanduser().resolve()
-    refuse_used(path, overwrite)
-    for name in _WRITTEN:
-        for found in path.glob(name):
-            found.unlink()
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
 def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _digest(paths: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        with open(path, "rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
