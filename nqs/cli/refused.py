@@ -50,7 +50,7 @@ def exit_status(app: Callable, debug: bool) -> int:
 
 def _explained(problem: Exception) -> int:
     kind = type(problem).__name__
-    if isinstance(problem, Refused):
+    if isinstance(problem, Refused) or kind == "DamagedCheckpoint":
         print(f"nqs: {problem}", file=sys.stderr)
         return WRONG_INPUT
     if kind == "NumericalFailure":

@@ -5,8 +5,13 @@ from typing import NamedTuple
 from nqs.config.tomography import Tomography
 from nqs.measurement.dataset import Measurements
 
-ANSATZ_NAMES = ("recurrent", "rbm-positive", "rbm-phase", "rbm")
-"""The menu of nqs.ansatz, known without loading JAX; a test compares the two."""
+ANSATZ_OPTIONS = {
+    "recurrent": ("hidden", "phase"),
+    "rbm-positive": ("hidden",),
+    "rbm-phase": ("hidden",),
+    "rbm": ("hidden",),
+}
+"""The menu of nqs.ansatz and its options, known without loading JAX; a test compares the two."""
 
 _RATES = {"recurrent": 0.02}
 _OTHER_RATE = 0.01
@@ -40,7 +45,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         else:
             fill(ansatz, "phase", True, "rotated settings")
         fill(ansatz, "hidden", *_recurrent_size(data))
-    elif ansatz.name in ("rbm", "rbm-phase", "rbm-positive"):
+    elif ansatz.name in ANSATZ_OPTIONS:
         fill(ansatz, "hidden", max(8, 2 * data.sites), "two hidden units a site")
     work = len(data.settings) * 2**data.sites
     restarts, steps = 4, 2000

@@ -34,8 +34,8 @@ class Reconstruction:
 
     kept: the restarts as chosen on held-out shots; best: which of them is the best;
     final:
-    the state trained on all shots, the likeliest of those equally good; finals: the
-    others, where two paired errors do not set them apart (one that got stuck when
+    the state trained on all shots; finals: those of the other restarts equally good,
+    where two paired errors do not set them apart (one that got stuck when
     trained again says nothing of the shots). conjugate_excluded: whether ψ* explains
     the shots worse, None where not tried.
     """
@@ -77,10 +77,12 @@ def reconstruct(
         states, refit_steps = [k.state for k in kept], None
         if config.data.refit and held_out is not None and run.stopped is None:
             refit_steps = fit.refit_steps(kept[best].step)
-            states = _refitted(fit, states, peers, everything, refit_steps)
+            states = _refitted(fit, states, everything, refit_steps)
         tables = [state.log_table(everything.plan) for state in states]
         counts = np.asarray(everything.train)
-        winner = min(peers, key=lambda i: nll(tables[i], counts).value)
+        # a restart that was stopped early is no better for being closer to the shots
+        early = kept[best].step < fit.steps
+        winner = best if early else min(peers, key=lambda i: nll(tables[i], counts).value)
         excluded = None
         if not data.only_z and run.stopped is None:
             excluded = _conjugate_excluded(
@@ -152,25 +154,20 @@ def _search(
     return keep(progress, fit.model, fit.data, batch.plan, counts, may_stop_early=early), counts
 
 
-def _refitted(
-    fit: _Fit, kept: list[State], peers: list[int], everything: Shots, steps: int
-) -> list[State]:
+def _refitted(fit: _Fit, kept: list[State], everything: Shots, steps: int) -> list[State]:
     """Every restart trained again on all shots; as it was kept where that did not come off.
 
-    A refit cut short by the clock is no better than what was kept. Nor is one where
-    all peers got stuck on their new way: worse than before by two paired errors.
+    A refit cut short by the clock is no better than what was kept. Nor is one that
+    got stuck on its new way: worse than before by two paired errors.
     """
     again = fit.states(fit(REFIT, fit.starts, everything, steps))
     if fit.run.stopped is not None:
         return kept
-    counts = np.asarray(everything.train)
-
-    def stuck(i: int) -> bool:
-        return _worse(
-            again[i].log_table(everything.plan), kept[i].log_table(everything.plan), counts
-        )
-
-    return kept if all(stuck(i) for i in peers) else again
+    counts, plan = np.asarray(everything.train), everything.plan
+    return [
+        old if _worse(new.log_table(plan), old.log_table(plan), counts) else new
+        for new, old in zip(again, kept, strict=True)
+    ]
 
 
 def _conjugate_excluded(

@@ -12,6 +12,7 @@ from nqs.config.tomography import Tomography
 from nqs.jobs import folder as place
 from nqs.measurement import formats
 from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import rows_of
 from nqs.measurement.target import read_target
 
 
@@ -82,6 +83,8 @@ def tomography(
         files = [data] if isinstance(data, str | Path) else list(data)
         config.data.file = [str(Path(f).resolve()) for f in files]
         inputs = read_inputs(config)
+    if model is None:
+        check(config, inputs.data)
     if target is not None:
         inputs = Inputs(inputs.data, np.asarray(target), "the state given", inputs.source)
     folder = None if out is None else place.new_folder(Path(out))
@@ -167,14 +170,21 @@ def _report(folder: Path, summary: dict, rows: list[dict], figures: dict[str, li
 
 
 def check(config: Tomography, data: Measurements) -> None:
-    """ValueError where the data or the ansatz asked for are out of reach, before JAX is loaded."""
-    from nqs.jobs.choices import ANSATZ_NAMES
+    """ValueError where the data or the ansatz asked for cannot be done, before JAX is loaded."""
+    from nqs.jobs.choices import ANSATZ_OPTIONS
     from nqs.state.reach import refuse_out_of_reach
 
     refuse_out_of_reach(data.sites, len(data.settings))
-    name = config.ansatz.name
-    if name is not None and name not in ANSATZ_NAMES:
-        raise ValueError(f"unknown ansatz {name!r}; choose one of {', '.join(ANSATZ_NAMES)}.")
+    for letter in sorted(set("".join(data.settings))):
+        rows_of(letter, data.effects)  # refuses generalised measurements
+    name = config.ansatz.name or "recurrent"
+    if name not in ANSATZ_OPTIONS:
+        raise ValueError(f"unknown ansatz {name!r}; choose one of {', '.join(ANSATZ_OPTIONS)}.")
+    for option in config.ansatz.model_dump(exclude={"name"}, exclude_none=True):
+        if option not in ANSATZ_OPTIONS[name]:
+            raise ValueError(
+                f"ansatz {name!r} has no option {option!r}; it has {', '.join(ANSATZ_OPTIONS[name])}."
+            )
 
 
 def plan(config: Tomography, data: Measurements) -> dict[str, Any]:

@@ -66,6 +66,9 @@ class Run:
         """Take up the phases of the folder's checkpoint; a sentence where the latest was damaged."""
         assert self.folder is not None
         path, complaint = self.folder / "checkpoint.h5", None
+        if not path.exists() and not checkpoint.previous(path).exists():
+            (self.folder / "metrics.jsonl").unlink(missing_ok=True)
+            return "The run was stopped before its first checkpoint; it begins again."
         try:
             facts = checkpoint.facts(path)
         except checkpoint.DamagedCheckpoint as problem:
@@ -77,7 +80,8 @@ class Run:
         self.phases = {name: jax.device_put(p) for name, p in self.phases.items()}
         self.seconds = facts["seconds"]
         log = self.folder / "metrics.jsonl"
-        rows = [json.loads(line) for line in log.read_text().splitlines() if line.endswith("}")]
+        lines = log.read_text().splitlines() if log.exists() else []
+        rows = [json.loads(line) for line in lines if line.endswith("}")]
         reached = {name: int(np.max(p.step)) for name, p in self.phases.items()}
         self.rows = [r for r in rows if r["step"] <= reached.get(r["phase"], -1)]
         log.write_text("".join(json.dumps(row) + "\n" for row in self.rows))

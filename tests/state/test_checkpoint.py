@@ -34,7 +34,7 @@ def tree(seed: int = 0) -> dict[str, Carried]:
     }
 
 
-FACTS = {"phases": ["search", "other"], "seconds": 1.25, "text": "ψ \"quoted\"\n"}
+FACTS = {"phases": ["search", "other"], "seconds": 1.25, "text": 'ψ "quoted"\n'}
 
 
 def identical(a, b) -> bool:

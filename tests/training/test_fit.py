@@ -55,7 +55,7 @@ def test_ten_steps_a_checkpoint_and_ten_more_equal_twenty(tmp_path, likelihood):
     same_bits(whole, again)
     same_bits(curve, curve_again)
     assert_array_equal(whole.step, 20)
-    assert not np.array_equal(half.average["params"], whole.average["params"])
+    assert not np.array_equal(*(jax.tree.leaves(p.average)[0] for p in (half, whole)))
 
 
 def test_one_dispatch_of_forty_steps_equals_four_of_ten():
@@ -83,7 +83,9 @@ def test_a_step_is_that_of_clipped_adam_with_the_scheduled_rate():
             x = jax.tree.map(lambda a, u, rate=rate: a - rate * u, x, update)
             average = jax.tree.map(lambda a, b: 0.9 * a + 0.1 * b, average, x)
         assert_allclose(progress.variables["params"]["x"][restart], x["params"]["x"], atol=1e-12)
-        assert_allclose(progress.average["params"]["x"][restart], average["params"]["x"], atol=1e-12)
+        assert_allclose(
+            progress.average["params"]["x"][restart], average["params"]["x"], atol=1e-12
+        )
         assert_allclose(curve.value[-1, restart], value, rtol=1e-12)
 
 
@@ -133,7 +135,9 @@ def test_the_judge_keeps_the_best_average_it_saw():
     progress, seen = begin(starts()), []
     for _ in range(6):
         progress, curve = advanced(progress, 1)
-        judged = [Quadratic().judge({"params": {"x": x}}, BOWL) for x in progress.average["params"]["x"]]
+        judged = [
+            Quadratic().judge({"params": {"x": x}}, BOWL) for x in progress.average["params"]["x"]
+        ]
         assert_allclose(curve.judged[0], judged, rtol=1e-14)
         seen.append((curve.judged[0], progress.average["params"]["x"], progress.step))
     best = np.argmin([judged for judged, _, _ in seen], axis=0)
@@ -163,9 +167,7 @@ def test_a_gradient_that_is_not_finite_is_skipped_and_counted():
     assert np.isnan(curve.value[:, 0]).all()
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(progress))
     whole, _ = advanced(begin(variables), 2)
-    assert_array_equal(
-        progress.variables["params"]["x"][1:], whole.variables["params"]["x"][1:]
-    )
+    assert_array_equal(progress.variables["params"]["x"][1:], whole.variables["params"]["x"][1:])
 
 
 def test_a_skipped_step_leaves_the_moments_alone():
@@ -184,7 +186,7 @@ def test_the_rate_warms_up_and_comes_to_rest(steps):
     assert rates.max() > 0.28
     assert abs(top - (warm - 1)) <= 1
     assert (np.diff(rates[: top + 1]) > 0).all()
-    assert (np.diff(rates[top:]) < 0).all()
+    assert (np.diff(rates[top:]) <= 0).all()
     assert_allclose(learning_rate(0.3, steps, steps), 0.003, rtol=1e-12)
     assert rates[-1] < 0.003 + 0.3 * 4 / steps
 
@@ -192,18 +194,24 @@ def test_the_rate_warms_up_and_comes_to_rest(steps):
 def test_the_rate_is_linear_in_its_peak_and_a_function_of_the_share_done():
     step = np.arange(100, 1000, 7)
     assert_allclose(learning_rate(0.2, step, 1000), 2 * learning_rate(0.1, step, 1000))
-    assert_allclose(learning_rate(0.2, 10 * step, 10_000), learning_rate(0.2, step, 1000), rtol=1e-6)
+    assert_allclose(
+        learning_rate(0.2, 10 * step, 10_000), learning_rate(0.2, step, 1000), rtol=1e-6
+    )
 
 
 def travelled(steps: int, schedule: int) -> float:
-    return float(np.sum(learning_rate(1.0, jnp.arange(steps), schedule)))
+    """Sum of the rates of the first steps, written in NumPy."""
+    step, warm = np.arange(steps), max(0.05 * schedule, 1)
+    phase = np.clip((step - warm) / (schedule - warm), 0, 1)
+    decay = 0.01 + 0.99 * np.cos(np.pi / 2 * phase) ** 2
+    return float((np.minimum(1, (step + 1) / warm) * decay).sum())
 
 
 @pytest.mark.parametrize("schedule", [40, 100, 500, 2000])
 def test_equal_travel_goes_as_far_and_no_longer(schedule):
     """At most one block of ten steps further than asked, four blocks at least."""
     found = []
-    for best in range(0, schedule + 1, 10):
+    for best in range(0, schedule + 1, schedule // 20):
         steps = equal_travel(best, schedule)
         assert steps % 10 == 0
         assert 40 <= steps <= schedule
