@@ -175,7 +175,9 @@ def measured(
         folder = Path(name)
         cold, first = tomography(*files, seed, folder / "cache", folder / "cold")
         warm, second = tomography(*files, seed, folder / "cache", folder / "warm")
-    our_training = Cost(*(statistics.median(column) for column in zip(*(c for c, _ in ours))))
+    our_training = Cost(
+        *(statistics.median(column) for column in zip(*(c for c, _ in ours), strict=True))
+    )
     return Round(
         {
             "training alone": (their_training, our_training),
@@ -201,8 +203,8 @@ def least_fidelity(rounds: list[Round], what: str) -> float:
 
 def summarised(rounds: list[Round], what: str) -> dict[str, Any]:
     """Median, least and largest of both sides and of their ratio, and whether the bar is met."""
-    theirs, ours = zip(*(r.costs[what] for r in rounds))
-    ratio = three([t.wall / o.wall for t, o in zip(theirs, ours)])
+    theirs, ours = zip(*(r.costs[what] for r in rounds), strict=True)
+    ratio = three([t.wall / o.wall for t, o in zip(theirs, ours, strict=True)])
     least = least_fidelity(rounds, what)
     return {
         "qucumber_s": three([t.wall for t in theirs]),
@@ -210,7 +212,7 @@ def summarised(rounds: list[Round], what: str) -> dict[str, Any]:
         "ratio": ratio,
         "qucumber_cpu_s": three([t.cpu for t in theirs]),
         "nqs_cpu_s": three([o.cpu for o in ours]),
-        "cpu_ratio": three([t.cpu / o.cpu for t, o in zip(theirs, ours)]),
+        "cpu_ratio": three([t.cpu / o.cpu for t, o in zip(theirs, ours, strict=True)]),
         "nqs_least_fidelity": least,
         "bar": BARS[what],
         "met": ratio["median"] >= BARS[what] and least >= WANTED,
@@ -241,8 +243,10 @@ def table(report: dict[str, Any]) -> str:
         lines.append((what, *walls, f"≥ {row['bar']}", met))
         cpus = (spread(row[k]) for k in ("qucumber_cpu_s", "nqs_cpu_s", "cpu_ratio"))
         lines.append(("  processor time", *cpus, "", ""))
-    widths = [max(map(len, column)) + 2 for column in zip(*lines)]
-    drawn = ["".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in lines]
+    widths = [max(map(len, column)) + 2 for column in zip(*lines, strict=True)]
+    drawn = [
+        "".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines
+    ]
     setup, rounds = report["setup"], report["rounds"]
     epochs = three([r["ended"]["qucumber"]["epochs"] for r in rounds])
     steps = three([t["steps"] for r in rounds for t in r["ended"]["training alone"]])
@@ -257,7 +261,7 @@ def table(report: dict[str, Any]) -> str:
         f"QuCumber: CD-10, batches of 100, rate 0.01; {setup['qucumber threads']} thread(s).",
         ", ".join(f"{name} {number}" for name, number in setup["versions"].items()) + ".",
     ]
-    return "\n".join(drawn + [""] + notes)
+    return "\n".join([*drawn, "", *notes])
 
 
 def remark(text: str) -> None:

@@ -2,11 +2,13 @@
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from nqs.evaluation.fidelity import fidelity
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED, rows_of
+from nqs.state.born import observed, rotations
 
 LARGEST_SITES = 10
 SAME_STATE = 0.99
@@ -49,29 +51,65 @@ def fisher_rank(psi: np.ndarray, data: Measurements) -> Rank:
 def fisher_matrix(psi: np.ndarray, data: Measurements) -> np.ndarray:
     """Fisher information of all shots about (Re δψ, Im δψ), (2·2**sites, 2·2**sites).
 
-    With a = ⟨outcome|ψ⟩ and δa = ⟨outcome|δψ⟩ a cell adds 4 n Re(e^{−iθ} δa)²
-    = 2n|δa|² + 2n Re((e^{−iθ} δa)²), θ = arg a. The first term sums to 2n|δψ|²
-    over a setting. Components along ψ and iψ are projected out. Unmeasured sites
-    and readout errors are passed over, which can only overstate the rank.
+    Components along ψ and iψ, norm and global phase, are projected out.
     """
-    dimension = psi.size
-    symmetric = np.zeros((dimension, dimension), complex)
-    shots = data.shots_per_setting
-    for setting, taken in zip(data.settings, shots, strict=True):
+    fisher = np.zeros((2 * psi.size, 2 * psi.size))
+    for setting, taken in zip(data.settings, data.shots_per_setting, strict=True):
         unitary = np.ones((1, 1), complex)
         for letter in setting:
             unitary = np.kron(unitary, rows_of(letter, data.effects))
-        amplitude = unitary @ psi
-        probability = np.abs(amplitude) ** 2
-        empty = probability < min(0.5 / max(taken, 1), 0.02 / dimension)
-        weight = np.where(empty, 0, taken * np.exp(-2j * np.angle(amplitude)))
-        symmetric += (unitary.T * weight) @ unitary
-    real, imaginary = symmetric.real, symmetric.imag
-    fisher = 2 * np.block([[real, -imaginary], [-imaginary, -real]])
-    fisher[np.diag_indices(2 * dimension)] += 2 * shots.sum()
+        if UNMEASURED in setting or data.readout is not None:
+            fisher += taken * _of_mixed_cells(psi, unitary, setting, data, taken)
+        else:
+            fisher += taken * _of_pure_cells(psi, unitary, taken)
     along = np.stack([np.r_[psi.real, psi.imag], np.r_[-psi.imag, psi.real]])
-    outside = np.eye(2 * dimension) - along.T @ along
+    outside = np.eye(2 * psi.size) - along.T @ along
     return outside @ fisher @ outside
+
+
+def _of_pure_cells(psi: np.ndarray, unitary: np.ndarray, taken: int) -> np.ndarray:
+    """Information of one shot where every cell is one amplitude a = ⟨outcome|ψ⟩.
+
+    A cell adds 4 Re(e^{−iθ} δa)² = 2|δa|² + 2 Re((e^{−iθ} δa)²), θ = arg a; the first
+    term sums to 2|δψ|².
+    """
+    amplitude = unitary @ psi
+    seen = ~_empty(np.abs(amplitude) ** 2, taken)
+    weight = np.where(seen, np.exp(-2j * np.angle(amplitude)), 0)
+    symmetric = (unitary.T * weight) @ unitary
+    real, imaginary = symmetric.real, symmetric.imag
+    information = 2 * np.block([[real, -imaginary], [-imaginary, -real]])
+    information[np.diag_indices(2 * psi.size)] += 2
+    return information
+
+
+def _of_mixed_cells(
+    psi: np.ndarray, unitary: np.ndarray, setting: str, data: Measurements, taken: int
+) -> np.ndarray:
+    """Information of one shot where a cell sums several amplitudes: δp² / p."""
+    amplitude = unitary @ psi
+    plan = rotations((setting,), data.effects, data.readout)
+
+    def read_out(rows):  # (…, 2**sites) over outcomes
+        return np.asarray(observed(jnp.asarray(rows), plan))
+
+    probability = read_out(np.abs(amplitude[None]) ** 2)[0]
+    turned = amplitude.conj()[:, None] * unitary
+    slope = read_out(2 * np.concatenate([turned.real, -turned.imag], axis=1).T)
+    empty = _empty(probability, taken)
+    once = np.ones(1, bool)
+    for letter in setting:  # a marginal stands at both outcomes; count it at outcome 0
+        once = np.kron(once, [True, letter != UNMEASURED]).astype(bool)
+    cells = once & ~empty
+    information = (slope[:, cells] / probability[cells]) @ slope[:, cells].T
+    hidden = unitary[empty].T.conj() @ unitary[empty]
+    real, imaginary = hidden.real, hidden.imag
+    return information + 2 * np.block([[real, -imaginary], [imaginary, real]])
+
+
+def _empty(probability: np.ndarray, taken: int) -> np.ndarray:
+    """Cells that expect no shot: far below one, and far below the average cell."""
+    return probability < min(0.5 / max(taken, 1), 0.02 / probability.size)
 
 
 def least_agreement(chosen: np.ndarray, others: list[np.ndarray]) -> float:

@@ -1,0 +1,236 @@
+"""Clean shots fit their state as often as the p-value says; noisy ones are found out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from exact import asymmetric_state, probabilities
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import kstest
+
+from nqs.evaluation.goodness import (
+    Goodness,
+    Pooled,
+    chi2_test,
+    combined,
+    pool,
+    pool_groups,
+    simulated_test,
+)
+from nqs.evaluation.identifiability import fisher_rank
+from nqs.evaluation.maximum_likelihood import pure_maximum_likelihood
+from nqs.evaluation.noise import NoiseTest, noise_tests
+from nqs.state.simulate import chosen_settings, simulate
+
+ALL = chosen_settings("all", 2, 1)
+TRUTH = asymmetric_state(2, 3)
+ALARM = 0.01
+
+
+def table(psi):
+    return np.array([probabilities(psi, s) for s in ALL])
+
+
+def judged(data):
+    """χ² of the exact fit, and the noise tests beside it; begun at the truth to be quick."""
+    found = pure_maximum_likelihood(data, 1, also_from=TRUTH, starts=1)
+    rank = fisher_rank(found.vector, data).rank
+    return chi2_test(data.table(), table(found.vector), rank=rank, slack=0), noise_tests(
+        data, found
+    )
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return [judged(simulate(TRUTH, ALL, 400, seed)) for seed in range(40)]
+
+
+def noisy(seed, **noise):
+    return replace(simulate(TRUTH, ALL, 1500, seed, **noise), readout=None)
+
+
+@pytest.fixture(scope="module")
+def flipped():
+    """2 % of the readings flipped, undeclared."""
+    return [judged(noisy(seed, readout=(0.02, 0.02))) for seed in range(20)]
+
+
+@pytest.fixture(scope="module")
+def depolarised():
+    return [judged(noisy(seed, depolarising=0.06)) for seed in range(20)]
+
+
+def test_p_values_of_clean_shots_are_uniform(clean):
+    """Kolmogorov and Smirnov, 40 data sets; fails by chance once in 1,000."""
+    p_values = [goodness.p_value for goodness, _ in clean]
+    assert kstest(p_values, "uniform").pvalue > 1e-3
+
+
+def test_the_fit_uses_up_its_directions(clean):
+    """Mean of χ² is 27 − 6, four errors of the mean of 40; without the fit it would be 27."""
+    totals = [sum(p.chi2 for p in goodness.per_setting) for goodness, _ in clean]
+    assert abs(np.mean(totals) - 21) < 4 * np.sqrt(2 * 21 / 40)
+    assert_allclose([g.chi2_per_dof * 21 for g, _ in clean], totals, rtol=1e-12)
+
+
+def test_clean_shots_raise_an_alarm_seldom(clean):
+    """At 1 %: more than two of 20 by chance once in 1,000; here of 40, once in 130."""
+    alarms = sum(combined(*found)[0] < ALARM for found in clean)
+    assert alarms <= 2
+
+
+def test_flipped_readings_are_found_out(flipped):
+    assert sum(combined(*found)[0] < ALARM for found in flipped) >= 18
+
+
+def test_white_noise_is_found_out(depolarised):
+    assert sum(combined(*found)[0] < ALARM for found in depolarised) >= 18
+
+
+@pytest.mark.parametrize(("name", "strength"), [("readout flips", 0.02), ("white noise", 0.06)])
+def test_the_strength_of_the_noise_is_what_it_was(name, strength, request):
+    """Mean of 20 within four of its errors (1 in 1,300 by chance) and close at that."""
+    sets = request.getfixturevalue("flipped" if name == "readout flips" else "depolarised")
+    found = [next(t.strength for t in tests if t.name == name) for _, tests in sets]
+    error = np.std(found, ddof=1) / np.sqrt(20)
+    assert abs(np.mean(found) - strength) < 4 * error
+    assert error < 0.1 * strength
+
+
+def test_without_noise_half_of_the_strengths_are_zero(clean):
+    """Chernoff: at the boundary with probability one half; 5 to 35 of 40 fails once in 10^5."""
+    for name in ("readout flips", "white noise"):
+        tests = [next(t for t in tests if t.name == name) for _, tests in clean]
+        zero = sum(t.strength == 0 for t in tests)
+        assert 5 <= zero <= 35
+        assert all((t.p_value == 1) == (t.strength == 0) for t in tests)
+
+
+def test_declared_readout_errors_are_no_noise():
+    """The alarm of the flips above is silent where they were declared; 1 in 100 by chance each."""
+    alarms = 0
+    for seed in range(5):
+        data = simulate(TRUTH, ALL, 1500, seed, readout=(0.02, 0.02))
+        found = pure_maximum_likelihood(data, 1, also_from=TRUTH, starts=0)
+        alarms += min(test.p_value for test in noise_tests(data, found)) < ALARM / 2
+    assert alarms <= 1
+
+
+def test_noise_does_as_its_name_says_to_probabilities():
+    """On dense probabilities of an asymmetric state, a site unmeasured among them."""
+    from nqs.evaluation.noise import readout_flips, white_noise
+
+    settings, s = ("XZY", "ZIX"), 0.07
+    psi = asymmetric_state(3)
+    rho = np.outer(psi, psi.conj())
+    pure = np.array([probabilities(psi, name) for name in settings])
+    mixed = [probabilities((1 - s) * rho + s * np.eye(8) / 8, name) for name in settings]
+    assert_allclose(white_noise(pure, s), mixed, atol=1e-15)
+    flips = np.array([[[1 - s, s], [s, 1 - s]]] * 3)
+    read = [probabilities(psi, name, readout=flips) for name in settings]
+    assert_allclose(readout_flips(pure, s), read, atol=1e-15)
+
+
+# Pooling
+
+
+def tables():
+    rng = np.random.default_rng(8)
+    for cells in (2, 4, 8, 64):
+        for shots in (1, 6, 30, 500):
+            p = rng.dirichlet(np.full(cells, 0.3))
+            yield p, rng.multinomial(shots, p)
+    yield np.array([1.0, 0, 0, 0]), np.array([40, 0, 0, 0])
+
+
+def test_pooled_cells_expect_five_or_are_one_and_keep_the_sums():
+    for p, counts in tables():
+        pooled = pool(counts, p)
+        assert_allclose(pooled.observed.sum(), counts.sum())
+        assert_allclose(pooled.expected.sum(), counts.sum())
+        assert len(pooled.expected) == 1 or pooled.expected.min() >= 5
+
+
+def test_pooling_merges_from_the_least_expected_and_no_more_than_needed():
+    for p, counts in tables():
+        expected = p * counts.sum()
+        groups = pool_groups(expected)
+        assert (np.diff(groups[np.argsort(expected, kind="stable")]) >= 0).all()
+        assert set(groups) == set(range(groups.max() + 1))
+        large = np.sort(expected)[np.cumsum(np.sort(expected)) - np.sort(expected) >= 5]
+        alone = np.bincount(groups)[groups[expected >= 5]] == 1
+        assert alone.sum() >= len(large[large >= 5]) - 1
+    assert_array_equal(pool_groups(np.array([10.0, 6, 7])), [2, 0, 1])
+    assert_array_equal(pool_groups(np.array([2.0, 30, 1, 3, 4])), [0, 1, 0, 0, 1])
+
+
+def test_groups_do_not_look_at_what_came_out():
+    """Else the statistic would not be χ²; the groups of equal expectations are equal."""
+    p = np.array([0.02, 0.5, 0.08, 0.4])
+    a, b = pool(np.array([3, 40, 7, 50]), p), pool(np.array([0, 90, 0, 10]), p)
+    assert_array_equal(a.expected, b.expected)
+
+
+def test_chi2_is_the_sum_over_cells():
+    pooled = Pooled(np.array([12.0, 8]), np.array([10.0, 10]))
+    assert pooled.chi2 == pytest.approx(0.8)
+
+
+# What is asked for
+
+
+def test_more_directions_than_cells_give_no_test():
+    counts = np.array([[50, 50.0]])
+    assert chi2_test(counts, np.array([[0.5, 0.5]]), rank=1, slack=0) is None
+
+
+def test_rare_outcomes_give_no_test():
+    """A fifth of the shots in cells that expect fewer than five."""
+    p = np.full((1, 64), 1 / 64)
+    assert chi2_test(np.full((1, 64), 2.0), p, rank=3, slack=0) is None
+    assert chi2_test(np.full((1, 64), 8.0), p, rank=3, slack=0) is not None
+
+
+def test_what_a_fit_leaves_unused_gives_degrees_of_freedom_back():
+    counts = np.array([[60.0, 90, 50, 100]] * 4)
+    p = np.full((4, 4), 0.25)
+    total = sum(pool(c, q).chi2 for c, q in zip(counts, p, strict=True))
+    for slack, used in ((0, 6), (2.5, 3.5), (6, 0), (50, 0), (-3, 6)):
+        found = chi2_test(counts, p, rank=6, slack=slack)
+        assert found.chi2_per_dof * (12 - used) == pytest.approx(total)
+
+
+def test_simulated_p_values_of_a_state_not_fitted_are_uniform():
+    """Kolmogorov and Smirnov, 60 data sets of few shots; fails by chance once in 1,000."""
+    rng = np.random.default_rng(5)
+    p = table(TRUTH)
+    found = [
+        simulated_test(np.array([rng.multinomial(30, row) for row in p]), p, seed)
+        for seed in range(60)
+    ]
+    assert kstest([g.p_value for g in found], "uniform").pvalue > 1e-3
+    assert all(g.method == "simulated from the fitted state" for g in found)
+
+
+def test_simulated_tests_find_another_state_out():
+    rng = np.random.default_rng(6)
+    counts = np.array([rng.multinomial(30, row) for row in table(TRUTH.conj())])
+    assert simulated_test(counts, table(TRUTH), 1).p_value < 0.01
+
+
+def test_too_few_shots_say_nothing():
+    counts = np.eye(4)[:3]
+    assert simulated_test(counts, np.full((3, 4), 0.25), 1)[:3] == (None, None, "too few shots")
+
+
+def test_several_tests_count_by_their_number():
+    """Three p-values, the smallest times three, never above one."""
+    tests = [NoiseTest("white noise", 0.1, 0.02), NoiseTest("readout flips", 0.0, 1.0)]
+    goodness = Goodness(1.0, 0.4, "chi-squared", [])
+    p_value, method = combined(goodness, tests)
+    assert p_value == pytest.approx(0.06)
+    assert all(name in method for name in ("chi-squared", "white noise", "readout flips"))
+    assert combined(goodness, []) == (0.4, "chi-squared")
+    assert combined(goodness._replace(p_value=None), tests)[0] is None
+    assert combined(goodness, [tests[1]])[0] == pytest.approx(0.8)
+    assert combined(goodness._replace(p_value=0.9), [tests[1]])[0] == 1.0

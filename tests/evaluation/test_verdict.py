@@ -1,0 +1,137 @@
+"""Each warning is raised by its finding, and by no other."""
+
+from dataclasses import replace
+
+import pytest
+
+from nqs.evaluation.heldout import Estimate
+from nqs.evaluation.noise import NoiseTest
+from nqs.evaluation.verdict import SIGNIFICANT, Findings, warnings
+
+SOUND = Findings(
+    only_z=False,
+    letters=frozenset("XYZ"),
+    most_rotated=3,
+    sites=3,
+    rank=14,
+    directions=14,
+    agreement=0.999,
+    same_state=0.99,
+    conjugate_excluded=True,
+    p_value=0.4,
+    noise=[NoiseTest("white noise", 0.01, 0.2), NoiseTest("readout flips", 0.0, 1.0)],
+    against_baseline=Estimate(0.001, 0.002),
+    shots=1000,
+    held_out_shots=200,
+    skipped=0,
+    ended_early=None,
+)
+
+ALARMS = {
+    "ended early": ({"ended_early": "budget"}, "before its schedule (budget)"),
+    "only Z": ({"only_z": True, "letters": frozenset("Z"), "rank": 7}, "All shots are in Z"),
+    "directions": ({"rank": 11}, "leave 3 of the 14 real directions"),
+    "conjugate": ({"conjugate_excluded": False}, "complex conjugate"),
+    "restarts": ({"agreement": 0.5}, "Restarts that are equally good"),
+    "fit": ({"p_value": 0.0099}, "contradict the fitted pure state (p = 0.0099)"),
+    "baseline": ({"against_baseline": Estimate(0.005, 0.002)}, "worse than exact maximum"),
+    "held out": ({"held_out_shots": 19}, "Only 19 of 1000 shots"),
+    "skipped": ({"skipped": 3}, "3 steps were skipped"),
+}
+
+
+def test_a_sound_reconstruction_raises_none():
+    assert warnings(SOUND) == []
+    assert SOUND.determined is True
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_a_finding_raises_its_warning_alone(alarm):
+    changed, words = ALARMS[alarm]
+    (sentence,) = warnings(replace(SOUND, **changed))
+    assert words in sentence
+    assert sentence.endswith(".")
+
+
+def test_all_findings_raise_all_warnings():
+    """All but two, which mean nothing where all is Z."""
+    everything = {k: v for changed, _ in ALARMS.values() for k, v in changed.items()}
+    found = warnings(
+        replace(
+            SOUND,
+            **everything,
+        )
+    )
+    assert len(found) == len(ALARMS) - 2
+    everything |= {"only_z": False}
+    assert len(warnings(replace(SOUND, **everything))) == len(ALARMS) - 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"rank": None},
+        {"conjugate_excluded": None},
+        {"p_value": None},
+        {"p_value": SIGNIFICANT},
+        {"against_baseline": None},
+        {"against_baseline": Estimate(0.1, None)},
+        {"against_baseline": Estimate(0.004, 0.002)},
+        {"against_baseline": Estimate(-0.1, 0.002)},
+        {"against_baseline": Estimate(1e-12, 0.0)},
+        {"agreement": 0.99},
+        {"held_out_shots": 20},
+        {"noise": [NoiseTest("white noise", 0.1, 1e-9)]},
+        {"noise": []},
+    ],
+    ids=str,
+)
+def test_on_the_safe_side_of_a_limit_nothing_is_said(changed):
+    assert warnings(replace(SOUND, **changed)) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "determined"),
+    [
+        ({"rank": None}, None),
+        ({"rank": 13}, False),
+        ({"only_z": True}, False),
+        ({"agreement": 0.98}, False),
+        ({"conjugate_excluded": False}, False),
+        ({"conjugate_excluded": None}, True),
+        ({"rank": None, "agreement": 0.5}, False),
+    ],
+    ids=str,
+)
+def test_a_state_is_determined_where_nothing_is_open(changed, determined):
+    assert replace(SOUND, **changed).determined is determined
+
+
+@pytest.mark.parametrize(
+    ("changed", "advice"),
+    [
+        ({"letters": frozenset("Z")}, "Add settings with X and Y."),
+        ({"letters": frozenset("XZ")}, "Add settings with Y."),
+        ({"most_rotated": 1}, "No setting rotates more than 1 of 3 sites"),
+        ({}, "random Pauli settings, or more shots"),
+    ],
+    ids=str,
+)
+def test_the_advice_is_what_the_settings_lack(changed, advice):
+    (sentence,) = warnings(replace(SOUND, rank=10, **changed))
+    assert advice in sentence
+
+
+def test_the_conjugate_asks_for_the_letter_that_tells_it_apart():
+    open_sign = replace(SOUND, conjugate_excluded=False)
+    assert "an odd number of Y" in warnings(open_sign)[0]
+    assert warnings(replace(open_sign, letters=frozenset("XZ")))[0].endswith("Add settings with Y.")
+
+
+def test_noise_is_named_where_it_explains_the_misfit():
+    likely = [NoiseTest("white noise", 0.0, 1.0), NoiseTest("readout flips", 0.021, 1e-6)]
+    (sentence,) = warnings(replace(SOUND, p_value=1e-5, noise=likely))
+    assert "2.1 % readout flips" in sentence
+    assert "white noise" not in sentence
+    (sentence,) = warnings(replace(SOUND, p_value=1e-5))
+    assert "%" not in sentence
