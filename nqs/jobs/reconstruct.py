@@ -13,7 +13,7 @@ from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.heldout import is_worse, nll
 from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, blind_to_conjugation
 from nqs.jobs import choices
-from nqs.jobs.selection import Kept, equally_good, keep, restart, stopping_is_visible
+from nqs.jobs.selection import Kept, equally_good, keep, past_the_best, restart, stopping_is_visible
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import conjugated
 from nqs.state.reach import refuse_out_of_reach
@@ -116,7 +116,9 @@ class _Fit:
         self._objective = NegativeLogLikelihood(model, data.sites)
         self._recipe = Recipe(float(config.training.rate or 0), choices.restarts_together(data))
 
-    def __call__(self, phase: str, variables: Any, batch: Shots, steps: int) -> Progress:
+    def __call__(
+        self, phase: str, variables: Any, batch: Shots, steps: int, **more: Any
+    ) -> Progress:
         return train(
             self.run,
             phase,
@@ -127,6 +129,7 @@ class _Fit:
             steps=steps,
             share=_SHARES[phase],
             steps_per_dispatch=choices.steps_per_dispatch(self.data),
+            **more,
         )
 
     def refit_steps(self, best_step: int) -> int:
@@ -144,12 +147,16 @@ def _search(
 ) -> tuple[list[Kept], np.ndarray]:
     """Every restart as it is kept, and the counts (settings, 2**sites) that judged it."""
     batch = jax.device_put(shots(train_shots, held_out))
-    progress = fit(SEARCH, fit.starts, batch, fit.steps)
     counts = np.asarray(batch.train if held_out is None else batch.held_out)
-    parameters = fit.states(progress)[0].parameters
+    parameters = State(fit.model, restart(fit.starts, 0), fit.data.sites).parameters
     visible = held_out is not None and stopping_is_visible(
         fit.data.sites, fit.data.only_z, parameters, fit.held_out
     )
+
+    def enough(progress: Progress, rows: list[dict]) -> bool:
+        return visible and past_the_best(progress, rows, int(counts.sum()))
+
+    progress = fit(SEARCH, fit.starts, batch, fit.steps, enough=enough)
     early = visible or fit.run.stopped is not None
     return keep(progress, fit.model, fit.data, batch.plan, counts, may_stop_early=early), counts
 

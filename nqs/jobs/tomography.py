@@ -127,6 +127,7 @@ def carry_out(
     tell("double precision is switched on")
     for choice in made:
         tell(f"{choice.key} = {_shown(choice.value)}  ({choice.why})")
+    tell("compiling; the program is kept for the next run of the same shape")
     source = inputs.source
     if folder is not None:
         if not resume:

@@ -159,17 +159,21 @@ def train(
     steps: int,
     share: float = 1.0,
     steps_per_dispatch: int = 100,
+    enough: Callable[[Progress, list[dict]], bool] = lambda progress, rows: False,
 ) -> Progress:
     """Drive all restarts through a schedule of `steps`, from `variables` or where the run left off.
 
     Ends early, without a word to the caller but `run.stopped`, when `share` of the
-    time is used. Raises NumericalFailure when every restart meets numbers that are
+    time is used, or `enough` says so of the progress and the rows of this phase.
+    Raises NumericalFailure when every restart meets numbers that are
     not finite, Interrupted on a signal.
     """
     progress = run.phases.get(phase) or begin(variables)
     judgements = steps_per_dispatch // STEPS_PER_JUDGEMENT
     first = True
     while int(np.max(progress.step)) < steps and not run.out_of_time(share):
+        if enough(progress, [row for row in run.rows if row["phase"] == phase]):
+            break
         begun, before = time.monotonic(), int(np.max(progress.step))
         progress, curve = advance(objective, recipe, progress, batch, steps, judgements)
         curve = jax.tree.map(np.asarray, curve)
