@@ -71,11 +71,12 @@ def tomography(
                 toml.put(tables, key.split("."), value)
         for assignment in set_ or []:
             toml.assign(tables, assignment)
+        _absolute(tables, Path.cwd())
         resolved = toml.checked(Tomography, tables, str(config or "config"))
         inputs = job.read_inputs(resolved)
         job.check(resolved, inputs.data)
         if out is not None and not dry_run:
-            place.refuse_used(out, overwrite)
+            place.refuse_used(out, overwrite, resolved.data.file)
 
     if dry_run:
         return _plan(resolved, inputs, json)
@@ -111,6 +112,7 @@ def resume(
         resolved = toml.checked(Tomography, tables, str(folder / "config.toml"))
         inputs = job.read_inputs(resolved)
         place.refuse_changed(folder, inputs.source)
+        job.check(resolved, inputs.data)
     return _carried_out(resolved, inputs, folder, json, quiet, strict, resume=True)
 
 

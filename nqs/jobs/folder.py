@@ -86,14 +86,17 @@ def next_folder(config: Tomography) -> Path:
     raise AssertionError("unreachable")
 
 
-def refuse_used(path: Path, overwrite: bool) -> None:
-    """ValueError where a folder holds something that may not be replaced."""
+def refuse_used(path: Path, overwrite: bool, shots: Sequence[str] = ()) -> None:
+    """ValueError where a folder holds something that may not be replaced, `shots` above all."""
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not overwrite:
         raise ValueError(f"{path} is not empty; choose another --out or add --overwrite.")
-    if not (path / "config.toml").is_file():
+    if not (path / _BEGUN).is_file():
         raise ValueError(f"{path} is not a run folder; --overwrite replaces runs only.")
+    for name in shots:
+        if Path(name).resolve().parent == path.resolve():
+            raise ValueError(f"{name} lies in the run that --overwrite replaces; move it first.")
 
 
 def new_folder(path: Path, *, overwrite: bool = False) -> Path:

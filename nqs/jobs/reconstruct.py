@@ -32,11 +32,10 @@ _SHARES = {SEARCH: 0.6, REFIT: 0.8, MIRROR: 0.9}
 class Reconstruction:
     """What training hands to the judges.
 
-    kept: the restarts as chosen on held-out shots; best: which of them is the best;
-    final:
-    the state trained on all shots; finals: those of the other restarts equally good,
-    where two paired errors do not set them apart (one that got stuck when
-    trained again says nothing of the shots). conjugate_excluded: whether ψ* explains
+    kept: the restarts as chosen on held-out shots. best: which of them is the best.
+    final: the state trained on all shots. finals: those of the other restarts equally
+    good, where two paired errors do not set them apart; one that got stuck when
+    trained again says nothing of the shots. conjugate_excluded: whether ψ* explains
     the shots worse, None where not tried.
     """
 
@@ -136,8 +135,9 @@ class _Fit:
         return equal_travel(best_step, self.steps) if best_step < self.steps else self.steps
 
     def states(self, progress: Progress) -> list[State]:
+        variables = jax.device_get(progress.variables)
         return [
-            State(self.model, restart(progress.variables, index), self.data.sites)
+            State(self.model, restart(variables, index), self.data.sites)
             for index in range(len(progress.step))
         ]
 

@@ -78,6 +78,7 @@ def keep(
         log_p = state.log_table(plan)
         return Kept(state, int(step), log_p, nll(log_p, judge_counts).value)
 
+    progress = jax.device_get(progress)
     kept = []
     for index in range(len(progress.step)):
         chosen = at(restart(progress.variables, index), progress.step[index])

@@ -1,6 +1,9 @@
 """What every job does first: double precision and a cache for compiled programs."""
 
+import importlib
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -26,6 +29,20 @@ def prepare() -> None:
         # with the default thresholds nothing of ours would ever be kept
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def import_meanwhile(*modules: str) -> None:
+    """Import what is needed at the end in a thread of its own, while XLA compiles.
+
+    An import that fails does so again, and is heard, where the module is used.
+    """
+
+    def work() -> None:
+        with suppress(Exception):
+            for name in modules:
+                importlib.import_module(name)
+
+    threading.Thread(target=work, daemon=True).start()
 
 
 def cache_folder() -> Path | None:

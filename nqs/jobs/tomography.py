@@ -1,7 +1,8 @@
 """Tomography: a measurement file in; a calibrated, diagnosed, reported reconstruction out."""
 
+import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ def tomography(
     if model is None:
         check(config, inputs.data)
     if target is not None:
-        inputs = Inputs(inputs.data, np.asarray(target), "the state given", inputs.source)
+        target = replace(inputs.data, target=target).target  # checked there
+        inputs = Inputs(inputs.data, target, "the state given", inputs.source)
     folder = None if out is None else place.new_folder(Path(out))
     return carry_out(config, inputs, folder, model=model)
 
@@ -100,7 +102,11 @@ def configured(settings: dict[str, Any]) -> Tomography:
         for key in type(getattr(Tomography(), name)).model_fields
     } | {key: [key] for key in Tomography.model_fields}
     for key, value in settings.items():
-        toml.put(tables, homes.get(key, [key]), value)
+        if key not in homes:
+            near = difflib.get_close_matches(key, homes, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(homes)}."
+            raise toml.ConfigError(f"tomography: unknown key {key!r}; {hint}")
+        toml.put(tables, homes[key], value)
     return toml.checked(Tomography, tables, "tomography")
 
 
@@ -115,11 +121,12 @@ def carry_out(
     resume: bool = False,
 ):
     """Choose, train, judge and write; the way of every tomography, new or resumed."""
-    from nqs.jobs.start import prepare
+    from nqs.jobs.start import import_meanwhile, prepare
 
     prepare()  # before anything of JAX is built
-    from nqs.jobs import choices, judge, reconstruct
-    from nqs.jobs.result import Result, write_state, write_summary
+    from nqs.jobs import choices, reconstruct
+
+    import_meanwhile("nqs.jobs.judge", *(["nqs.report.page"] if folder is not None else []))
     from nqs.training.run import Run
 
     data = inputs.data
@@ -139,6 +146,9 @@ def carry_out(
         if complaint:
             tell(complaint)
     found = reconstruct.reconstruct(data, config, model, run)
+    from nqs.jobs import judge
+    from nqs.jobs.result import Result, write_state, write_summary
+
     summary, figures = judge.judge(
         found, config, made, run, source, inputs.target, inputs.target_name
     )

@@ -63,12 +63,15 @@ class Recipe:
 _adam = optax.chain(optax.clip_by_global_norm(_CLIP), optax.scale_by_adam(b2=_SECOND_MOMENT))
 
 
-def learning_rate(rate: float, step: Array, steps: Array | int) -> Array:
-    """Rate at a step of `steps`: linear warm-up over 5 %, then a cosine down to 1 %."""
-    warm = jnp.maximum(_WARM_UP * steps, 1)
-    phase = jnp.clip((step - warm) / jnp.maximum(steps - warm, 1), 0, 1)
-    decay = _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + jnp.cos(jnp.pi * phase))
-    return rate * jnp.minimum(1, (step + 1) / warm) * decay
+def learning_rate(rate: float, step: Any, steps: Any, xp: Any = jnp) -> Any:
+    """Rate at a step of `steps`: linear warm-up over 5 %, then a cosine down to 1 %.
+
+    xp: the array library, numpy where nothing is to be compiled.
+    """
+    warm = xp.maximum(_WARM_UP * steps, 1)
+    phase = xp.clip((step - warm) / xp.maximum(steps - warm, 1), 0, 1)
+    decay = _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + xp.cos(xp.pi * phase))
+    return rate * xp.minimum(1, (step + 1) / warm) * decay
 
 
 def equal_travel(best_step: int, steps: int) -> int:
@@ -77,13 +80,14 @@ def equal_travel(best_step: int, steps: int) -> int:
     Distance is the sum of the rates. A state that early stopping chose at a high
     rate is thereby reached again at a rate that has come to rest.
     """
-    travelled = np.cumsum(np.asarray(learning_rate(1.0, jnp.arange(steps), steps)))
+    travelled = np.cumsum(learning_rate(1.0, np.arange(steps), steps, np))
     mean_rate = travelled[-1] / steps
     wanted = travelled[min(max(best_step, 1), steps) - 1] / mean_rate
     blocks = int(np.ceil(wanted / STEPS_PER_JUDGEMENT))
     return min(max(blocks, 4) * STEPS_PER_JUDGEMENT, steps)
 
 
+@jax.jit
 def begin(variables: Any) -> Progress:
     """Progress before the first step, from variables with the restarts in front."""
     restarts = jax.tree.leaves(variables)[0].shape[0]
@@ -136,7 +140,8 @@ def _judged_block(objective, rate, batch, steps, progress):
 
 def _step(objective, rate, batch, steps, p):
     value, gradient = jax.value_and_grad(objective)(p.variables, batch)
-    finite = jnp.isfinite(value) & jnp.isfinite(optax.global_norm(gradient))
+    squares = sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradient))
+    finite = jnp.isfinite(value) & jnp.isfinite(squares)
     active = p.step < steps
     take = finite & active
     updates, moments = _adam.update(gradient, p.moments)

@@ -113,7 +113,8 @@ def test_without_noise_half_of_the_strengths_are_zero(clean):
         tests = [next(t for t in tests if t.name == name) for _, tests in clean]
         zero = sum(t.strength == 0 for t in tests)
         assert 3 <= zero <= 17
-        assert all((t.p_value == 1) == (t.strength == 0) for t in tests)
+        # half of χ² with one degree of freedom: a gain of nothing at all has p = ½
+        assert all(t.p_value == 1 if t.strength == 0 else t.p_value < 0.5 for t in tests)
 
 
 def test_declared_readout_errors_are_no_noise():

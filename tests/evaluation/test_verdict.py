@@ -115,7 +115,6 @@ def test_a_state_is_determined_where_nothing_is_open(changed, determined):
         ({"most_rotated": 1}, "No setting rotates more than 1 of 3 sites"),
         ({}, "random Pauli settings, or more shots"),
     ],
-    ids=str,
 )
 def test_the_advice_is_what_the_settings_lack(changed, advice):
     (sentence,) = warnings(replace(SOUND, rank=10, **changed))

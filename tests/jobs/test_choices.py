@@ -1,0 +1,95 @@
+"""What a tomography chooses fills gaps, and only gaps."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nqs.ansatz import ANSATZE, build
+from nqs.config.tomography import Ansatz, Tomography, Training
+from nqs.jobs.choices import ANSATZ_OPTIONS, choose, cost
+from nqs.measurement.dataset import Measurements
+
+
+def taken(settings, shots=100) -> Measurements:
+    sites = len(settings[0])
+    return Measurements(
+        np.zeros((len(settings), sites), int),
+        tuple(settings),
+        np.arange(len(settings)),
+        np.full(len(settings), shots),
+    )
+
+
+KINDS = {
+    "z": taken(["ZZZ"]),
+    "rotated": taken(["ZZZ", "XYZ"]),
+    "unmeasured": taken(["ZIZ", "IIZ"]),
+    "long": taken(["Z" * 12, "X" * 12], 100_000),
+}
+
+
+def test_the_menu_is_that_of_the_ansaetze():
+    assert tuple(ANSATZ_OPTIONS) == tuple(ANSATZE)
+    for name, options in ANSATZ_OPTIONS.items():
+        fields = {f.name for f in dataclasses.fields(ANSATZE[name])}
+        assert set(options) == fields & set(Ansatz.model_fields) - {"name"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", [None, *ANSATZE])
+def test_every_gap_is_filled_and_told(kind, name):
+    config, made = choose(Tomography(ansatz=Ansatz(name=name)), KINDS[kind])
+    options = ANSATZ_OPTIONS[config.ansatz.name]
+    assert None not in [getattr(config.ansatz, option) for option in options]
+    assert None not in config.training.model_dump().values()
+    for choice in made:
+        table, key = choice.key.split(".")
+        assert getattr(getattr(config, table), key) == choice.value
+        assert choice.why
+    keys = {f"ansatz.{o}" for o in options} | {f"training.{t}" for t in Training.model_fields}
+    assert {c.key for c in made} == keys | ({"ansatz.name"} if name is None else set())
+    build(config.ansatz.name, 3, **{o: getattr(config.ansatz, o) for o in options})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_given_stays(kind):
+    given = Tomography(
+        seed=9,
+        ansatz=Ansatz(name="recurrent", hidden=5, phase=kind == "z"),
+        training=Training(steps=77, rate=0.5, restarts=3),
+    )
+    config, made = choose(given, KINDS[kind])
+    assert config == given
+    assert made == []
+
+
+def test_choosing_leaves_the_config_it_was_given():
+    given = Tomography()
+    config, _ = choose(given, KINDS["rotated"])
+    assert given == Tomography()
+    assert config != given
+
+
+def test_choosing_again_changes_nothing():
+    """The resolved config, read back, means the same run."""
+    for data in KINDS.values():
+        config, _ = choose(Tomography(), data)
+        again, made = choose(config, data)
+        assert again == config
+        assert made == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "phase"), [("z", False), ("unmeasured", False), ("rotated", True)]
+)
+def test_phases_are_learned_where_the_shots_know_of_them(kind, phase):
+    assert choose(Tomography(), KINDS[kind])[0].ansatz.phase is phase
+
+
+def test_more_work_costs_more():
+    small, _ = choose(Tomography(), KINDS["rotated"])
+    large, _ = choose(Tomography(), KINDS["long"])
+    a, b = cost(small, KINDS["rotated"], 1000), cost(large, KINDS["long"], 1000)
+    assert all(b[key] > a[key] > 0 for key in ("memory_mb", "seconds"))
+    assert np.isfinite([*a.values(), *b.values()]).all()
