@@ -1,6 +1,6 @@
 """Make the data sets that are shipped with the project, from known states and seeds.
 
-    python scripts/make_datasets.py [FOLDER]          default: datasets/
+python scripts/make_datasets.py [FOLDER]          default: datasets/
 """
 
 import sys
