@@ -35,7 +35,9 @@ def exit_status(app: Callable, debug: bool) -> int:
         return stop.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except (BrokenPipeError, SystemExit):  # click turns the one into the other
+    except (BrokenPipeError, SystemExit) as stop:  # click turns the one into the other
+        if isinstance(stop, SystemExit) and not isinstance(stop.__context__, OSError):
+            return stop.code if isinstance(stop.code, int) else BUG
         # whoever read our output has gone; Python would complain again when flushing at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+_ENOUGH_REPEATS = 10
+
 
 class Estimate(NamedTuple):
     """A number and its standard error; error None where the number is exact."""
@@ -22,9 +24,14 @@ def mean_of_counts(per_shot: np.ndarray, counts: np.ndarray) -> Estimate:
     in_setting = counts.sum(axis=1, keepdims=True)
     centre = (counts * per_shot).sum(axis=1, keepdims=True) / np.maximum(in_setting, 1)
     squares = (counts * (per_shot - centre) ** 2).sum(axis=1, keepdims=True)
-    # each setting's own variance; a setting of one shot says nothing and borrows the mean
+    # each setting's own variance; a setting of one shot says nothing of its own and
+    # borrows that of the others, or that of all shots where hardly any setting repeats
     spare = np.maximum(in_setting - 1, 0)
-    pooled = squares.sum() / max(spare.sum(), 1)
+    if spare.sum() >= _ENOUGH_REPEATS:
+        pooled = squares.sum() / spare.sum()
+    else:
+        mean = (counts * per_shot).sum() / shots
+        pooled = (counts * (per_shot - mean) ** 2).sum() / max(shots - 1, 1)
     variance = np.where(spare > 0, squares / np.maximum(spare, 1), pooled)
     error = np.sqrt((in_setting * variance).sum()) / shots
     return Estimate(float((counts * per_shot).sum() / shots), float(error))

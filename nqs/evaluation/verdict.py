@@ -47,7 +47,7 @@ class Findings:
         """Whether the shots fix the state; None where the rank is out of reach."""
         if self.only_z or not self.restarts_agree or self.conjugate_excluded is False:
             return False
-        if self.rank is None:
+        if self.rank is None or self.conjugate_excluded is None:
             return None
         return self.rank == self.directions
 

@@ -41,7 +41,7 @@ def judge(
     target: np.ndarray | None,
     target_name: str | None,
 ) -> tuple[dict[str, Any], dict[str, list[dict]]]:
-    """The summary of INTERFACE, and the rows of each figure by its name."""
+    """The contents of summary.json, and the rows of each figure by its name."""
     data = found.data
     psi = found.final.vector()
     plan = rotations(data.settings, data.effects, data.readout)

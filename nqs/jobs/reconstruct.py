@@ -179,7 +179,7 @@ def _refitted(fit: _Fit, kept: list[State], everything: Shots, steps: int) -> li
 
 def _conjugate_excluded(
     fit: _Fit, states: list[State], winner: int, table: np.ndarray, everything: Shots, steps: int
-) -> bool:
+) -> bool | None:
     """Whether a fit begun at ψ* ends worse than ψ by two paired errors, or back at ψ.
 
     Reading every shot with conjugated effects turns ψ* into ψ, so the same networks
@@ -193,10 +193,13 @@ def _conjugate_excluded(
     mirrored = everything._replace(plan=conjugated(everything.plan))
     variables = jax.tree.map(lambda *leaves: np.stack(leaves), *(s.variables for s in states))
     counts = np.asarray(everything.train)
+    mirror = fit.states(fit(MIRROR, variables, mirrored, steps))
+    if fit.run.stopped is not None:
+        return None  # cut short, it would look worse than it is
     return all(
         fidelity(state.vector().conj(), psi) >= SAME_AS_CONJUGATE
         or _worse(state.log_table(mirrored.plan), table, counts)
-        for state in fit.states(fit(MIRROR, variables, mirrored, steps))
+        for state in mirror
     )
 
 

@@ -64,9 +64,15 @@ def rows_of(letter: str, effects: Mapping[str, np.ndarray] | None = None) -> np.
 
 
 def _rows_of_projectors(letter: str, operators: np.ndarray) -> np.ndarray:
-    if operators.shape != (2, 2, 2) or not np.allclose(operators @ operators, operators, atol=1e-9):
+    projective = (
+        operators.shape == (2, 2, 2)
+        and np.allclose(operators @ operators, operators, atol=1e-9)
+        and np.allclose(np.trace(operators, axis1=1, axis2=2), 1, atol=1e-9)
+        and np.allclose(operators.sum(axis=0), np.eye(2), atol=1e-9)
+    )
+    if not projective:
         raise ValueError(
-            f"effects of letter {letter!r} are not two projectors of rank one (shape "
+            f"effects of letter {letter!r} are not two projectors of rank one that sum to 1 (shape "
             f"{operators.shape}); only projective single-site measurements can be fitted."
         )
     _, vectors = np.linalg.eigh(operators)  # projector: the last eigenvector carries it

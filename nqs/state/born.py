@@ -96,7 +96,8 @@ def all_log_psi(model, variables, sites: int) -> Array:
     """log ψ of every basis state in index order, (2**sites,), as normalised as the model."""
     if isinstance(model, Autoregressive):
         return jnp.asarray(model.apply(variables, method=model.all_log_psi))
-    return model.apply(variables, basis_bits(sites).astype(np.int32))
+    log_psi = model.apply(variables, basis_bits(sites).astype(np.int32))
+    return log_psi.astype(jnp.result_type(complex))  # whatever precision the module works in
 
 
 def normalised(log_psi: Array) -> Array:

@@ -140,7 +140,9 @@ def _judged_block(objective, rate, batch, steps, progress):
 
 def _step(objective, rate, batch, steps, p):
     value, gradient = jax.value_and_grad(objective)(p.variables, batch)
-    squares = sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradient))
+    # JAX gives ∂x − i∂y for a complex parameter; the ascent is its conjugate
+    gradient = jax.tree.map(jnp.conj, gradient)
+    squares = sum(jnp.sum(jnp.abs(leaf) ** 2) for leaf in jax.tree.leaves(gradient))
     finite = jnp.isfinite(value) & jnp.isfinite(squares)
     active = p.step < steps
     take = finite & active

@@ -98,7 +98,7 @@ def test_on_the_safe_side_of_a_limit_nothing_is_said(changed):
         ({"only_z": True}, False),
         ({"agreement": 0.98}, False),
         ({"conjugate_excluded": False}, False),
-        ({"conjugate_excluded": None}, True),
+        ({"conjugate_excluded": None}, None),
         ({"rank": None, "agreement": 0.5}, False),
     ],
     ids=str,
