@@ -6,7 +6,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import minimize
 
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import Rotations, rotations, vector_log_probabilities
@@ -43,6 +42,8 @@ def pure_maximum_likelihood(
         frequencies = counts[0] / counts.sum()
         seen = frequencies[frequencies > 0]
         return MaximumLikelihood(np.sqrt(frequencies) + 0j, float(-(seen * np.log(seen)).sum()))
+    from scipy.optimize import minimize  # half a second, and shots in Z do without
+
     plan = jax.device_put(rotations(data.settings, data.effects, data.readout))
     counts = jax.device_put(counts)
     rng = np.random.default_rng([seed, 0x3A1E])

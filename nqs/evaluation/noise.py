@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from scipy.optimize import minimize
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from nqs.evaluation.maximum_likelihood import MaximumLikelihood
 from nqs.measurement.dataset import Measurements
@@ -58,6 +57,8 @@ def noise_tests(data: Measurements, pure: MaximumLikelihood) -> list[NoiseTest]:
     (1954)]. All power goes into one direction, where χ² over all cells spreads it
     over hundreds.
     """
+    from scipy.optimize import minimize
+
     plan = jax.device_put(rotations(data.settings, data.effects, data.readout))
     counts = jax.device_put(data.table())
     begin = np.r_[pure.vector.real, pure.vector.imag, _BEGIN]
@@ -79,7 +80,7 @@ def noise_tests(data: Measurements, pure: MaximumLikelihood) -> list[NoiseTest]:
             NoiseTest(
                 name,
                 float(found.x[-1]) if better else 0.0,
-                float(0.5 * chi2.sf(gain, 1)) if better else 1.0,
+                float(0.5 * chdtrc(1, gain)) if better else 1.0,
             )
         )
     return tests

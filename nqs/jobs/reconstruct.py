@@ -1,6 +1,8 @@
 """Learning a state from shots: search, choice, training on all shots, and the conjugate."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,6 +16,7 @@ from nqs.evaluation.heldout import is_worse, nll
 from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, blind_to_conjugation
 from nqs.jobs import choices
 from nqs.jobs.selection import Kept, equally_good, keep, past_the_best, restart, stopping_is_visible
+from nqs.jobs.start import meanwhile as on_the_side
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import conjugated
 from nqs.state.reach import refuse_out_of_reach
@@ -64,12 +67,22 @@ def choose(config: Tomography, data: Measurements, model: nn.Module | None = Non
 
 
 def reconstruct(
-    data: Measurements, config: Tomography, model: nn.Module, run: Run
+    data: Measurements,
+    config: Tomography,
+    model: nn.Module,
+    run: Run,
+    *,
+    meanwhile: Sequence[Callable[[], object]] = (),
 ) -> Reconstruction:
-    """Search with shots held out, choose, train again on all shots, and try the conjugate."""
+    """Search with shots held out, choose, train again on all shots, and try the conjugate.
+
+    meanwhile: what the caller would have done on the side while XLA compiles.
+    """
     fit = _Fit(data, config, model, run)
     train_shots, held_out = data.split(config.data.held_out, config.seed)
     everything = jax.device_put(shots(data))
+    first = State(model, restart(fit.starts, 0), data.sites)
+    on_the_side(*meanwhile, partial(first.log_table, everything.plan))
     with run.listening():
         kept, judge_counts = _search(fit, train_shots, held_out)
         best, peers = equally_good(kept, judge_counts)
@@ -101,7 +114,7 @@ def reconstruct(
         ],
         refit_steps=refit_steps,
         conjugate_excluded=excluded,
-        skipped=int(sum(np.sum(p.skipped) for p in run.phases.values())),
+        skipped=int(sum(np.asarray(p.skipped).sum() for p in run.phases.values())),
     )
 
 

@@ -31,8 +31,8 @@ class Kept:
 
 
 def restart(tree: Any, index: int) -> Any:
-    """One restart of a tree with the restarts in front."""
-    return jax.tree.map(lambda leaf: leaf[index], tree)
+    """One restart of a tree with the restarts in front, as NumPy arrays."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[index], tree)
 
 
 def stopping_is_visible(sites: int, only_z: bool, parameters: int, held_out: float) -> bool:

@@ -1,8 +1,8 @@
 """What every job does first: double precision and a cache for compiled programs."""
 
-import importlib
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,18 +31,19 @@ def prepare() -> None:
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def import_meanwhile(*modules: str) -> None:
-    """Import what is needed at the end in a thread of its own, while XLA compiles.
+def meanwhile(*tasks: Callable[[], object]) -> None:
+    """Do what only saves time later in a thread of its own: imports, small compilations.
 
-    An import that fails does so again, and is heard, where the module is used.
+    XLA compiles without holding Python's lock. A task that fails does so again, and
+    is heard, where its result is wanted.
     """
 
     def work() -> None:
-        with suppress(Exception):
-            for name in modules:
-                importlib.import_module(name)
+        for task in tasks:
+            with suppress(Exception):
+                task()
 
-    threading.Thread(target=work, daemon=True).start()
+    threading.Thread(target=work).start()
 
 
 def cache_folder() -> Path | None:

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -121,12 +123,11 @@ def carry_out(
     resume: bool = False,
 ):
     """Choose, train, judge and write; the way of every tomography, new or resumed."""
-    from nqs.jobs.start import import_meanwhile, prepare
+    from nqs.jobs.start import prepare
 
     prepare()  # before anything of JAX is built
     from nqs.jobs import choices, reconstruct
 
-    import_meanwhile("nqs.jobs.judge", *(["nqs.report.page"] if folder is not None else []))
     from nqs.training.run import Run
 
     data = inputs.data
@@ -145,7 +146,10 @@ def carry_out(
         complaint = run.restore(reconstruct.templates(config, model, data.sites))
         if complaint:
             tell(complaint)
-    found = reconstruct.reconstruct(data, config, model, run)
+    wanted_later = [partial(import_module, "nqs.jobs.judge")]
+    if folder is not None:
+        wanted_later.append(partial(import_module, "nqs.report.page"))
+    found = reconstruct.reconstruct(data, config, model, run, meanwhile=wanted_later)
     from nqs.jobs import judge
     from nqs.jobs.result import Result, write_state, write_summary
 

@@ -61,7 +61,8 @@ class State:
 
     def log_table(self, plan: born.Rotations) -> np.ndarray:
         """`log_probabilities` of settings whose rotations are planned already."""
-        return np.asarray(_log_probabilities(self.model, self.variables, self.sites, plan))
+        psi = _vector(self.model, self.variables, self.sites)
+        return np.asarray(_log_probabilities(psi, plan))
 
     def sample(self, shots: int, seed: int, setting: str | None = None) -> sampling.Samples:
         """`shots` new outcomes in one setting, all sites in Z if left out.
@@ -85,12 +86,17 @@ class State:
 
 def initial_variables(model: nn.Module, sites: int, seed: int, restarts: int) -> Any:
     """Variables of several restarts, restarts in front; a function of the seed alone."""
+    return _initial(model, sites, restarts, np.int64(seed))
+
+
+# runs once, so that time spent on making it fast would be lost
+@partial(
+    jax.jit,
+    static_argnames=("model", "sites", "restarts"),
+    compiler_options={"xla_backend_optimization_level": 0},
+)
+def _initial(model, sites, restarts, seed):
     keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.arange(restarts))
-    return _initial(model, sites, keys)
-
-
-@partial(jax.jit, static_argnames=("model", "sites"))
-def _initial(model, sites, keys):
     bits = jnp.zeros((1, sites), jnp.int32)
     return jax.vmap(lambda key: {"params": model.init(key, bits)["params"]})(keys)
 
@@ -105,6 +111,4 @@ def _vector(model, variables, sites):
     return born.normalised(born.all_log_psi(model, variables, sites))
 
 
-@partial(jax.jit, static_argnames=("model", "sites"))
-def _log_probabilities(model, variables, sites, plan):
-    return born.log_probabilities(model, variables, sites, plan)
+_log_probabilities = jax.jit(born.vector_log_probabilities)

@@ -82,7 +82,7 @@ class Run:
         log = self.folder / "metrics.jsonl"
         lines = log.read_text().splitlines() if log.exists() else []
         rows = [json.loads(line) for line in lines if line.endswith("}")]
-        reached = {name: int(np.max(p.step)) for name, p in self.phases.items()}
+        reached = {name: _reached(p) for name, p in self.phases.items()}
         self.rows = [r for r in rows if r["step"] <= reached.get(r["phase"], -1)]
         log.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
         return complaint
@@ -171,10 +171,10 @@ def train(
     progress = run.phases.get(phase) or begin(variables)
     judgements = steps_per_dispatch // STEPS_PER_JUDGEMENT
     first = True
-    while int(np.max(progress.step)) < steps and not run.out_of_time(share):
+    while _reached(progress) < steps and not run.out_of_time(share):
         if enough(progress, [row for row in run.rows if row["phase"] == phase]):
             break
-        begun, before = time.monotonic(), int(np.max(progress.step))
+        begun, before = time.monotonic(), _reached(progress)
         progress, curve = advance(objective, recipe, progress, batch, steps, judgements)
         curve = jax.tree.map(np.asarray, curve)
         spent = time.monotonic() - begun
@@ -198,6 +198,11 @@ def train(
     run.phases[phase] = progress
     run.heed(now=True)
     return progress
+
+
+def _reached(progress: Progress) -> int:
+    # NumPy's maximum of a JAX array would be a program to compile
+    return int(np.asarray(progress.step).max())
 
 
 def _row(phase: str, step: int, steps: int, value: np.ndarray, judged: np.ndarray) -> dict:
