@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nqs.jobs.result import Result, load
-    from nqs.jobs.tomography import tomography
+    from nqs.jobs.tomography import resume, tomography
     from nqs.measurement.dataset import Measurements
     from nqs.measurement.formats import read_measurements
     from nqs.state.state import State
@@ -18,10 +18,20 @@ _HOMES = {
     "known": "nqs.systems",
     "load": "nqs.jobs.result",
     "read_measurements": "nqs.measurement.formats",
+    "resume": "nqs.jobs.tomography",
     "tomography": "nqs.jobs.tomography",
 }
 
-__all__ = ["Measurements", "Result", "State", "known", "load", "read_measurements", "tomography"]
+__all__ = [
+    "Measurements",
+    "Result",
+    "State",
+    "known",
+    "load",
+    "read_measurements",
+    "resume",
+    "tomography",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,32 +1,12 @@
-"""Errors of means: independent samples, Markov chains, and whether chains have forgotten their start."""
+"""Markov chains: what they are worth, and whether they have forgotten their start."""
 
 import numpy as np
 
+SIGNIFICANT = 0.01
+"""A p-value below this raises an alarm."""
+
 FEWEST_DRAWS = 4
 """A chain shorter than this says nothing about its own memory."""
-
-
-def mean_with_error(values, weights=None) -> tuple[float, float]:
-    """Mean of independent samples and its standard error.
-
-    values: (samples,) real. weights: (samples,) how often each was seen, whole
-    numbers; one each if left out. The error of a single sample is NaN.
-    """
-    values = np.asarray(values, dtype=float)
-    weights = np.ones_like(values) if weights is None else np.asarray(weights, dtype=float)
-    number = weights.sum()
-    mean = float(weights @ values / number)
-    if number < 2:
-        return mean, float("nan")
-    variance = weights @ (values - mean) ** 2 / (number - 1)
-    return mean, float(np.sqrt(variance / number))
-
-
-def chain_mean_with_error(chains) -> tuple[float, float]:
-    """Mean over Markov chains (chains, draws) and its standard error, memory included."""
-    chains = np.asarray(chains, dtype=float)
-    spread = chains.std(ddof=1) if chains.size > 1 else float("nan")
-    return float(chains.mean()), float(spread / np.sqrt(effective_samples(chains)))
 
 
 def effective_samples(chains) -> float:

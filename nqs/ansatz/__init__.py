@@ -1,11 +1,14 @@
 """Ansätze by name: what the network gives."""
 
-import dataclasses
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 from flax import linen as nn
 
 from nqs.ansatz.rbm import RBMComplex, RBMPhase, RBMPositive
 from nqs.ansatz.recurrent import Recurrent
+from nqs.config.menu import refuse_unknown_ansatz
 
 ANSATZE: dict[str, type[nn.Module]] = {
     "recurrent": Recurrent,
@@ -17,12 +20,44 @@ ANSATZE: dict[str, type[nn.Module]] = {
 
 def build(name: str, sites: int, **options) -> nn.Module:
     """The ansatz called `name` on `sites` sites; ValueError names the menu where unknown."""
-    if name not in ANSATZE:
-        raise ValueError(f"unknown ansatz {name!r}; choose one of {', '.join(ANSATZE)}.")
-    known = {f.name for f in dataclasses.fields(ANSATZE[name])} - {"sites", "parent", "name"}
-    for option in options:
-        if option not in known:
-            raise ValueError(
-                f"ansatz {name!r} has no option {option!r}; it has {', '.join(sorted(known))}."
-            )
+    refuse_unknown_ansatz(name, options)
     return ANSATZE[name](sites=sites, **options)
+
+
+def own_module(model: Any, sites: int) -> nn.Module:
+    """A user's module as it came; ValueError where it is no map from bits to log ψ."""
+    if isinstance(model, type) and issubclass(model, nn.Module):
+        raise ValueError(f"ansatz is the class {model.__name__}; give an instance of it.")
+    if not isinstance(model, nn.Module):
+        raise ValueError(
+            f"ansatz is of type {type(model).__name__}; expected a name or a Flax linen module."
+        )
+    name, rows = type(model).__name__, 3
+
+    def tried(key):
+        bits = jnp.zeros((rows, sites), jnp.int32)
+        variables = model.init(key, bits)
+        return variables, model.apply(variables, bits)
+
+    try:
+        variables, log_psi = jax.eval_shape(tried, jax.random.key(0))
+    except Exception as problem:
+        reason = " ".join(str(problem).split())[:200]
+        raise ValueError(
+            f"{name} does not map bits of shape ({rows}, {sites}), int32, to log ψ: {reason}"
+        ) from problem
+    if set(variables) != {"params"}:
+        raise ValueError(
+            f"{name} keeps the collections {', '.join(sorted(variables)) or 'none'}; expected "
+            "'params' alone."
+        )
+    floating = getattr(log_psi, "dtype", None) is not None and jnp.issubdtype(
+        log_psi.dtype, jnp.inexact
+    )
+    if not floating or log_psi.shape != (rows,):
+        found = f"{log_psi.dtype} of shape {log_psi.shape}" if floating else "no array of numbers"
+        raise ValueError(
+            f"{name} maps bits of shape ({rows}, {sites}) to {found}; expected log ψ of shape "
+            f"({rows},), complex or real."
+        )
+    return model

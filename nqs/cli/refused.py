@@ -59,8 +59,8 @@ def _explained(problem: Exception) -> int:
         print(f"nqs: {problem}", file=sys.stderr)
         return NUMERICAL
     if kind == "Interrupted":
-        name = getattr(problem, "name", "")
-        print(f"nqs: stopped by {name}; go on with `nqs resume RUN`.", file=sys.stderr)
+        name, folder = getattr(problem, "name", ""), getattr(problem, "folder", None)
+        print(f"nqs: stopped by {name}; go on with: nqs resume {folder}", file=sys.stderr)
         return INTERRUPTED if name == "SIGINT" else TEMPORARY
     print(
         f"nqs: this is a bug in nqs, not in your input ({kind}: {problem}). "

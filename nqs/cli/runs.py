@@ -7,18 +7,22 @@ from typing import Annotated
 import typer
 
 from nqs.cli import options as opt
-from nqs.cli.refused import checking_input
+from nqs.cli.refused import NUMERICAL, checking_input
 
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
 
 
-def report(run: RunFolder, debug: opt.Debug = False) -> None:
-    """Build report.html of a run again."""
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
+    debug: opt.Debug = False,
+) -> None:
+    """Build report.html of runs again."""
     from nqs.report import page
 
-    with checking_input():
-        written = page.rebuild(run)
-    typer.echo(str(written))
+    for run in runs:
+        with checking_input():
+            written = page.rebuild(run)
+        typer.echo(str(written))
 
 
 def fidelity(
@@ -94,12 +98,16 @@ def config(
     )
 
 
-def doctor(debug: opt.Debug = False) -> None:
+def doctor(debug: opt.Debug = False) -> int:
     """Versions, devices, cache, and a self-test of ten seconds."""
-    from nqs.jobs.doctor import examined
+    from nqs.jobs.doctor import FAILED, examined
 
+    status = 0
     for name, value in examined():
         typer.echo(f"{name:<18}{value}")
+        if value.startswith(FAILED):
+            status = NUMERICAL
+    return status
 
 
 def _vector(path: Path):

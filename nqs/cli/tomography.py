@@ -30,7 +30,7 @@ def tomography(
     target: opt.Target = None,
     budget: Annotated[str | None, typer.Option(help="How long to train, such as 8m.")] = None,
     time_limit: Annotated[
-        str | None, typer.Option(help="When the queue kills us: stop before, exit 75.")
+        str | None, typer.Option(help="Wall-clock limit of the batch queue: stop before, exit 75.")
     ] = None,
     out: opt.Out = None,
     overwrite: opt.Overwrite = False,
@@ -91,27 +91,16 @@ def resume(
     quiet: opt.Quiet = False,
     strict: Annotated[bool, typer.Option(help="A warning verdict exits 4.")] = False,
     time_limit: Annotated[
-        str | None, typer.Option(help="When the queue kills us this time: stop before, exit 75.")
+        str | None, typer.Option(help="Wall-clock limit of the batch queue this time.")
     ] = None,
     debug: opt.Debug = False,
 ) -> int:
     """Go on with an interrupted run, bit for bit on the same versions and devices."""
-    from nqs.config import toml
-    from nqs.config.tomography import Tomography
-    from nqs.jobs import folder as place
     from nqs.jobs import tomography as job
 
     with checking_input():
         folder = run.resolve()
-        if not (folder / "config.toml").is_file():
-            raise ValueError(f"{run} is no run folder: it holds no config.toml.")
-        tables = toml.read(folder / "config.toml")
-        tables.pop("time_limit", None)
-        if time_limit is not None:
-            tables["time_limit"] = time_limit
-        resolved = toml.checked(Tomography, tables, str(folder / "config.toml"))
-        inputs = job.read_inputs(resolved)
-        place.refuse_changed(folder, inputs.source)
+        resolved, inputs = job.read_run(folder, time_limit)
         job.check(resolved, inputs.data)
     return _carried_out(resolved, inputs, folder, json, quiet, strict, resume=True)
 

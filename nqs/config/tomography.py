@@ -16,7 +16,7 @@ Duration = Annotated[float, BeforeValidator(seconds)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_default=True)
+    model_config = ConfigDict(extra="forbid", validate_default=True, strict=True)
 
 
 class Data(_Table):
@@ -63,7 +63,7 @@ class Tomography(_Table):
     seed: int = Field(default=1, ge=0, le=2**31 - 1, description="of every random draw")
     budget: Duration | None = Field(default=None, description='how long to train, such as "8m"')
     time_limit: Duration | None = Field(
-        default=None, description="when the queue kills us: stop before, exit 75"
+        default=None, description="wall-clock limit of the batch queue: stop before, exit 75"
     )
     target: Paths | None = Field(
         default=None, description="file of the true state; two text files for a density matrix"

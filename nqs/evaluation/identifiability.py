@@ -1,5 +1,6 @@
 """What the settings leave open: directions of the state that the shots do not pin down."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -18,6 +19,9 @@ SAME_AS_CONJUGATE = 0.95
 """Fidelity of ψ with ψ* above which there is no conjugate to exclude. Lower than for two
 fits: the phases of a real state are small in a fit to few shots, but of either sign."""
 
+_MOST_WORK = 2**28
+"""Settings × 4**sites up to which the Fisher matrix is built: about a minute."""
+
 _PINNED = 0.3
 """Radians: a direction of the state is fixed when the shots hold it at least this tightly."""
 
@@ -32,7 +36,8 @@ class Rank(NamedTuple):
 def fisher_rank(psi: np.ndarray, data: Measurements) -> Rank:
     """Directions, of 2·2**sites − 2, that the settings and shots of `data` fix at ψ.
 
-    Counts eigenvalues of the shots' Fisher matrix above 1/0.3². A cell that
+    Counts eigenvalues of the shots' Fisher matrix above 1/0.3²; None where that is out
+    of reach, or where the settings that can be looked at do not fix everything alone. A cell that
     expects no shot has a Fisher term along one quadrature of its amplitude only,
     by the accident of which tiny number the fit left there; but seeing nothing in
     it bounds both, each with half the weight, and that is what is counted.
@@ -42,19 +47,31 @@ def fisher_rank(psi: np.ndarray, data: Measurements) -> Rank:
         return Rank(psi.size - 1, directions)  # all moduli, no phase
     if data.sites > LARGEST_SITES:
         return Rank(None, directions)
-    values = np.linalg.eigvalsh(fisher_matrix(psi, data))
-    # two null directions, norm and global phase, are no directions of the state
-    fixed = int((values > _PINNED**-2).sum())
-    return Rank(min(fixed, directions), directions)
+    # information only adds up: once the settings with most shots fix everything, all do
+    order = np.argsort(-data.shots_per_setting, kind="stable")
+    affordable = max(1, _MOST_WORK >> (2 * data.sites))
+    fisher, done = np.zeros((2 * psi.size, 2 * psi.size)), 0
+    for upto in (16, 64, 256, min(len(order), affordable)):
+        if done < upto <= min(len(order), affordable):
+            fisher += fisher_matrix(psi, data, order[done:upto])
+            # two null directions, norm and global phase, are no directions of the state
+            fixed, done = int((np.linalg.eigvalsh(fisher) > _PINNED**-2).sum()), upto
+            if fixed >= directions:
+                return Rank(directions, directions)
+    return Rank(fixed if done == len(order) else None, directions)
 
 
-def fisher_matrix(psi: np.ndarray, data: Measurements) -> np.ndarray:
-    """Fisher information of all shots about (Re δψ, Im δψ), (2·2**sites, 2·2**sites).
+def fisher_matrix(
+    psi: np.ndarray, data: Measurements, settings: Iterable[int] | None = None
+) -> np.ndarray:
+    """Fisher information of the shots about (Re δψ, Im δψ), (2·2**sites, 2·2**sites).
 
-    Components along ψ and iψ, norm and global phase, are projected out.
+    settings: rows of data.settings, all if left out. Components along ψ and iψ, norm
+    and global phase, are projected out.
     """
-    fisher = np.zeros((2 * psi.size, 2 * psi.size))
-    for setting, taken in zip(data.settings, data.shots_per_setting, strict=True):
+    fisher, shots = np.zeros((2 * psi.size, 2 * psi.size)), data.shots_per_setting
+    for number in range(len(data.settings)) if settings is None else settings:
+        setting, taken = data.settings[number], int(shots[number])
         unitary = np.ones((1, 1), complex)
         for letter in setting:
             unitary = np.kron(unitary, rows_of(letter, data.effects))
@@ -112,9 +129,9 @@ def _empty(probability: np.ndarray, taken: int) -> np.ndarray:
     return probability < min(0.5 / max(taken, 1), 0.02 / probability.size)
 
 
-def least_agreement(chosen: np.ndarray, others: list[np.ndarray]) -> float:
-    """Smallest fidelity of other fits, equally good, with the chosen one; 1 where there are none."""
-    return min((fidelity(chosen, other) for other in others), default=1.0)
+def least_agreement(chosen: np.ndarray, others: list[np.ndarray]) -> float | None:
+    """Smallest fidelity of other fits, equally good, with the chosen one; None without others."""
+    return min((fidelity(chosen, other) for other in others), default=None)
 
 
 def blind_to_conjugation(data: Measurements) -> bool:

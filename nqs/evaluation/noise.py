@@ -12,7 +12,7 @@ from scipy.special import chdtrc
 
 from nqs.evaluation.maximum_likelihood import MaximumLikelihood
 from nqs.measurement.dataset import Measurements
-from nqs.state.born import Rotations, rotations, vector_log_probabilities
+from nqs.state.born import Rotations, observed, rotations, vector_log_probabilities
 
 _BEGIN = 0.01
 _MOST = 0.45
@@ -26,14 +26,17 @@ class NoiseTest(NamedTuple):
     p_value: float
 
 
-def white_noise(probability: Array, strength: Array) -> Array:
+def white_noise(probability: Array, strength: Array, plan: Rotations) -> Array:
     """ρ → (1 − s) ρ + s 1/2^N, on outcome probabilities (settings, 2**sites)."""
-    # an unmeasured site's two entries both carry the marginal, so the mean row is the uniform one
-    return (1 - strength) * probability + strength * probability.mean(axis=1, keepdims=True)
+    of_noise = observed(jnp.full_like(probability, 1 / probability.shape[1]), plan)
+    return (1 - strength) * probability + strength * of_noise
 
 
-def readout_flips(probability: Array, strength: Array) -> Array:
-    """Every site read wrongly with the same probability s, on probabilities (settings, 2**sites)."""
+def readout_flips(probability: Array, strength: Array, plan: Rotations) -> Array:
+    """Every site read wrongly with the same probability s, on probabilities (settings, 2**sites).
+
+    On top of the readout errors that the plan knows of.
+    """
     settings = probability.shape[0]
     for site in range(int(np.log2(probability.shape[1]))):
         block = probability.reshape(settings, 2**site, 2, -1)
@@ -42,7 +45,7 @@ def readout_flips(probability: Array, strength: Array) -> Array:
     return probability
 
 
-ALTERNATIVES: dict[str, Callable[[Array, Array], Array]] = {
+ALTERNATIVES: dict[str, Callable[[Array, Array, Rotations], Array]] = {
     "white noise": white_noise,
     "readout flips": readout_flips,
 }
@@ -92,5 +95,5 @@ def _nll(x, counts, plan: Rotations, alternative):
     half = (x.size - 1) // 2
     psi = x[:half] + 1j * x[half:-1]
     psi = psi / jnp.sqrt(jnp.sum(jnp.abs(psi) ** 2))
-    probability = alternative(jnp.exp(vector_log_probabilities(psi, plan)), x[-1])
+    probability = alternative(jnp.exp(vector_log_probabilities(psi, plan)), x[-1], plan)
     return -jnp.sum(counts * jnp.log(probability)) / jnp.sum(counts)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from nqs.evaluation.heldout import Estimate
 from nqs.evaluation.noise import NoiseTest
+from nqs.statistics import SIGNIFICANT
 
-SIGNIFICANT = 0.01
 _ERRORS = 2.0
 
 
@@ -13,21 +13,24 @@ _ERRORS = 2.0
 class Findings:
     """What the evaluation of a tomography found; None where it was not computed.
 
-    only_z: every site of every setting is read in Z. rank, directions: real
-    directions of the state that the shots fix. agreement: least fidelity between
-    restarts equally good on held-out shots. conjugate_excluded: whether ψ* is ruled
-    out. against_baseline: held-out NLL of the state minus that of the exact
-    maximum-likelihood state, paired. gap: held-out minus train NLL of the state
-    kept. skipped: steps not taken for numbers that were not finite.
+    only_z: every site of every setting is read in Z. positive: the state has no
+    phases. rank, directions: real directions of the state that the shots fix.
+    restarts: how many were tried. agreement: least fidelity between those equally good
+    on held-out shots, None where none is as good as the best. conjugate_excluded: whether ψ* is ruled out.
+    against_baseline: held-out NLL of the state minus that of the exact
+    maximum-likelihood state, paired. skipped: steps not taken for numbers that were
+    not finite. refit_failed: the state kept was not trained on the shots held out.
     """
 
     only_z: bool
+    positive: bool
     letters: frozenset[str]
     most_rotated: int
     sites: int
     rank: int | None
     directions: int
-    agreement: float
+    restarts: int
+    agreement: float | None
     same_state: float
     conjugate_excluded: bool | None
     p_value: float | None
@@ -36,20 +39,26 @@ class Findings:
     shots: int
     held_out_shots: int
     skipped: int
+    refit_failed: bool
     ended_early: str | None
 
     @property
-    def restarts_agree(self) -> bool:
-        return self.agreement >= self.same_state
+    def restarts_agree(self) -> bool | None:
+        return None if self.agreement is None else self.agreement >= self.same_state
 
     @property
     def determined(self) -> bool | None:
         """Whether the shots fix the state; None where the rank is out of reach."""
-        if self.only_z or not self.restarts_agree or self.conjugate_excluded is False:
+        # where all other restarts are worse nothing disagrees; where there is no other, who knows
+        agree = self.restarts_agree if self.restarts == 1 else self.restarts_agree is not False
+        answers = (agree, self.conjugate_excluded, self._full_rank)
+        if self.only_z or False in answers:
             return False
-        if self.rank is None or self.conjugate_excluded is None:
-            return None
-        return self.rank == self.directions
+        return None if None in answers else True
+
+    @property
+    def _full_rank(self) -> bool | None:
+        return None if self.rank is None else self.rank == self.directions
 
 
 def warnings(found: Findings) -> list[str]:
@@ -64,6 +73,7 @@ def warnings(found: Findings) -> list[str]:
         _baseline_better,
         _few_held_out,
         _steps_skipped,
+        _refit_failed,
     )
     return [sentence for check in checks if (sentence := check(found))]
 
@@ -80,9 +90,14 @@ def _ended_early(f: Findings) -> str | None:
 def _phases_assumed(f: Findings) -> str | None:
     if not f.only_z:
         return None
+    phases = (
+        "are assumed to be zero (a positive state)"
+        if f.positive
+        else "are as they happened to begin and mean nothing"
+    )
     return (
-        "All shots are in Z: they fix |ψ|² and say nothing of phases, which are assumed to be zero "
-        "(a positive state). Measure settings with X and Y to learn them."
+        f"All shots are in Z: they fix |ψ|² and say nothing of phases, which {phases}. "
+        "Measure settings with X and Y to learn them."
     )
 
 
@@ -120,7 +135,7 @@ def _conjugate_open(f: Findings) -> str | None:
 
 
 def _restarts_differ(f: Findings) -> str | None:
-    if f.restarts_agree:
+    if f.restarts_agree is not False:
         return None
     return (
         f"Restarts that are equally good on held-out shots differ (least fidelity {f.agreement:.3f}, "
@@ -131,6 +146,11 @@ def _restarts_differ(f: Findings) -> str | None:
 def _does_not_fit(f: Findings) -> str | None:
     if f.p_value is None or f.p_value >= SIGNIFICANT:
         return None
+    if f.ended_early is not None:
+        return (
+            f"The shots contradict the state as far as it was trained (p = {f.p_value:.2g}): finish "
+            "its training before looking for other causes."
+        )
     sentence = (
         f"The shots contradict the fitted pure state (p = {f.p_value:.2g}). Candidates: a mixed state "
         "(decoherence), readout errors, drift between settings, or a wrong order of sites or letters "
@@ -161,9 +181,23 @@ def _baseline_better(f: Findings) -> str | None:
 def _few_held_out(f: Findings) -> str | None:
     if f.held_out_shots >= 20:
         return None
+    if f.held_out_shots == 0:
+        return (
+            "No shots were held out: nothing tells when to stop and which restart to keep but the "
+            "shots trained on. Set data.held_out to 0.2."
+        )
     return (
         f"Only {f.held_out_shots} of {f.shots} shots were held out: the choice of when to stop and "
         "which restart to keep rests on little. Take more shots."
+    )
+
+
+def _refit_failed(f: Findings) -> str | None:
+    if not f.refit_failed:
+        return None
+    return (
+        "Training on all shots met numbers that are not finite; the state from before, which did not "
+        "see the shots held out, was kept. Try a smaller training.rate."
     )
 
 

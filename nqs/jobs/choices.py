@@ -2,16 +2,9 @@
 
 from typing import NamedTuple
 
+from nqs.config.menu import ANSATZ_OPTIONS, DEFAULT_ANSATZ
 from nqs.config.tomography import Tomography
 from nqs.measurement.dataset import Measurements
-
-ANSATZ_OPTIONS = {
-    "recurrent": ("hidden", "phase"),
-    "rbm-positive": ("hidden",),
-    "rbm-phase": ("hidden",),
-    "rbm": ("hidden",),
-}
-"""The menu of nqs.ansatz and its options, known without loading JAX; a test compares the two."""
 
 _RATES = {"recurrent": 0.02}
 _OTHER_RATE = 0.01
@@ -38,7 +31,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
             made.append(Choice(f"{type(table).__name__.lower()}.{key}", value, why))
 
     ansatz, training = config.ansatz, config.training
-    fill(ansatz, "name", "recurrent", "normalised, and best on most states tried")
+    fill(ansatz, "name", DEFAULT_ANSATZ, "normalised, and best on most states tried")
     if ansatz.name == "recurrent":
         if data.only_z:
             fill(ansatz, "phase", False, "shots in Z alone say nothing of phases")
@@ -73,7 +66,7 @@ def restarts_together(data: Measurements) -> bool:
 
 
 def steps_per_dispatch(data: Measurements) -> int:
-    """Steps between two looks at the clock: about a second's worth at most."""
+    """Steps between two looks at the clock: fewer where each takes longer."""
     work = len(data.settings) * 2**data.sites
     return 100 if work <= 2**17 else 20 if work <= 2**20 else 10
 
@@ -87,4 +80,6 @@ def cost(config: Tomography, data: Measurements, parameters: int) -> dict[str, f
     memory = 350 + at_once * (amplitudes * hidden * 300 + probabilities * 100) / 1e6
     step = restarts * (5e-5 + amplitudes * hidden * 1.2e-8 + probabilities * 2.5e-8)
     phases = 2 if data.only_z else 3
-    return {"memory_mb": memory, "seconds": 10 + phases * steps * step + parameters * 1e-5}
+    judging = 1.3e-7 * len(data.settings) * 4.0**data.sites if data.sites <= 10 else 0.0
+    seconds = 5 + phases * steps * step + min(judging, 60) + parameters * 1e-5
+    return {"memory_mb": memory, "seconds": seconds}

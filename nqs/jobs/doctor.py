@@ -4,6 +4,8 @@ import os
 import time
 from collections.abc import Iterator
 
+FAILED = "FAILED"
+
 
 def examined() -> Iterator[tuple[str, str]]:
     """Findings as (name, value), one after another."""
@@ -29,7 +31,7 @@ def examined() -> Iterator[tuple[str, str]]:
     truth = w(3)
     data = simulate(truth, chosen_settings("all", 3, 1), 500, seed=1)
     fidelity = tomography(data, steps=500, restarts=2).fidelity(truth)
-    verdict = "passed" if fidelity > 0.98 else "FAILED"
+    verdict = "passed" if fidelity > 0.98 else FAILED
     yield (
         "self-test",
         f"{verdict}: W state, fidelity {fidelity:.4f}, {time.monotonic() - begun:.1f} s",

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nqs.config import toml
 from nqs.config.atomic import replacing
@@ -57,19 +57,28 @@ def begin(
     return config, source
 
 
-def begun(folder: Path) -> dict[str, Any]:
+class Begun(NamedTuple):
+    """sha256: of the files of shots. chosen: (key, value, why) of every choice made."""
+
+    sha256: str | None
+    chosen: list[tuple[str, Any, str]]
+
+
+def begun(folder: Path) -> Begun:
     """What `begin` remembered; ValueError where it is missing or damaged."""
     try:
-        return json.loads((folder / _BEGUN).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as problem:
+        found = json.loads((folder / _BEGUN).read_text(encoding="utf-8"))
+        chosen = [(str(c["key"]), c["value"], str(c["why"])) for c in found["chosen"]]
+        return Begun(found["source"]["sha256"], chosen)
+    except (OSError, ValueError, KeyError, TypeError) as problem:
         raise ValueError(
-            f"{folder / _BEGUN} cannot be read ({problem}); begin a new run."
+            f"{folder / _BEGUN} cannot be read ({type(problem).__name__}: {problem}); begin a new run."
         ) from None
 
 
 def refuse_changed(folder: Path, source: dict[str, Any]) -> None:
     """ValueError where the shots are no longer those that the run began with."""
-    if begun(folder)["source"]["sha256"] != source["sha256"]:
+    if begun(folder).sha256 != source["sha256"]:
         raise ValueError(
             f"the files of {folder} have changed since the run began (SHA-256 differs); "
             "put them back, or begin a new run."

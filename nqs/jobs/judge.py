@@ -25,6 +25,8 @@ from nqs.training.run import Run
 _PACKAGES = ("nqs", "jax", "jaxlib", "flax", "optax", "numpy", "scipy", "h5py")
 _MOST_AMPLITUDES = 64
 _WORST_SETTINGS = 6
+_PHASELESS = 1e-9
+"""Infidelity with its own modulus below which a state counts as positive."""
 
 
 def versions() -> dict[str, str]:
@@ -51,18 +53,23 @@ def judge(
     train_counts = found.train.table()
     held_counts = None if found.held_out is None else found.held_out.table()
 
+    run.heed()  # a signal does not wait for the end of all this; resuming judges again
     baseline, exact, against = _baseline(found, config, target, kept.log_p, held_counts)
+    run.heed()
     rank = fisher_rank(psi, data)
+    run.heed()
     goodness = _goodness(counts, log_p, data, config.seed, rank.rank, exact)
     noise = [] if exact is None or data.only_z else noise_tests(data, exact)
     p_value, method = combined(goodness, noise)
     findings = verdict.Findings(
         only_z=data.only_z,
+        positive=fidelity(psi, np.abs(psi)) > 1 - _PHASELESS,
         letters=frozenset("".join(data.settings)),
         most_rotated=max(sum(c not in ("Z", UNMEASURED) for c in s) for s in data.settings),
         sites=data.sites,
         rank=rank.rank,
         directions=rank.directions,
+        restarts=len(found.kept),
         agreement=least_agreement(psi, [s.vector() for s in found.finals]),
         same_state=SAME_STATE,
         conjugate_excluded=found.conjugate_excluded,
@@ -72,37 +79,21 @@ def judge(
         shots=data.shots,
         held_out_shots=0 if found.held_out is None else found.held_out.shots,
         skipped=found.skipped,
+        refit_failed=found.refit_failed,
         ended_early=run.stopped,
     )
     warnings = verdict.warnings(findings)
-    summary = {
-        "nqs": version("nqs"),
-        "job": "tomography",
-        "verdict": "warning" if warnings else "ok",
-        "warnings": warnings,
-        "stopped": run.stopped,
-        "seed": config.seed,
-        "versions": versions(),
-        "sites": data.sites,
-        "ansatz": {"name": config.ansatz.name, "parameters": found.final.parameters},
-        "chosen": [choice._asdict() for choice in choices],
-        "training": {
-            "steps": config.training.steps,
-            "restarts": config.training.restarts,
-            "rate": config.training.rate,
-            "seconds": round(run.seconds, 3),
-            "seconds_compiling": round(run.seconds_compiling, 3),
-            "best_step": kept.step,
-            "best_restart": found.best,
-            "refit_steps": found.refit_steps,
-        },
-        "data": {
-            **source,
-            "select": config.data.select,
-            "shots": data.shots,
-            "settings": len(data.settings),
-            "held_out_shots": findings.held_out_shots,
-        },
+    summary = _about(config, choices, run, source, data)
+    summary["verdict"] = "warning" if warnings else "ok"
+    summary["warnings"] = warnings
+    summary["ansatz"]["parameters"] = found.final.parameters
+    summary["training"] |= {
+        "best_step": kept.step,
+        "best_restart": found.best,
+        "refit_steps": found.refit_steps,
+    }
+    summary["data"]["held_out_shots"] = findings.held_out_shots
+    summary |= {
         "likelihood": {
             "nll": _number(nll(log_p, counts)),
             "train_nll": _number(nll(kept.log_p, train_counts)),
@@ -135,6 +126,52 @@ def judge(
         "chi2_per_setting": _chi2_rows(data, goodness),
         "amplitudes": _amplitude_rows(psi, target),
         "histograms": _histogram_rows(data, counts, probability, goodness),
+    }
+
+
+def failed(
+    problem: Exception,
+    config: Tomography,
+    choices: list[Choice],
+    run: Run,
+    source: dict[str, Any],
+    data: Measurements,
+) -> dict[str, Any]:
+    """The summary of a run whose numbers failed: what was tried, and no result."""
+    return {
+        **_about(config, choices, run, source, data),
+        "verdict": "failed",
+        "warnings": [str(problem)],
+        "stopped": "numerical failure",
+    }
+
+
+def _about(config, choices, run, source, data) -> dict[str, Any]:
+    """What a summary says of its making, whatever came of it."""
+    return {
+        "nqs": version("nqs"),
+        "job": "tomography",
+        "verdict": None,
+        "warnings": [],
+        "stopped": run.stopped,
+        "seed": config.seed,
+        "versions": versions(),
+        "sites": data.sites,
+        "ansatz": {"name": config.ansatz.name},
+        "chosen": [choice._asdict() for choice in choices],
+        "training": {
+            "steps": config.training.steps,
+            "restarts": config.training.restarts,
+            "rate": config.training.rate,
+            "seconds": round(run.seconds, 3),
+            "seconds_compiling": round(run.seconds_compiling, 3),
+        },
+        "data": {
+            **source,
+            "select": config.data.select,
+            "shots": data.shots,
+            "settings": len(data.settings),
+        },
     }
 
 

@@ -23,7 +23,7 @@ from nqs.state.reach import refuse_out_of_reach
 from nqs.state.state import State, initial_variables
 from nqs.training.fit import Progress, Recipe, begin, equal_travel
 from nqs.training.likelihood import NegativeLogLikelihood, Shots, shots
-from nqs.training.run import Run, train
+from nqs.training.run import NumericalFailure, Run, train
 
 SEARCH, REFIT, MIRROR = "search", "refit", "mirror"
 
@@ -39,7 +39,8 @@ class Reconstruction:
     final: the state trained on all shots. finals: those of the other restarts equally
     good, where two paired errors do not set them apart; one that got stuck when
     trained again says nothing of the shots. conjugate_excluded: whether ψ* explains
-    the shots worse, None where not tried.
+    the shots worse, None where not tried. refit_failed: whether numbers failed in
+    training on all shots, so that the states are those of the search.
     """
 
     data: Measurements
@@ -52,6 +53,7 @@ class Reconstruction:
     refit_steps: int | None
     conjugate_excluded: bool | None
     skipped: int
+    refit_failed: bool
 
 
 def choose(config: Tomography, data: Measurements, model: nn.Module | None = None):
@@ -83,23 +85,22 @@ def reconstruct(
     everything = jax.device_put(shots(data))
     first = State(model, restart(fit.starts, 0), data.sites)
     on_the_side(*meanwhile, partial(first.log_table, everything.plan))
-    with run.listening():
-        kept, judge_counts = _search(fit, train_shots, held_out)
-        best, peers = equally_good(kept, judge_counts)
-        states, refit_steps = [k.state for k in kept], None
-        if config.data.refit and held_out is not None and run.stopped is None:
-            refit_steps = fit.refit_steps(kept[best].step)
-            states = _refitted(fit, states, everything, refit_steps)
-        tables = [state.log_table(everything.plan) for state in states]
-        counts = np.asarray(everything.train)
-        # a restart that was stopped early is no better for being closer to the shots
-        early = kept[best].step < fit.steps
-        winner = best if early else min(peers, key=lambda i: nll(tables[i], counts).value)
-        excluded = None
-        if not data.only_z and run.stopped is None:
-            excluded = _conjugate_excluded(
-                fit, states, winner, tables[winner], everything, refit_steps or fit.steps
-            )
+    kept, judge_counts = _search(fit, train_shots, held_out)
+    best, peers = equally_good(kept, judge_counts)
+    states, refit_steps, refit_failed = [k.state for k in kept], None, False
+    if config.data.refit and held_out is not None and run.stopped is None:
+        refit_steps = fit.refit_steps(kept[best].step)
+        states, refit_failed = _refitted(fit, states, everything, refit_steps)
+    tables = [state.log_table(everything.plan) for state in states]
+    counts = np.asarray(everything.train)
+    # a restart that was stopped early is no better for being closer to the shots
+    early = kept[best].step < fit.steps
+    winner = best if early else min(peers, key=lambda i: nll(tables[i], counts).value)
+    excluded = None
+    if not data.only_z and run.stopped is None:
+        excluded = _conjugate_excluded(
+            fit, states, winner, tables[winner], everything, refit_steps or fit.steps
+        )
     return Reconstruction(
         data=data,
         train=train_shots,
@@ -115,6 +116,7 @@ def reconstruct(
         refit_steps=refit_steps,
         conjugate_excluded=excluded,
         skipped=int(sum(np.asarray(p.skipped).sum() for p in run.phases.values())),
+        refit_failed=refit_failed,
     )
 
 
@@ -174,20 +176,27 @@ def _search(
     return keep(progress, fit.model, fit.data, batch.plan, counts, may_stop_early=early), counts
 
 
-def _refitted(fit: _Fit, kept: list[State], everything: Shots, steps: int) -> list[State]:
+def _refitted(
+    fit: _Fit, kept: list[State], everything: Shots, steps: int
+) -> tuple[list[State], bool]:
     """Every restart trained again on all shots; as it was kept where that did not come off.
 
     A refit cut short by the clock is no better than what was kept. Nor is one that
-    got stuck on its new way: worse than before by two paired errors.
+    got stuck on its new way: worse than before by two paired errors. True comes with
+    the states where numbers failed.
     """
-    again = fit.states(fit(REFIT, fit.starts, everything, steps))
+    try:
+        again = fit.states(fit(REFIT, fit.starts, everything, steps))
+    except NumericalFailure:
+        return kept, True
     if fit.run.stopped is not None:
-        return kept
+        return kept, False
     counts, plan = np.asarray(everything.train), everything.plan
-    return [
+    states = [
         old if _worse(new.log_table(plan), old.log_table(plan), counts) else new
         for new, old in zip(again, kept, strict=True)
     ]
+    return states, False
 
 
 def _conjugate_excluded(
@@ -206,7 +215,10 @@ def _conjugate_excluded(
     mirrored = everything._replace(plan=conjugated(everything.plan))
     variables = jax.tree.map(lambda *leaves: np.stack(leaves), *(s.variables for s in states))
     counts = np.asarray(everything.train)
-    mirror = fit.states(fit(MIRROR, variables, mirrored, steps))
+    try:
+        mirror = fit.states(fit(MIRROR, variables, mirrored, steps))
+    except NumericalFailure:
+        return None
     if fit.run.stopped is not None:
         return None  # cut short, it would look worse than it is
     return all(

@@ -1,14 +1,14 @@
 """What a job hands back: the state, the summary, and how to find both again."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flax import linen as nn
 
 from nqs import ansatz as menu
-from nqs.config.atomic import replacing
+from nqs.config.summary import read_summary
 from nqs.evaluation import observables
 from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.heldout import Estimate
@@ -16,7 +16,6 @@ from nqs.state import checkpoint
 from nqs.state.state import State
 
 BEST = "best.h5"
-SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def write_state(folder: Path, state: State, name: str, options: dict[str, Any]) 
     checkpoint.save(folder / BEST, with_sites, facts)
 
 
-def read_state(folder: Path) -> State:
+def read_state(folder: Path, model: nn.Module | None = None) -> State:
     """The state of a finished run; ValueError where there is none."""
     path = folder / BEST
     if not path.is_file():
@@ -66,38 +65,28 @@ def read_state(folder: Path) -> State:
             f"{folder} holds no finished state ({BEST} is missing); resume the run first."
         )
     facts = checkpoint.facts(path)
-    if facts["ansatz"] not in menu.ANSATZE:
+    name = facts["ansatz"]
+    if name in menu.ANSATZE:
+        model = menu.build(name, facts["sites"], **facts["options"])
+    elif model is None:
         raise ValueError(
-            f"{folder} holds the ansatz {facts['ansatz']!r}, which is not one of nqs; "
-            "load it in Python with your own module."
+            f"{folder} holds the ansatz {name!r}, a module of your own; load it in Python with "
+            f"nqs.load(folder, model={name}(…))."
         )
-    model = menu.build(facts["ansatz"], facts["sites"], **facts["options"])
+    elif type(model).__name__ != name:
+        raise ValueError(f"{folder} holds the ansatz {name!r}, not {type(model).__name__!r}.")
     initial = State.initial(model, facts["sites"], seed=0)
     tree, _ = checkpoint.load(path, {"variables": initial.variables})
     return State(model, tree["variables"], facts["sites"])
 
 
-def write_summary(folder: Path, summary: dict[str, Any]) -> None:
-    with replacing(folder / SUMMARY) as temporary:
-        temporary.write_text(
-            json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-        )
+def load(folder: str | Path, model: nn.Module | None = None) -> Result:
+    """A run from its folder.
 
-
-def read_summary(folder: Path) -> dict[str, Any]:
-    """summary.json of a run; ValueError where the folder is no finished run."""
-    try:
-        return json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{folder} is no finished run: it holds no {SUMMARY}.") from None
-    except json.JSONDecodeError as problem:
-        raise ValueError(f"{folder / SUMMARY} is damaged: {problem}.") from None
-
-
-def load(folder: str | Path) -> Result:
-    """A run from its folder."""
+    model: the Flax module of a run whose ansatz was the user's own.
+    """
     from nqs.jobs.start import prepare
 
     prepare()
     path = Path(folder).expanduser().resolve()
-    return Result(read_state(path), read_summary(path), path)
+    return Result(read_state(path, model), read_summary(path), path)

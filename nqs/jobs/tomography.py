@@ -1,7 +1,7 @@
 """Tomography: a measurement file in; a calibrated, diagnosed, reported reconstruction out."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from nqs.config import toml
+from nqs.config.menu import DEFAULT_ANSATZ, refuse_unknown_ansatz
+from nqs.config.summary import write_summary
 from nqs.config.tomography import Tomography
 from nqs.jobs import folder as place
 from nqs.measurement import formats
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import rows_of
-from nqs.measurement.target import read_target
+from nqs.measurement.target import checked, read_target
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,15 @@ def read_inputs(config: Tomography) -> Inputs:
     if config.target:
         target = read_target([Path(p) for p in config.target], data.sites)
         return Inputs(data, target, ", ".join(config.target), source)
-    if data.target is not None:
-        return Inputs(data, data.target, "the state stored with the shots", source)
-    return Inputs(data, None, None, source)
+    return stored_inputs(data, source)
+
+
+def stored_inputs(data: Measurements, source: dict[str, Any]) -> Inputs:
+    """Shots with the target that lies beside them, if any."""
+    if data.target is None:
+        return Inputs(data, None, None, source)
+    name = "the state stored with the shots"
+    return Inputs(data, checked(name, data.target, data.sites), name, source)
 
 
 def tomography(
@@ -72,27 +80,75 @@ def tomography(
 
     Carrasquilla and Torlai, PRX Quantum 2, 040201 (2021).
     """
-    from flax import linen as nn
+    from nqs.ansatz import own_module
+    from nqs.jobs.start import prepare
 
     config = configured(settings)
-    model = ansatz if isinstance(ansatz, nn.Module) else None
-    if isinstance(ansatz, str):
-        config.ansatz.name = ansatz
     if isinstance(data, Measurements):
-        inputs = Inputs(
-            data, data.target, "the state stored with the shots", {"file": None, "sha256": None}
-        )
+        _refuse_idle(config.data, _FOR_FILES, "shots that are in memory already")
+        inputs = stored_inputs(data, {"file": None, "sha256": None})
     else:
         files = [data] if isinstance(data, str | Path) else list(data)
         config.data.file = [str(Path(f).resolve()) for f in files]
         inputs = read_inputs(config)
-    if model is None:
-        check(config, inputs.data)
+    model = None
+    if isinstance(ansatz, str):
+        config.ansatz.name = ansatz
+    elif ansatz is not None:
+        _refuse_idle(config.ansatz, type(config.ansatz).model_fields, "a module of your own")
+        prepare()  # a module may build arrays as soon as it is looked at
+        model = own_module(ansatz, inputs.data.sites)
+    check(config, inputs.data, own=model is not None)
     if target is not None:
-        target = replace(inputs.data, target=target).target  # checked there
-        inputs = Inputs(inputs.data, target, "the state given", inputs.source)
+        name = "the state given"
+        target = checked(name, np.asarray(target), inputs.data.sites)
+        inputs = replace(inputs, target=target, target_name=name)
     folder = None if out is None else place.new_folder(Path(out))
     return carry_out(config, inputs, folder, model=model)
+
+
+def resume(folder: str | Path, ansatz: Any = None, *, time_limit: str | float | None = None):
+    """Go on with an interrupted run, bit for bit on the same versions and devices.
+
+    ansatz: the Flax module of a run whose ansatz was the user's own. time_limit: of
+    this turn. Returns a Result.
+    """
+    from nqs.jobs.start import prepare
+
+    folder = Path(folder).expanduser().resolve()
+    config, inputs = read_run(folder, time_limit)
+    model = None
+    if ansatz is not None:
+        from nqs.ansatz import own_module
+
+        prepare()
+        model = own_module(ansatz, inputs.data.sites)
+    check(config, inputs.data, own=model is not None)
+    return carry_out(config, inputs, folder, model=model, resume=True)
+
+
+def read_run(folder: Path, time_limit: str | float | None) -> tuple[Tomography, Inputs]:
+    """Config and shots of a run to go on with; ValueError where they are not as they were."""
+    if not (folder / "config.toml").is_file():
+        raise ValueError(f"{folder} is no run folder: it holds no config.toml.")
+    tables = toml.read(folder / "config.toml")
+    tables.pop("time_limit", None)
+    if time_limit is not None:
+        tables["time_limit"] = time_limit
+    config = toml.checked(Tomography, tables, str(folder / "config.toml"))
+    inputs = read_inputs(config)
+    place.refuse_changed(folder, inputs.source)
+    return config, inputs
+
+
+_FOR_FILES = ("file", "format", "select", "shots_per_setting", "sites", "bases")
+
+
+def _refuse_idle(table: Any, keys: Iterable[str], beside: str) -> None:
+    """ValueError where a key is given that would have no effect."""
+    for key in keys:
+        if getattr(table, key) not in (None, []):
+            raise ValueError(f"{key} has no effect beside {beside}; leave it out.")
 
 
 def configured(settings: dict[str, Any]) -> Tomography:
@@ -108,7 +164,8 @@ def configured(settings: dict[str, Any]) -> Tomography:
             near = difflib.get_close_matches(key, homes, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(homes)}."
             raise toml.ConfigError(f"tomography: unknown key {key!r}; {hint}")
-        toml.put(tables, homes[key], value)
+        plain = value.item() if isinstance(value, np.generic) else value
+        toml.put(tables, homes[key], plain)
     return toml.checked(Tomography, tables, "tomography")
 
 
@@ -127,11 +184,12 @@ def carry_out(
 
     prepare()  # before anything of JAX is built
     from nqs.jobs import choices, reconstruct
-
-    from nqs.training.run import Run
+    from nqs.training.run import NumericalFailure, Run
 
     data = inputs.data
     config, made, model = reconstruct.choose(config, data, model)
+    if folder is not None:
+        tell(f"the run lies in {folder}")
     tell("double precision is switched on")
     for choice in made:
         tell(f"{choice.key} = {_shown(choice.value)}  ({choice.why})")
@@ -140,7 +198,7 @@ def carry_out(
     if folder is not None:
         if not resume:
             config, source = place.begin(folder, config, data, source, made)
-        made = [choices.Choice(**choice) for choice in place.begun(folder)["chosen"]]
+        made = [choices.Choice(*choice) for choice in place.begun(folder).chosen]
     run = Run(folder, budget=config.budget, time_limit=config.time_limit, watch=watch)
     if resume:
         complaint = run.restore(reconstruct.templates(config, model, data.sites))
@@ -149,18 +207,26 @@ def carry_out(
     wanted_later = [partial(import_module, "nqs.jobs.judge")]
     if folder is not None:
         wanted_later.append(partial(import_module, "nqs.report.page"))
-    found = reconstruct.reconstruct(data, config, model, run, meanwhile=wanted_later)
-    from nqs.jobs import judge
-    from nqs.jobs.result import Result, write_state, write_summary
+    with run.listening():
+        try:
+            found = reconstruct.reconstruct(data, config, model, run, meanwhile=wanted_later)
+        except NumericalFailure as problem:
+            if folder is not None:
+                from nqs.jobs import judge
 
-    summary, figures = judge.judge(
-        found, config, made, run, source, inputs.target, inputs.target_name
-    )
-    if folder is not None:
-        options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
-        write_state(folder, found.final, str(config.ansatz.name), options)
-        write_summary(folder, summary)
-        _report(folder, summary, run.rows, figures)
+                write_summary(folder, judge.failed(problem, config, made, run, source, data))
+            raise
+        from nqs.jobs import judge
+        from nqs.jobs.result import Result, write_state
+
+        summary, figures = judge.judge(
+            found, config, made, run, source, inputs.target, inputs.target_name
+        )
+        if folder is not None:
+            options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
+            write_state(folder, found.final, str(config.ansatz.name), options)
+            write_summary(folder, summary)
+            _report(folder, summary, run.rows, figures)
     return Result(found.final, summary, folder)
 
 
@@ -184,22 +250,19 @@ def _report(folder: Path, summary: dict, rows: list[dict], figures: dict[str, li
     page.write(folder, summary, drawings)
 
 
-def check(config: Tomography, data: Measurements) -> None:
-    """ValueError where the data or the ansatz asked for cannot be done, before JAX is loaded."""
-    from nqs.jobs.choices import ANSATZ_OPTIONS
+def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
+    """ValueError where the data or the ansatz asked for cannot be done, before JAX is loaded.
+
+    own: whether the ansatz is a module of the user's, not one of the menu.
+    """
     from nqs.state.reach import refuse_out_of_reach
 
     refuse_out_of_reach(data.sites, len(data.settings))
     for letter in sorted(set("".join(data.settings))):
         rows_of(letter, data.effects)  # refuses generalised measurements
-    name = config.ansatz.name or "recurrent"
-    if name not in ANSATZ_OPTIONS:
-        raise ValueError(f"unknown ansatz {name!r}; choose one of {', '.join(ANSATZ_OPTIONS)}.")
-    for option in config.ansatz.model_dump(exclude={"name"}, exclude_none=True):
-        if option not in ANSATZ_OPTIONS[name]:
-            raise ValueError(
-                f"ansatz {name!r} has no option {option!r}; it has {', '.join(ANSATZ_OPTIONS[name])}."
-            )
+    if not own:
+        options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
+        refuse_unknown_ansatz(config.ansatz.name or DEFAULT_ANSATZ, options)
 
 
 def plan(config: Tomography, data: Measurements) -> dict[str, Any]:

@@ -31,13 +31,13 @@ def read_target(paths: str | os.PathLike | Sequence[str | os.PathLike], sites: i
         )
     if len(files) == 2:
         real, imaginary = (_numbers(path, 2**sites, 2**sites) for path in files)
-        return _checked(files[0], real + 1j * imaginary, sites)
+        return checked(named(files[0]), real + 1j * imaginary, sites)
     if len(files) != 1:
         raise FormatError(
             f"{len(files)} target files were given ({listed(p.name for p in files)}); expected one,"
             " or two for the real and imaginary part of a density matrix."
         )
-    return _checked(files[0], _one_file(files[0], sites), sites)
+    return checked(named(files[0]), _one_file(files[0], sites), sites)
 
 
 def _one_file(path: Path, sites: int) -> np.ndarray:
@@ -122,54 +122,56 @@ def _unreadable(words):
                 yield number, word
 
 
-def _checked(path: Path, state: np.ndarray, sites: int) -> np.ndarray:
-    """The state as complex numbers, after the checks that make it one."""
+def checked(where: str, state: np.ndarray, sites: int) -> np.ndarray:
+    """The state as normalised complex numbers, after the checks that make it one.
+
+    where: the file or argument it came from, for the message of a FormatError.
+    """
     size = 2**sites
     if state.ndim == 2 and 1 in state.shape and size > 1:
         state = state.reshape(-1)  # a column or row vector
     if state.shape not in {(size,), (size, size)} or state.dtype.kind not in "fciu":
         raise FormatError(
-            f"{named(path)}: the target has shape {state.shape} and type {state.dtype}; expected"
+            f"{where}: the target has shape {state.shape} and type {state.dtype}; expected"
             f" numbers of shape ({size},) or ({size}, {size}) for {sites} sites."
         )
     state = np.array(state, dtype=complex)
     if not np.isfinite(state).all():
         place = int(np.argmin(np.isfinite(state.reshape(-1)))) // (size if state.ndim == 2 else 1)
         raise FormatError(
-            f"{named(path)}, row {place + 1}: the target holds a number that is not finite;"
-            " correct it."
+            f"{where}, row {place + 1}: the target holds a number that is not finite; correct it."
         )
-    return _unit_vector(path, state) if state.ndim == 1 else _density_matrix(path, state)
+    return _unit_vector(where, state) if state.ndim == 1 else _density_matrix(where, state)
 
 
-def _unit_vector(path: Path, vector: np.ndarray) -> np.ndarray:
+def _unit_vector(where: str, vector: np.ndarray) -> np.ndarray:
     norm = float(np.linalg.norm(vector))
     if abs(norm - 1) > NORM_TOLERANCE:
         raise FormatError(
-            f"{named(path)}: the target vector has norm {norm:.6g}; expected 1 within"
+            f"{where}: the target vector has norm {norm:.6g}; expected 1 within"
             f" {NORM_TOLERANCE}. Normalise it."
         )
     return vector / norm
 
 
-def _density_matrix(path: Path, matrix: np.ndarray) -> np.ndarray:
+def _density_matrix(where: str, matrix: np.ndarray) -> np.ndarray:
     skew = float(np.abs(matrix - matrix.conj().T).max())
     trace = complex(np.trace(matrix))
     if skew > POSITIVE_TOLERANCE:
         raise FormatError(
-            f"{named(path)}: the target differs from its adjoint by {skew:.3g}; a density matrix"
+            f"{where}: the target differs from its adjoint by {skew:.3g}; a density matrix"
             " is hermitian. Check the sign of its imaginary part."
         )
     if abs(trace - 1) > NORM_TOLERANCE:
         raise FormatError(
-            f"{named(path)}: the target has trace {trace.real:.6g}; expected 1 within"
+            f"{where}: the target has trace {trace.real:.6g}; expected 1 within"
             f" {NORM_TOLERANCE}. Normalise it."
         )
     matrix = (matrix + matrix.conj().T) / 2 / trace.real
     lowest = float(np.linalg.eigvalsh(matrix)[0])
     if lowest < -POSITIVE_TOLERANCE:
         raise FormatError(
-            f"{named(path)}: the target has the eigenvalue {lowest:.3g}; a density matrix has none"
+            f"{where}: the target has the eigenvalue {lowest:.3g}; a density matrix has none"
             " below 0. Give a physical estimate."
         )
     return matrix

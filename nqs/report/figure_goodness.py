@@ -21,6 +21,7 @@ from nqs.report.drawing import (
     tidy,
     whole,
 )
+from nqs.statistics import SIGNIFICANT
 
 COLUMNS = {
     "setting": text,
@@ -32,7 +33,6 @@ COLUMNS = {
 _LABELLED = 30  # so many settings have room for their names
 _BARS = 150  # beyond, a bar is thinner than a pixel and a dot reads better
 _DRAWN = 2000
-_CHANCE = 0.01
 _WORTH_NAMING = 2.5  # standard deviations above what is expected
 
 
@@ -46,7 +46,7 @@ def chi2_per_setting(table: Iterable[Mapping[str, Any]]) -> Drawing:
     known = [row for row in rows if row["chi2"] is not None and (row["expected"] or 0) > 0]
     chi2 = np.array([row["chi2"] for row in known])
     dof = np.array([row["expected"] for row in known])
-    bad = chdtrc(dof, chi2) * len(known) < _CHANCE
+    bad = chdtrc(dof, chi2) * len(known) < SIGNIFICANT
 
     def paint(figure):
         axes = figure.subplots()
@@ -127,7 +127,7 @@ def _chi2_caption(settings: int, left_out: int, bad: int) -> str:
     if bad:
         parts.append(
             f"Orange: χ² so large that chance would hardly make one among all these settings "
-            f"(less than {100 * _CHANCE:.0f} %); {bad:,} found."
+            f"(less than {100 * SIGNIFICANT:.0f} %); {bad:,} found."
         )
     if settings > _DRAWN:
         parts.append("Not every setting is drawn; the worst fifty are.")

@@ -12,14 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nqs.config.atomic import replacing
+from nqs.config.summary import read_summary
 from nqs.report import figures, sections
 from nqs.report.drawing import Drawing
 from nqs.report.wording import printable
 
 _LIMIT = 2_800_000
 """Bytes of SVG that go into the page; what is more stays a file beside it."""
-
-_COMMANDS = {"tomography": "tomography", "ground-state": "ground-state"}
 
 
 def write(
@@ -50,7 +49,7 @@ def rebuild(folder: str | os.PathLike, *, title: str | None = None) -> Path:
     A learning curve without its CSV is drawn from metrics.jsonl.
     """
     folder = Path(folder)
-    summary = _summary(folder / "summary.json")
+    summary = read_summary(folder)
     tables = {name: folder / "figures" / f"{name}.csv" for name in figures.AGAIN}
     drawings = [_redrawn(name, path) for name, path in tables.items() if path.is_file()]
     metrics = folder / "metrics.jsonl"
@@ -127,23 +126,12 @@ def _inlined(drawings: Iterable[Drawing]) -> list[dict[str, Any]]:
 
 def _command(summary: Mapping[str, Any], run: str) -> str:
     """What repeats the run, typed in the folder that holds it."""
-    command = _COMMANDS.get(str(summary.get("job")), "tomography")
-    return f"nqs {command} --config {shlex.quote(f'{printable(run)}/config.toml')}"
+    return f"nqs {printable(summary.get('job'))} --config {shlex.quote(f'{printable(run)}/config.toml')}"
 
 
 def _put(path: Path, text: str) -> None:
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _summary(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{printable(path)} is not JSON ({error}); run the job again.") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{printable(path)} holds no table of results; run the job again.")
-    return found
 
 
 def _redrawn(name: str, path: Path) -> Drawing:

@@ -16,9 +16,9 @@ from nqs.report.wording import (
     printable,
     probability,
 )
+from nqs.statistics import SIGNIFICANT
 
 _NATS = "nats per shot"
-_UNLIKELY = 0.01
 
 
 class Row(NamedTuple):
@@ -113,7 +113,7 @@ def goodness(summary: Mapping[str, Any]) -> list[Row]:
     p = finite(found.get("p_value"))
     if p is None:
         meaning = ""
-    elif p < _UNLIKELY:
+    elif p < SIGNIFICANT:
         meaning = "the state does not explain the data: such a misfit is no accident"
     else:
         meaning = "no clear sign that the state is wrong"
@@ -140,6 +140,7 @@ def identifiability(summary: Mapping[str, Any]) -> list[Row]:
                 agree,
                 "they found the same state",
                 "they found different states that fit about as well",
+                "no other restart fits as well",
             ),
         ),
         Row(
@@ -249,8 +250,8 @@ def _yes_no(answer: Any) -> str:
     return {True: "yes", False: "no"}[answer] if isinstance(answer, bool) else printable(answer)
 
 
-def _meaning(answer: Any, yes: str, no: str) -> str:
-    return yes if answer is True else no if answer is False else ""
+def _meaning(answer: Any, yes: str, no: str, unknown: str = "") -> str:
+    return yes if answer is True else no if answer is False else unknown
 
 
 def _sentence(text: str) -> str:

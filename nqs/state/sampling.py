@@ -15,6 +15,7 @@ from nqs import statistics
 from nqs.ansatz.autoregressive import Autoregressive
 from nqs.measurement.effects import UNMEASURED, index_bits
 from nqs.state import born
+from nqs.state.reach import VECTOR_SITES
 
 _PURPOSE = 0x5A3B1E
 """Folded into the key of a seed, so that samples share no draw with the initial parameters."""
@@ -63,13 +64,14 @@ def sample(
 ) -> Samples:
     """Outcomes of `shots` measurements of all sites in Z, distributed as |ψ|².
 
-    Without a method: direct for autoregressive states, block Gibbs for Boltzmann
-    machines, single-flip Metropolis for any other module. "exact" draws from all
-    2**sites probabilities at once. A function of its arguments alone.
+    Without a method: direct for autoregressive states; for others "exact", from all
+    2**sites probabilities at once, as far as those reach, and beyond that block
+    Gibbs for Boltzmann machines and single-flip Metropolis for any other module. A
+    function of its arguments alone.
     """
     if shots < 1:
         raise ValueError(f"shots is {shots}; expected at least 1.")
-    method = method or _natural(model)
+    method = method or _natural(model, sites)
     if method not in METHODS:
         raise ValueError(f"unknown sampling method {method!r}; choose one of {', '.join(METHODS)}.")
     return METHODS[method](model, variables, sites, shots, _key(seed, method))
@@ -160,9 +162,19 @@ def _batch(model: Autoregressive, variables: Any, shots: int) -> int:
 
 
 def _exact(model, variables, sites, shots, key) -> Samples:
-    plan = born.rotations(("Z" * sites,))
-    log_p = _setting_log_probabilities(model, variables, sites, plan)
-    return _independent(_categorical(np.asarray(log_p)[0], sites, shots, key), "exact")
+    if sites > VECTOR_SITES:
+        raise ValueError(
+            f"{sites} sites have 2^{sites} probabilities; 'exact' reaches to {VECTOR_SITES} sites. "
+            "Choose 'gibbs' or 'metropolis'."
+        )
+    log_p = 2 * np.asarray(_log_moduli(model, variables, sites))
+    return _independent(_categorical(log_p, sites, shots, key), "exact")
+
+
+@partial(jax.jit, static_argnames=("model", "sites"))
+def _log_moduli(model, variables, sites):
+    """log |ψ| of all basis states (2**sites,), normalised."""
+    return jnp.log(jnp.abs(born.normalised(born.all_log_psi(model, variables, sites))) + 1e-150)
 
 
 @partial(jax.jit, static_argnames=("model", "sites"))
@@ -309,9 +321,11 @@ def _judged(bits: np.ndarray, log_modulus: np.ndarray) -> tuple[float, float]:
 METHODS = {"direct": _direct, "gibbs": _gibbs, "metropolis": _metropolis, "exact": _exact}
 
 
-def _natural(model: nn.Module) -> str:
+def _natural(model: nn.Module, sites: int) -> str:
     if isinstance(model, Autoregressive):
         return "direct"
+    if sites <= VECTOR_SITES:
+        return "exact"
     return "gibbs" if _is_boltzmann(model) else "metropolis"
 
 

@@ -20,11 +20,14 @@ _CHECKPOINT_SECONDS = 20.0
 
 
 class Interrupted(Exception):
-    """A signal asked the run to stop; its checkpoint is written."""
+    """A signal asked the run to stop; its checkpoint is written.
 
-    def __init__(self, name: str):
+    name: of the signal. folder: of the run, None where nothing is written.
+    """
+
+    def __init__(self, name: str, folder: Path | None):
         super().__init__(name)
-        self.name = name
+        self.name, self.folder = name, folder
 
 
 class NumericalFailure(ArithmeticError):
@@ -36,7 +39,6 @@ class Run:
 
     folder: None keeps everything in memory. budget, time_limit: seconds from now.
     watch: called with each logged row, for a progress bar.
-    resumed: facts and phases of a checkpoint to go on from.
     """
 
     def __init__(
@@ -145,7 +147,7 @@ class Run:
         if now or self._signal or time.monotonic() - self._saved > _CHECKPOINT_SECONDS:
             self.save()
         if self._signal:
-            raise Interrupted(self._signal)
+            raise Interrupted(self._signal, self.folder)
 
 
 def train(
@@ -179,7 +181,7 @@ def train(
         curve = jax.tree.map(np.asarray, curve)
         spent = time.monotonic() - begun
         if first and not run.seconds_compiling:
-            run.seconds_compiling = spent  # and one dispatch, small beside it
+            run.seconds_compiling = spent  # and the first dispatch with it
         else:
             run.seconds += spent
         first = False

@@ -130,16 +130,24 @@ def test_declared_readout_errors_are_no_noise():
 def test_noise_does_as_its_name_says_to_probabilities():
     """On dense probabilities of an asymmetric state, a site unmeasured among them."""
     from nqs.evaluation.noise import readout_flips, white_noise
+    from nqs.state.born import rotations
 
     settings, s = ("XZY", "ZIX"), 0.07
     psi = asymmetric_state(3)
     rho = np.outer(psi, psi.conj())
     pure = np.array([probabilities(psi, name) for name in settings])
     mixed = [probabilities((1 - s) * rho + s * np.eye(8) / 8, name) for name in settings]
-    assert_allclose(white_noise(pure, s), mixed, atol=1e-15)
+    plan = rotations(settings)
+    assert_allclose(white_noise(pure, s, plan), mixed, atol=1e-15)
     flips = np.array([[[1 - s, s], [s, 1 - s]]] * 3)
     read = [probabilities(psi, name, readout=flips) for name in settings]
-    assert_allclose(readout_flips(pure, s), read, atol=1e-15)
+    assert_allclose(readout_flips(pure, s, plan), read, atol=1e-15)
+    misread = np.array([[[0.98, 0.1], [0.02, 0.9]]] * 3)  # declared: acts on the noise as well
+    pure = np.array([probabilities(psi, name, readout=misread) for name in settings])
+    mixed = [
+        probabilities((1 - s) * rho + s * np.eye(8) / 8, name, readout=misread) for name in settings
+    ]
+    assert_allclose(white_noise(pure, s, rotations(settings, readout=misread)), mixed, atol=1e-15)
 
 
 # Pooling

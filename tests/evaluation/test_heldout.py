@@ -88,3 +88,13 @@ def test_settings_without_shots_or_with_one_are_no_trouble():
     alone = mean_of_counts(log_p[:1], counts[:1])
     assert_allclose(found.value * 41, alone.value * 40 + log_p[1, 2], rtol=1e-12)
     assert_allclose(found.error * 41, alone.error * 40 * np.sqrt(41 / 40), rtol=1e-12)
+
+
+def test_errors_of_settings_with_one_shot_each():
+    """Nothing repeats, so the spread of all shots stands in: never 0, as usual for the rest."""
+    rng = np.random.default_rng(5)
+    log_p = np.log(rng.dirichlet(np.ones(4), size=200))
+    counts = np.zeros((200, 4))
+    counts[np.arange(200), rng.integers(0, 4, 200)] = 1
+    rows = log_p[counts > 0]
+    assert_allclose(nll(log_p, counts).error, rows.std(ddof=1) / np.sqrt(200), rtol=1e-12)

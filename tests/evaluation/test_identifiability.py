@@ -156,7 +156,7 @@ def test_conjugation_is_invisible_where_no_effect_is_complex(settings, effects, 
 
 def test_agreement_is_the_least_fidelity():
     a, b = asymmetric_state(2, 1), asymmetric_state(2, 2)
-    assert least_agreement(a, []) == 1
+    assert least_agreement(a, []) is None
     assert_allclose(least_agreement(a, [a, b, 1j * a]), abs(np.vdot(a, b)) ** 2, rtol=1e-12)
 
 
@@ -173,3 +173,16 @@ def test_the_matrix_says_how_far_a_fit_strays():
         fit = pure_maximum_likelihood(data, 1, also_from=psi, starts=0)
         lost.append(1 - fidelity(fit.vector, psi))
     assert abs(np.mean(lost) - expected) < 4 * np.std(lost) / np.sqrt(60)
+
+
+def test_many_settings_are_looked_at_only_until_all_is_fixed(monkeypatch):
+    """The rank by parts is that of the whole; out of reach and not yet full, it is not known."""
+    from nqs.evaluation import identifiability
+
+    psi = asymmetric_state(3, 1)
+    data = taken(chosen_settings("all", 3, 1), 1000)
+    assert fisher_rank(psi, data) == (14, 14)
+    monkeypatch.setattr(identifiability, "_MOST_WORK", 20 * 4**3)
+    assert fisher_rank(psi, data) == (14, 14)
+    monkeypatch.setattr(identifiability, "_MOST_WORK", 2 * 4**3)
+    assert fisher_rank(psi, data) == (None, 14)

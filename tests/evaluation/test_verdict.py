@@ -10,11 +10,13 @@ from nqs.evaluation.verdict import SIGNIFICANT, Findings, warnings
 
 SOUND = Findings(
     only_z=False,
+    positive=False,
     letters=frozenset("XYZ"),
     most_rotated=3,
     sites=3,
     rank=14,
     directions=14,
+    restarts=4,
     agreement=0.999,
     same_state=0.99,
     conjugate_excluded=True,
@@ -24,6 +26,7 @@ SOUND = Findings(
     shots=1000,
     held_out_shots=200,
     skipped=0,
+    refit_failed=False,
     ended_early=None,
 )
 
@@ -37,6 +40,7 @@ ALARMS = {
     "baseline": ({"against_baseline": Estimate(0.005, 0.002)}, "worse than exact maximum"),
     "held out": ({"held_out_shots": 19}, "Only 19 of 1000 shots"),
     "skipped": ({"skipped": 3}, "3 steps were skipped"),
+    "refit": ({"refit_failed": True}, "numbers that are not finite; the state from before"),
 }
 
 
@@ -80,6 +84,8 @@ def test_all_findings_raise_all_warnings():
         {"against_baseline": Estimate(-0.1, 0.002)},
         {"against_baseline": Estimate(1e-12, 0.0)},
         {"agreement": 0.99},
+        {"agreement": None},
+        {"agreement": None, "restarts": 1},
         {"held_out_shots": 20},
         {"noise": [NoiseTest("white noise", 0.1, 1e-9)]},
         {"noise": []},
@@ -100,6 +106,8 @@ def test_on_the_safe_side_of_a_limit_nothing_is_said(changed):
         ({"conjugate_excluded": False}, False),
         ({"conjugate_excluded": None}, None),
         ({"rank": None, "agreement": 0.5}, False),
+        ({"agreement": None}, True),
+        ({"agreement": None, "restarts": 1}, None),
     ],
     ids=str,
 )
@@ -134,3 +142,22 @@ def test_noise_is_named_where_it_explains_the_misfit():
     assert "white noise" not in sentence
     (sentence,) = warnings(replace(SOUND, p_value=1e-5))
     assert "%" not in sentence
+
+
+def test_phases_that_z_shots_cannot_fix_are_called_what_they_are():
+    only_z = replace(SOUND, only_z=True, letters=frozenset("Z"), rank=7)
+    assert "are as they happened to begin" in warnings(only_z)[0]
+    assert "are assumed to be zero" in warnings(replace(only_z, positive=True))[0]
+
+
+def test_without_shots_held_out_the_remedy_is_to_hold_some_out():
+    (sentence,) = warnings(replace(SOUND, held_out_shots=0))
+    assert sentence.startswith("No shots were held out")
+    assert "data.held_out" in sentence
+
+
+def test_a_misfit_of_an_unfinished_training_blames_the_training():
+    found = warnings(replace(SOUND, p_value=1e-5, ended_early="budget"))
+    assert len(found) == 2
+    assert "finish its training" in found[1]
+    assert "decoherence" not in " ".join(found)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nqs.ansatz import ANSATZE, build
+from nqs.config.menu import ANSATZ_OPTIONS
 from nqs.config.tomography import Ansatz, Tomography, Training
-from nqs.jobs.choices import ANSATZ_OPTIONS, choose, cost
+from nqs.jobs.choices import choose, cost
 from nqs.measurement.dataset import Measurements
 
 

@@ -4,16 +4,21 @@ import json
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
 from numpy.testing import assert_allclose, assert_array_equal
 
 import nqs
+from nqs.config.summary import read_summary
 from nqs.evaluation.fidelity import fidelity
 from nqs.jobs import reconstruct
+from nqs.report import page
 from nqs.state.simulate import chosen_settings, simulate
+from nqs.systems import known
 from nqs.systems.known import random_state
+from nqs.training.run import NumericalFailure
 
 QUICK = {"steps": 300, "restarts": 2}
 
@@ -140,8 +145,111 @@ def test_a_module_of_the_user_is_trained(data, truth, tmp_path):
     found = nqs.tomography(data, Table(), rate=0.05, out=tmp_path / "run", method="none", **QUICK)
     assert found.fidelity(truth) > 0.99
     assert found.summary["ansatz"] == {"name": "Table", "parameters": 16}
-    with pytest.raises(ValueError, match="'Table', which is not one of nqs"):
+    with pytest.raises(ValueError, match=r"load it in Python with nqs.load\(folder, model=Table"):
         nqs.load(tmp_path / "run")
+    again = nqs.load(tmp_path / "run", model=Table()).state
+    assert_array_equal(again.vector(), found.state.vector())
+
+
+class Single(nn.Module):
+    """A free real log ψ of single precision for each basis state: every positive state."""
+
+    @nn.compact
+    def __call__(self, bits):
+        table = self.param("table", nn.initializers.normal(0.1), (8,), jnp.float32)
+        return table[bits @ (2 ** np.arange(3)[::-1])]
+
+
+def test_a_real_module_of_single_precision_is_trained():
+    psi = known.w(3)
+    shots = simulate(psi, ("ZZZ", "XXX", "ZXX"), 1000, seed=1)
+    found = nqs.tomography(shots, Single(), rate=0.03, steps=600, restarts=2, method="none")
+    assert found.fidelity(psi) > 0.98
+    assert found.state.vector().dtype == complex
+
+
+def test_a_single_restart_agrees_with_nobody(data):
+    found = nqs.tomography(data, steps=300, restarts=1, method="none").summary["identifiability"]
+    assert found["restarts_agree"] is None
+    assert found["determined"] is None
+
+
+class Failing(nn.Module):
+    """log ψ whose gradient is not a number."""
+
+    @nn.compact
+    def __call__(self, bits):
+        w = self.param("w", nn.initializers.zeros, (), float)
+        return jnp.sqrt(w) * bits.sum(-1) + 0j
+
+
+def test_numbers_that_fail_leave_a_summary_that_says_so(data, tmp_path):
+    with pytest.raises(NumericalFailure, match="not finite"):
+        nqs.tomography(data, Failing(), out=tmp_path / "run", method="none", rate=0.1, **QUICK)
+    summary = read_summary(tmp_path / "run")
+    assert summary["verdict"] == "failed"
+    assert "not finite" in summary["warnings"][0]
+    assert (tmp_path / "run" / "checkpoint.h5").exists()
+    page.rebuild(tmp_path / "run")
+
+
+def test_numbers_that_fail_in_training_on_all_shots_keep_the_search(data, truth, monkeypatch):
+    train = reconstruct.train
+
+    def failing(run, phase, *rest, **more):
+        if phase != "search":
+            raise NumericalFailure("made to")
+        return train(run, phase, *rest, **more)
+
+    monkeypatch.setattr(reconstruct, "train", failing)
+    found = nqs.tomography(data, method="none", **QUICK)
+    assert found.fidelity(truth) > 0.98
+    assert "did not see the shots held out" in " ".join(found.summary["warnings"])
+    assert found.summary["identifiability"]["conjugate_excluded"] is None
+
+
+class Wide(nn.Module):
+    """log ψ with an axis too many."""
+
+    @nn.compact
+    def __call__(self, bits):
+        return nn.Dense(2)(bits.astype(float)) + 0j
+
+
+class Remembering(nn.Module):
+    """Keeps a collection beside its parameters."""
+
+    @nn.compact
+    def __call__(self, bits):
+        x = nn.BatchNorm(use_running_average=True)(nn.Dense(1)(bits.astype(float)))
+        return x[..., 0] + 0j
+
+
+class Short(nn.Module):
+    """Made for two sites."""
+
+    @nn.compact
+    def __call__(self, bits):
+        return bits @ self.param("w", nn.initializers.ones, (2,)) + 0j
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Wide(), r"Wide maps bits of shape \(3, 3\) to complex.* of shape \(3, 2\)"),
+        (Remembering(), "collections batch_stats, params"),
+        (Short(), r"Short does not map bits of shape \(3, 3\)"),
+        (Short, "the class Short; give an instance"),
+        (3, "type int; expected a name or a Flax linen module"),
+    ],
+    ids=str,
+)
+def test_a_module_that_is_no_log_psi_is_refused_before_anything_is_written(
+    data, model, message, tmp_path
+):
+    with pytest.raises(ValueError, match=message):
+        nqs.tomography(data, model, out=tmp_path / "run", **QUICK)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -153,6 +261,10 @@ def test_a_module_of_the_user_is_trained(data, truth, tmp_path):
         ({"ansatz": "rbm", "phase": True}, "has no option 'phase'"),
         ({"held_out": 0.9}, "held_out"),
         ({"target": np.ones(4) / 2}, "target has shape"),
+        ({"target": np.ones(8)}, "norm 2.82"),
+        ({"target": np.diag([1.5, -0.5, 0, 0, 0, 0, 0, 0])}, "eigenvalue -0.5"),
+        ({"select": "a"}, "select has no effect beside shots"),
+        ({"seed": True}, "seed = True is not accepted"),
     ],
     ids=str,
 )

@@ -5,7 +5,9 @@ import os
 import signal
 
 import jax
+import numpy as np
 import pytest
+from flax import linen as nn
 from numpy.testing import assert_array_equal
 
 import nqs
@@ -205,3 +207,70 @@ def test_shots_that_changed_are_refused(config, shots, tmp_path):
     file.write(copy, job.read_inputs(config).data, "another description")
     with pytest.raises(ValueError, match=r"changed since the run began .*put them back"):
         resumed(tmp_path / "run")
+
+
+def test_stopped_while_judging_and_resumed(config, whole, tmp_path, monkeypatch):
+    from nqs.jobs import judge
+
+    folder, rank = tmp_path / "run", judge.fisher_rank
+
+    def slow_rank(*rest):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return rank(*rest)
+
+    monkeypatch.setattr(judge, "fisher_rank", slow_rank)
+    with pytest.raises(Interrupted) as stop:
+        begun(config, folder)
+    assert stop.value.folder == folder
+    assert not (folder / "summary.json").exists()
+    monkeypatch.setattr(judge, "fisher_rank", rank)
+    resumed(folder)
+    assert_same_run(folder, whole)
+
+
+def test_a_mirror_cut_short_by_the_clock_excludes_nothing(config, tmp_path, monkeypatch):
+    """Its fit would look worse than it is."""
+    from nqs.jobs import reconstruct
+
+    train = reconstruct.train
+
+    def cut(run, phase, *rest, **more):
+        if phase == "mirror":
+            run.stopped = "budget"
+            more["steps"] = 10
+        return train(run, phase, *rest, **more)
+
+    monkeypatch.setattr(reconstruct, "train", cut)
+    found = begun(config, tmp_path / "run").summary["identifiability"]
+    assert found["conjugate_excluded"] is None
+    assert found["determined"] is None
+
+
+class Table(nn.Module):
+    """A free log ψ for each basis state."""
+
+    @nn.compact
+    def __call__(self, bits):
+        real, imaginary = (self.param(n, nn.initializers.normal(1.0), (8,), float) for n in "ri")
+        index = bits @ (2 ** np.arange(3)[::-1])
+        return real[index] + 1j * imaginary[index]
+
+
+def test_a_run_of_the_users_own_module_goes_on_with_it(data, tmp_path, monkeypatch):
+    options = {"steps": 300, "restarts": 2, "rate": 0.05, "method": "none"}
+    whole = nqs.tomography(data, Table(), **options)
+    monkeypatch.setattr(running, "_CHECKPOINT_SECONDS", 0.0)
+    nqs.tomography(data, Table(), out=tmp_path / "run", time_limit=1e-6, **options)
+    with pytest.raises(ValueError, match=r"unknown ansatz 'Table'.*nqs\.resume"):
+        nqs.resume(tmp_path / "run")
+    found = nqs.resume(tmp_path / "run", Table())
+    assert_array_equal(found.state.vector(), whole.state.vector())
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", '{"source": 3, "chosen": []}', "{", '{"chosen": [1]}']
+)
+def test_notes_of_another_shape_are_refused_in_a_sentence(whole, tmp_path, text):
+    (tmp_path / "begun.json").write_text(text)
+    with pytest.raises(ValueError, match="begin a new run"):
+        place.begun(tmp_path)

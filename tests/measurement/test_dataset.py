@@ -147,3 +147,21 @@ def test_files_of_different_size_are_not_joined():
     two = Measurements(np.zeros((2, 3), int), ("ZZZ",), np.zeros(2, int), source="b.txt")
     with pytest.raises(ValueError, match=r"b\.txt.*has 3"):
         joined([one, two])
+
+
+@pytest.mark.parametrize(
+    ("letter", "operators", "message"),
+    [
+        ("Z", np.stack([np.eye(2)] * 2) / 2, "named 'Z'; expected one letter other than X, Y, Z"),
+        ("I", np.stack([np.eye(2)] * 2) / 2, "named 'I'"),
+        ("AB", np.stack([np.eye(2)] * 2) / 2, "named 'AB'"),
+        ("A", np.eye(2), r"shape \(2, 2\)"),
+        ("A", np.stack([np.diag([2, 1]), np.diag([-1, 0])]), "hermitian and positive"),
+        ("A", np.array([[[0.5, 0.3], [0, 0.5]], [[0.5, -0.3], [0, 0.5]]]), "hermitian"),
+        ("A", np.stack([np.eye(2)] * 3) / 2, "sum to the identity"),
+    ],
+    ids=str,
+)
+def test_effects_that_are_no_measurement_are_refused(letter, operators, message):
+    with pytest.raises(ValueError, match=message):
+        Measurements(np.array([[0, 1]]), ("ZZ",), np.zeros(1, int), effects={letter: operators})

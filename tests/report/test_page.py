@@ -161,7 +161,7 @@ def test_rebuilding_gives_the_same_page(tmp_path):
 
 def test_a_broken_folder_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "summary.json").write_text("[1, 2")
-    with pytest.raises(ValueError, match=r"summary\.json is not JSON"):
+    with pytest.raises(ValueError, match=r"summary\.json cannot be read"):
         page.rebuild(tmp_path)
     (tmp_path / "summary.json").write_text("{}")
     (tmp_path / "figures").mkdir()

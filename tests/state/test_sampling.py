@@ -16,9 +16,9 @@ SITES = 4
 SHOTS = 4096
 WAYS = [
     ("recurrent", None, "direct"),
-    ("rbm-positive", None, "gibbs"),
-    ("rbm-phase", None, "gibbs"),
-    ("rbm", None, "metropolis"),
+    ("rbm-positive", "gibbs", "gibbs"),
+    ("rbm-phase", "gibbs", "gibbs"),
+    ("rbm", None, "exact"),
     ("rbm-phase", "metropolis", "metropolis"),
     ("rbm", "exact", "exact"),
 ]
@@ -115,7 +115,7 @@ def test_a_batch_fits_into_memory(monkeypatch):
 
 def test_chains_that_never_meet_are_reported():
     """Either valley of a GHZ state has the same |ψ|: only the bits tell, by R̂ and worth."""
-    drawn = sample(TwoValleys(8.0), {}, SITES, 1024, 0)
+    drawn = sample(TwoValleys(8.0), {}, SITES, 1024, 0, method="metropolis")
     assert drawn.method == "metropolis"
     assert drawn.r_hat > 3
     assert drawn.effective_samples < 300
@@ -123,7 +123,7 @@ def test_chains_that_never_meet_are_reported():
 
 
 def test_chains_that_meet_are_not_reported():
-    drawn = sample(TwoValleys(0.3), {}, SITES, 1024, 0)
+    drawn = sample(TwoValleys(0.3), {}, SITES, 1024, 0, method="metropolis")
     assert drawn.r_hat < 1.1
     assert drawn.effective_samples > 500
 
@@ -133,14 +133,14 @@ def test_a_flat_state_does_not_keep_the_parity_of_its_chains():
 
     64 chains of 16 draws; by chance once in ten thousand, a parity kept is always found.
     """
-    drawn = sample(TwoValleys(0.0), {}, SITES, 1024, 0)
+    drawn = sample(TwoValleys(0.0), {}, SITES, 1024, 0, method="metropolis")
     assert drawn.acceptance == 1
     parity = (1 - 2 * (drawn.bits.sum(axis=1).astype(int) % 2)).reshape(-1, drawn.chains)
     assert np.mean(parity.mean(axis=0) ** 2) < 0.2
 
 
 def test_chains_find_a_state_that_vanishes_where_they_begin():
-    drawn = sample(Corner(), {}, SITES, 512, 0)
+    drawn = sample(Corner(), {}, SITES, 512, 0, method="metropolis")
     assert drawn.bits[:, :2].min() == 1
     assert 0.3 < drawn.bits[:, 2:].mean() < 0.7
 
