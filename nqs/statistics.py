@@ -1,4 +1,4 @@
-"""Markov chains: what they are worth, and whether they have forgotten their start."""
+"""What chance can do: when it is no excuse, and what Markov chains are worth."""
 
 import numpy as np
 

@@ -1,6 +1,7 @@
 """Exit statuses: 0 done, 2 input wrong, 3 numbers failed, 4 strict, 70 our bug, 75 and 130 stopped."""
 
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -60,7 +61,8 @@ def _explained(problem: Exception) -> int:
         return NUMERICAL
     if kind == "Interrupted":
         name, folder = getattr(problem, "name", ""), getattr(problem, "folder", None)
-        print(f"nqs: stopped by {name}; go on with: nqs resume {folder}", file=sys.stderr)
+        remedy = f"; go on with: nqs resume {shlex.quote(str(folder))}" if folder else ""
+        print(f"nqs: stopped by {name}{remedy}", file=sys.stderr)
         return INTERRUPTED if name == "SIGINT" else TEMPORARY
     print(
         f"nqs: this is a bug in nqs, not in your input ({kind}: {problem}). "

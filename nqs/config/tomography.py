@@ -1,5 +1,6 @@
 """Every word a tomography understands, with its default and unit."""
 
+from os import PathLike
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -8,7 +9,11 @@ from nqs.config.duration import seconds
 
 
 def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    if isinstance(value, str | PathLike):
+        value = [value]
+    if isinstance(value, list | tuple):
+        return [str(v) if isinstance(v, PathLike) else v for v in value]
+    return value
 
 
 Paths = Annotated[list[str], BeforeValidator(_listed)]

@@ -10,17 +10,14 @@ from nqs.evaluation.fidelity import fidelity
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED, rows_of
 from nqs.state.born import observed, rotations
+from nqs.state.reach import FISHER_SITES, FISHER_WORK
 
-LARGEST_SITES = 10
 SAME_STATE = 0.99
 """Fidelity above which two fits count as one state."""
 
 SAME_AS_CONJUGATE = 0.95
 """Fidelity of ψ with ψ* above which there is no conjugate to exclude. Lower than for two
 fits: the phases of a real state are small in a fit to few shots, but of either sign."""
-
-_MOST_WORK = 2**28
-"""Settings × 4**sites up to which the Fisher matrix is built: about a minute."""
 
 _PINNED = 0.3
 """Radians: a direction of the state is fixed when the shots hold it at least this tightly."""
@@ -45,11 +42,11 @@ def fisher_rank(psi: np.ndarray, data: Measurements) -> Rank:
     directions = 2 * psi.size - 2
     if data.only_z and not any(UNMEASURED in s for s in data.settings):
         return Rank(psi.size - 1, directions)  # all moduli, no phase
-    if data.sites > LARGEST_SITES:
+    if data.sites > FISHER_SITES:
         return Rank(None, directions)
     # information only adds up: once the settings with most shots fix everything, all do
     order = np.argsort(-data.shots_per_setting, kind="stable")
-    affordable = max(1, _MOST_WORK >> (2 * data.sites))
+    affordable = max(1, FISHER_WORK >> (2 * data.sites))
     fisher, done = np.zeros((2 * psi.size, 2 * psi.size)), 0
     for upto in (16, 64, 256, min(len(order), affordable)):
         if done < upto <= min(len(order), affordable):

@@ -184,7 +184,7 @@ def _few_held_out(f: Findings) -> str | None:
     if f.held_out_shots == 0:
         return (
             "No shots were held out: nothing tells when to stop and which restart to keep but the "
-            "shots trained on. Set data.held_out to 0.2."
+            "shots trained on. Take more shots, or set data.held_out to 0.2."
         )
     return (
         f"Only {f.held_out_shots} of {f.shots} shots were held out: the choice of when to stop and "

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from nqs.config.menu import ANSATZ_OPTIONS, DEFAULT_ANSATZ
 from nqs.config.tomography import Tomography
 from nqs.measurement.dataset import Measurements
+from nqs.state.reach import FISHER_SITES, FISHER_WORK
 
 _RATES = {"recurrent": 0.02}
 _OTHER_RATE = 0.01
@@ -80,6 +81,7 @@ def cost(config: Tomography, data: Measurements, parameters: int) -> dict[str, f
     memory = 350 + at_once * (amplitudes * hidden * 300 + probabilities * 100) / 1e6
     step = restarts * (5e-5 + amplitudes * hidden * 1.2e-8 + probabilities * 2.5e-8)
     phases = 2 if data.only_z else 3
-    judging = 1.3e-7 * len(data.settings) * 4.0**data.sites if data.sites <= 10 else 0.0
-    seconds = 5 + phases * steps * step + min(judging, 60) + parameters * 1e-5
+    fisher = min(len(data.settings) * 4**data.sites, FISHER_WORK)
+    judging = 1.3e-7 * fisher if data.sites <= FISHER_SITES else 0.0
+    seconds = 5 + phases * steps * step + judging + parameters * 1e-5
     return {"memory_mb": memory, "seconds": seconds}

@@ -59,6 +59,7 @@ def judge(
     rank = fisher_rank(psi, data)
     run.heed()
     goodness = _goodness(counts, log_p, data, config.seed, rank.rank, exact)
+    run.heed()
     noise = [] if exact is None or data.only_z else noise_tests(data, exact)
     p_value, method = combined(goodness, noise)
     findings = verdict.Findings(
@@ -121,12 +122,13 @@ def judge(
             "interval": None,
             "target": target_name,
         }
-    probability = np.exp(log_p)
-    return summary, {
+    tables = {
         "chi2_per_setting": _chi2_rows(data, goodness),
         "amplitudes": _amplitude_rows(psi, target),
-        "histograms": _histogram_rows(data, counts, probability, goodness),
+        "histograms": _histogram_rows(data, counts, np.exp(log_p), goodness),
     }
+    run.heed()
+    return summary, tables
 
 
 def failed(

@@ -1,6 +1,5 @@
 """Learning a state from shots: search, choice, training on all shots, and the conjugate."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +15,7 @@ from nqs.evaluation.heldout import is_worse, nll
 from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, blind_to_conjugation
 from nqs.jobs import choices
 from nqs.jobs.selection import Kept, equally_good, keep, past_the_best, restart, stopping_is_visible
-from nqs.jobs.start import meanwhile as on_the_side
+from nqs.jobs.start import meanwhile
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import conjugated
 from nqs.state.reach import refuse_out_of_reach
@@ -29,6 +28,9 @@ SEARCH, REFIT, MIRROR = "search", "refit", "mirror"
 
 _SHARES = {SEARCH: 0.6, REFIT: 0.8, MIRROR: 0.9}
 """How much of a budget or time limit may be used at the end of each phase; the rest judges."""
+
+
+_SMALL_TABLE = 2**20
 
 
 @dataclass(frozen=True)
@@ -69,28 +71,27 @@ def choose(config: Tomography, data: Measurements, model: nn.Module | None = Non
 
 
 def reconstruct(
-    data: Measurements,
-    config: Tomography,
-    model: nn.Module,
-    run: Run,
-    *,
-    meanwhile: Sequence[Callable[[], object]] = (),
+    data: Measurements, config: Tomography, model: nn.Module, run: Run
 ) -> Reconstruction:
-    """Search with shots held out, choose, train again on all shots, and try the conjugate.
-
-    meanwhile: what the caller would have done on the side while XLA compiles.
-    """
+    """Search with shots held out, choose, train again on all shots, and try the conjugate."""
     fit = _Fit(data, config, model, run)
     train_shots, held_out = data.split(config.data.held_out, config.seed)
     everything = jax.device_put(shots(data))
-    first = State(model, restart(fit.starts, 0), data.sites)
-    on_the_side(*meanwhile, partial(first.log_table, everything.plan))
+    if everything.train.size <= _SMALL_TABLE:  # a second table beside the training is no burden
+        first = State(model, restart(fit.starts, 0), data.sites)
+        meanwhile(partial(first.log_table, everything.plan))  # compiles what is wanted next
     kept, judge_counts = _search(fit, train_shots, held_out)
     best, peers = equally_good(kept, judge_counts)
     states, refit_steps, refit_failed = [k.state for k in kept], None, False
     if config.data.refit and held_out is not None and run.stopped is None:
-        refit_steps = fit.refit_steps(kept[best].step)
-        states, refit_failed = _refitted(fit, states, everything, refit_steps)
+        steps = fit.refit_steps(kept[best].step)
+        try:
+            again = fit.states(fit(REFIT, fit.starts, everything, steps))
+        except NumericalFailure:
+            refit_failed = True
+        else:
+            if run.stopped is None:  # cut short by the clock it is no better than what was kept
+                refit_steps, states = steps, _unless_stuck(again, states, everything)
     tables = [state.log_table(everything.plan) for state in states]
     counts = np.asarray(everything.train)
     # a restart that was stopped early is no better for being closer to the shots
@@ -176,27 +177,13 @@ def _search(
     return keep(progress, fit.model, fit.data, batch.plan, counts, may_stop_early=early), counts
 
 
-def _refitted(
-    fit: _Fit, kept: list[State], everything: Shots, steps: int
-) -> tuple[list[State], bool]:
-    """Every restart trained again on all shots; as it was kept where that did not come off.
-
-    A refit cut short by the clock is no better than what was kept. Nor is one that
-    got stuck on its new way: worse than before by two paired errors. True comes with
-    the states where numbers failed.
-    """
-    try:
-        again = fit.states(fit(REFIT, fit.starts, everything, steps))
-    except NumericalFailure:
-        return kept, True
-    if fit.run.stopped is not None:
-        return kept, False
+def _unless_stuck(again: list[State], kept: list[State], everything: Shots) -> list[State]:
+    """Each state trained again; as it was kept where it is now worse by two paired errors."""
     counts, plan = np.asarray(everything.train), everything.plan
-    states = [
+    return [
         old if _worse(new.log_table(plan), old.log_table(plan), counts) else new
         for new, old in zip(again, kept, strict=True)
     ]
-    return states, False
 
 
 def _conjugate_excluded(

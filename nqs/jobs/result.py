@@ -71,7 +71,7 @@ def read_state(folder: Path, model: nn.Module | None = None) -> State:
     elif model is None:
         raise ValueError(
             f"{folder} holds the ansatz {name!r}, a module of your own; load it in Python with "
-            f"nqs.load(folder, model={name}(…))."
+            f"nqs.load(folder, {name}(…))."
         )
     elif type(model).__name__ != name:
         raise ValueError(f"{folder} holds the ansatz {name!r}, not {type(model).__name__!r}.")
@@ -80,13 +80,16 @@ def read_state(folder: Path, model: nn.Module | None = None) -> State:
     return State(model, tree["variables"], facts["sites"])
 
 
-def load(folder: str | Path, model: nn.Module | None = None) -> Result:
+def load(folder: str | Path, ansatz: nn.Module | None = None) -> Result:
     """A run from its folder.
 
-    model: the Flax module of a run whose ansatz was the user's own.
+    ansatz: the Flax module of a run whose ansatz was the user's own.
     """
     from nqs.jobs.start import prepare
 
     prepare()
     path = Path(folder).expanduser().resolve()
-    return Result(read_state(path, model), read_summary(path), path)
+    summary = read_summary(path)
+    if summary.get("verdict") == "failed":
+        raise ValueError(f"the run {path} failed: {' '.join(summary['warnings'])}")
+    return Result(read_state(path, ansatz), summary, path)

@@ -123,6 +123,10 @@ def resume(folder: str | Path, ansatz: Any = None, *, time_limit: str | float | 
 
         prepare()
         model = own_module(ansatz, inputs.data.sites)
+        if config.ansatz.name != type(model).__name__:
+            raise ValueError(
+                f"{folder} holds the ansatz {config.ansatz.name!r}, not {type(model).__name__!r}."
+            )
     check(config, inputs.data, own=model is not None)
     return carry_out(config, inputs, folder, model=model, resume=True)
 
@@ -180,7 +184,7 @@ def carry_out(
     resume: bool = False,
 ):
     """Choose, train, judge and write; the way of every tomography, new or resumed."""
-    from nqs.jobs.start import prepare
+    from nqs.jobs.start import meanwhile, prepare
 
     prepare()  # before anything of JAX is built
     from nqs.jobs import choices, reconstruct
@@ -204,30 +208,35 @@ def carry_out(
         complaint = run.restore(reconstruct.templates(config, model, data.sites))
         if complaint:
             tell(complaint)
-    wanted_later = [partial(import_module, "nqs.jobs.judge")]
-    if folder is not None:
-        wanted_later.append(partial(import_module, "nqs.report.page"))
+    wanted_later = ["nqs.jobs.judge"] + ([] if folder is None else ["nqs.report.page"])
+    meanwhile(*(partial(import_module, name) for name in wanted_later))
     with run.listening():
         try:
-            found = reconstruct.reconstruct(data, config, model, run, meanwhile=wanted_later)
+            found = reconstruct.reconstruct(data, config, model, run)
         except NumericalFailure as problem:
-            if folder is not None:
-                from nqs.jobs import judge
-
-                write_summary(folder, judge.failed(problem, config, made, run, source, data))
+            _failed(folder, problem, config, made, run, source, data)
             raise
         from nqs.jobs import judge
-        from nqs.jobs.result import Result, write_state
 
         summary, figures = judge.judge(
             found, config, made, run, source, inputs.target, inputs.target_name
         )
-        if folder is not None:
-            options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
-            write_state(folder, found.final, str(config.ansatz.name), options)
-            write_summary(folder, summary)
-            _report(folder, summary, run.rows, figures)
+    from nqs.jobs.result import Result, write_state
+
+    if folder is not None:
+        options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
+        write_state(folder, found.final, str(config.ansatz.name), options)
+        write_summary(folder, summary)
+        _report(folder, summary, run.rows, figures)
     return Result(found.final, summary, folder)
+
+
+def _failed(folder: Path | None, *about: Any) -> None:
+    """A summary that says what failed; the checkpoint holds what there is."""
+    from nqs.jobs import judge
+
+    if folder is not None:
+        write_summary(folder, judge.failed(*about))
 
 
 def _report(folder: Path, summary: dict, rows: list[dict], figures: dict[str, list[dict]]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nqs.measurement.effects import PAULI_EFFECTS, UNMEASURED, basis_index
+from nqs.measurement.effects import PAULI_EFFECTS, UNMEASURED, basis_index, checked_effects
 
 LARGEST_TABLE_SITES = 26
 
@@ -44,7 +44,7 @@ class Measurements:
                 f"outcomes have shape {outcomes.shape}; expected (shots, sites), at least one of each."
             )
         rows, sites = outcomes.shape
-        effects = {k: _checked_effects(k, v) for k, v in self.effects.items()}
+        effects = {k: checked_effects(k, v) for k, v in self.effects.items()}
         settings = tuple(str(s) for s in self.settings)
         index = np.asarray(self.setting_index)
         counts = np.ones(rows, np.int64) if self.counts is None else np.asarray(self.counts)
@@ -270,25 +270,6 @@ def joined(parts: Sequence[Measurements]) -> Measurements:
         target=next((p.target for p in parts if p.target is not None), None),
         source=", ".join(p.source for p in parts if p.source),
     )
-
-
-def _checked_effects(letter: str, operators: Any) -> np.ndarray:
-    operators = np.asarray(operators, dtype=complex)
-    if letter in {*PAULI_EFFECTS, UNMEASURED} or len(letter) != 1:
-        raise ValueError(
-            f"effects are named {letter!r}; expected one letter other than X, Y, Z and I, whose "
-            "meaning is fixed."
-        )
-    if operators.ndim != 3 or operators.shape[1:] != (2, 2) or len(operators) < 2:
-        raise ValueError(
-            f"effects of letter {letter!r} have shape {operators.shape}; expected (outcomes, 2, 2)."
-        )
-    hermitian = np.allclose(operators, operators.conj().swapaxes(1, 2), atol=1e-6)
-    if not (hermitian and np.linalg.eigvalsh(operators).min() > -1e-6):
-        raise ValueError(f"effects of letter {letter!r} are not all hermitian and positive.")
-    if not np.allclose(operators.sum(axis=0), np.eye(2), atol=1e-6):
-        raise ValueError(f"effects of letter {letter!r} do not sum to the identity.")
-    return operators
 
 
 def _checked_readout(readout: np.ndarray, sites: int) -> np.ndarray:

@@ -5,12 +5,14 @@ of every Pauli letter. Site 0 is the first letter of a setting and the most
 significant bit of a basis state's index.
 """
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 
 UNMEASURED = "I"
 
+_TOLERANCE = 1e-8
 _HALF = 1 / np.sqrt(2)
 
 PAULI_EFFECTS: dict[str, np.ndarray] = {
@@ -42,6 +44,33 @@ def basis_index(bits: np.ndarray) -> np.ndarray:
 def projectors(rows: np.ndarray) -> np.ndarray:
     """|outcome⟩⟨outcome| from rows ⟨outcome|, (outcomes, 2) → (outcomes, 2, 2)."""
     return rows.conj()[:, :, None] * rows[:, None, :]
+
+
+def checked_effects(letter: str, operators: np.ndarray) -> np.ndarray:
+    """The operators (outcomes, 2, 2) of one further letter; ValueError where they are no measurement.
+
+    They are positive and sum to the identity, within 1e-8.
+    """
+    if not re.fullmatch("[A-HJ-Wa-z]", letter):
+        raise ValueError(
+            f"effects are named {letter!r}; expected one letter other than X, Y, Z and I, whose "
+            "meaning is fixed."
+        )
+    operators = np.asarray(operators, dtype=complex)
+    if operators.ndim != 3 or operators.shape[1:] != (2, 2) or len(operators) < 2:
+        raise ValueError(
+            f"effects of letter {letter!r} have shape {operators.shape}; expected (outcomes, 2, 2)."
+        )
+    if not (np.isfinite(operators).all() and _close(operators.sum(axis=0), np.eye(2))):
+        raise ValueError(f"effects of letter {letter!r} do not sum to the identity.")
+    hermitian = _close(operators, operators.conj().swapaxes(1, 2))
+    if not hermitian or np.linalg.eigvalsh(operators).min() < -_TOLERANCE:
+        raise ValueError(f"effects of letter {letter!r} are not all hermitian and positive.")
+    return operators
+
+
+def _close(a: np.ndarray, b: np.ndarray) -> bool:
+    return np.allclose(a, b, rtol=0, atol=_TOLERANCE)
 
 
 def rows_of(letter: str, effects: Mapping[str, np.ndarray] | None = None) -> np.ndarray:

@@ -1,13 +1,12 @@
 """Measurements as the data sets of a native file, and back; both ways checked."""
 
 import hashlib
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nqs.measurement.dataset import Measurements
-from nqs.measurement.effects import UNMEASURED
+from nqs.measurement.effects import checked_effects
 from nqs.measurement.problems import listed, quoted
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ def stored_arrays(data: Measurements) -> dict[str, np.ndarray]:
     if data.block is not None:
         arrays["/block"] = data.block.astype("<u4")
     for letter, effect in data.effects.items():
-        if not re.fullmatch("[A-Za-z]", letter) or letter == UNMEASURED:
-            raise ValueError(f"effects are named by one letter other than I, not {letter!r}.")
         arrays[f"/effects/{letter}"] = effect.astype("<c16")
     if data.readout is not None:
         arrays["/readout"] = data.readout.astype("<f8")
@@ -72,7 +69,7 @@ def measurements(tree: "Tree") -> Measurements:
             f" {outcomes.shape[1]} columns; expected one column for each site."
         )
     effects = {
-        name.removeprefix("/effects/"): _checked_effect(name, array)
+        name.removeprefix("/effects/"): _effect(name, array)
         for name, array in arrays.items()
         if name.startswith("/effects/")
     }
@@ -118,18 +115,7 @@ def _target(arrays: dict[str, np.ndarray]) -> np.ndarray | None:
     return None
 
 
-def _checked_effect(name: str, effect: np.ndarray) -> np.ndarray:
-    """A letter's operators: positive, summing to the identity."""
-    letter = name.removeprefix("/effects/")
-    if not re.fullmatch("[A-HJ-Za-z]", letter):
-        raise ValueError(f"{quoted(name)} is not named by one letter other than I.")
-    if effect.dtype.kind != "c" or effect.ndim != 3 or effect.shape[1:] != (2, 2):
-        raise ValueError(
-            f"{name} has type {effect.dtype} and shape {effect.shape}; expected complex (K, 2, 2)."
-        )
-    if not np.isfinite(effect).all() or not np.allclose(effect.sum(0), np.eye(2), atol=1e-8):
-        raise ValueError(f"the operators of {name} do not sum to the identity, as effects do.")
-    hermitian = np.allclose(effect, effect.conj().swapaxes(1, 2), atol=1e-8)
-    if not hermitian or np.linalg.eigvalsh(effect).min() < -1e-8:
-        raise ValueError(f"the operators of {name} are not all positive, as effects are.")
-    return effect
+def _effect(name: str, stored: np.ndarray) -> np.ndarray:
+    if stored.dtype.kind != "c":
+        raise ValueError(f"{name} has type {stored.dtype}; expected complex numbers.")
+    return checked_effects(name.removeprefix("/effects/"), stored)

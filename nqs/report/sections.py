@@ -140,7 +140,7 @@ def identifiability(summary: Mapping[str, Any]) -> list[Row]:
                 agree,
                 "they found the same state",
                 "they found different states that fit about as well",
-                "no other restart fits as well",
+                "there is no other restart, or none that fits as well",
             ),
         ),
         Row(

@@ -10,6 +10,13 @@ DENSE_TERMS = 2**25
 """Amplitudes, over all settings, of one evaluation of the dense likelihood."""
 
 
+FISHER_SITES = 10
+"""Sites up to which the Fisher matrix is built."""
+
+FISHER_WORK = 2**28
+"""Settings × 4**sites that go into it: about half a minute."""
+
+
 def refuse_out_of_reach(sites: int, settings: int) -> None:
     """ValueError, with the number of terms, where the dense Born rule does not reach."""
     terms = settings * 2**sites

@@ -89,7 +89,7 @@ def initial_variables(model: nn.Module, sites: int, seed: int, restarts: int) ->
     return _initial(model, sites, restarts, np.int64(seed))
 
 
-# runs once, so that time spent on making it fast would be lost
+# takes milliseconds: making it fast would take longer than it ever runs
 @partial(
     jax.jit,
     static_argnames=("model", "sites", "restarts"),

@@ -174,6 +174,7 @@ def train(
     judgements = steps_per_dispatch // STEPS_PER_JUDGEMENT
     first = True
     while _reached(progress) < steps and not run.out_of_time(share):
+        _refuse_hopeless(run, progress, recipe.rate)
         if enough(progress, [row for row in run.rows if row["phase"] == phase]):
             break
         begun, before = time.monotonic(), _reached(progress)
@@ -190,16 +191,21 @@ def train(
             if step <= steps:
                 run.log(_row(phase, step, steps, value, judged))
         run.phases[phase] = progress
-        if np.all(np.asarray(progress.skipped) > 0.5 * np.asarray(progress.step)):
-            run.save()
-            raise NumericalFailure(
-                f"every restart met numbers that are not finite at step {before}; "
-                f"the rate is {recipe.rate:g}, try a tenth of it."
-            )
         run.heed()
     run.phases[phase] = progress
     run.heed(now=True)
+    _refuse_hopeless(run, progress, recipe.rate)
     return progress
+
+
+def _refuse_hopeless(run: Run, progress: Progress, rate: float) -> None:
+    """NumericalFailure where every restart had to skip more than half of its steps."""
+    if np.all(np.asarray(progress.skipped) > 0.5 * np.asarray(progress.step)):
+        run.save()
+        raise NumericalFailure(
+            f"every restart met numbers that are not finite within {_reached(progress)} steps; "
+            f"the rate is {rate:g}, try a tenth of it."
+        )
 
 
 def _reached(progress: Progress) -> int:

@@ -144,9 +144,9 @@ def test_a_module_of_the_user_is_trained(data, truth, tmp_path):
     found = nqs.tomography(data, Table(), rate=0.05, out=tmp_path / "run", method="none", **QUICK)
     assert found.fidelity(truth) > 0.99
     assert found.summary["ansatz"] == {"name": "Table", "parameters": 16}
-    with pytest.raises(ValueError, match=r"load it in Python with nqs.load\(folder, model=Table"):
+    with pytest.raises(ValueError, match=r"load it in Python with nqs.load\(folder, Table"):
         nqs.load(tmp_path / "run")
-    again = nqs.load(tmp_path / "run", model=Table()).state
+    again = nqs.load(tmp_path / "run", Table()).state
     assert_array_equal(again.vector(), found.state.vector())
 
 
@@ -190,6 +190,8 @@ def test_numbers_that_fail_leave_a_summary_that_says_so(data, tmp_path):
     assert "not finite" in summary["warnings"][0]
     assert (tmp_path / "run" / "checkpoint.h5").exists()
     page.rebuild(tmp_path / "run")
+    with pytest.raises(ValueError, match="failed: every restart"):
+        nqs.load(tmp_path / "run")
 
 
 def test_numbers_that_fail_in_training_on_all_shots_keep_the_search(data, truth, monkeypatch):
@@ -205,6 +207,7 @@ def test_numbers_that_fail_in_training_on_all_shots_keep_the_search(data, truth,
     assert found.fidelity(truth) > 0.98
     assert "did not see the shots held out" in " ".join(found.summary["warnings"])
     assert found.summary["identifiability"]["conjugate_excluded"] is None
+    assert found.summary["training"]["refit_steps"] is None
 
 
 class Wide(nn.Module):

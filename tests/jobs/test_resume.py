@@ -209,21 +209,22 @@ def test_shots_that_changed_are_refused(config, shots, tmp_path):
         resumed(tmp_path / "run")
 
 
-def test_stopped_while_judging_and_resumed(config, whole, tmp_path, monkeypatch):
+@pytest.mark.parametrize("during", ["fisher_rank", "_goodness", "_amplitude_rows"])
+def test_stopped_while_judging_and_resumed(config, whole, tmp_path, monkeypatch, during):
     from nqs.jobs import judge
 
-    folder, rank = tmp_path / "run", judge.fisher_rank
+    folder, step = tmp_path / "run", getattr(judge, during)
 
-    def slow_rank(*rest):
+    def slow(*rest):
         os.kill(os.getpid(), signal.SIGTERM)
-        return rank(*rest)
+        return step(*rest)
 
-    monkeypatch.setattr(judge, "fisher_rank", slow_rank)
+    monkeypatch.setattr(judge, during, slow)
     with pytest.raises(Interrupted) as stop:
         begun(config, folder)
     assert stop.value.folder == folder
     assert not (folder / "summary.json").exists()
-    monkeypatch.setattr(judge, "fisher_rank", rank)
+    monkeypatch.setattr(judge, during, step)
     resumed(folder)
     assert_same_run(folder, whole)
 
@@ -256,6 +257,10 @@ class Table(nn.Module):
         return real[index] + 1j * imaginary[index]
 
 
+class Twin(Table):
+    """Other states behind the same parameters."""
+
+
 def test_a_run_of_the_users_own_module_goes_on_with_it(data, tmp_path, monkeypatch):
     options = {"steps": 300, "restarts": 2, "rate": 0.05, "method": "none"}
     whole = nqs.tomography(data, Table(), **options)
@@ -263,6 +268,8 @@ def test_a_run_of_the_users_own_module_goes_on_with_it(data, tmp_path, monkeypat
     nqs.tomography(data, Table(), out=tmp_path / "run", time_limit=1e-6, **options)
     with pytest.raises(ValueError, match=r"unknown ansatz 'Table'.*nqs\.resume"):
         nqs.resume(tmp_path / "run")
+    with pytest.raises(ValueError, match="holds the ansatz 'Table', not 'Twin'"):
+        nqs.resume(tmp_path / "run", Twin())
     found = nqs.resume(tmp_path / "run", Table())
     assert_array_equal(found.state.vector(), whole.state.vector())
 

@@ -180,7 +180,7 @@ def replaced(name, value):
         (replaced("outcomes", np.zeros((400, 3))), "/outcomes has type float64"),
         (replaced("effects/T", 2 * TRINE), "identity"),
         (replaced("effects/T", np.array([[[2, 0], [0, 0]], [[-1, 0], [0, 1]]]) + 0j), "positive"),
-        (replaced("effects/T", TRINE[0]), "(K, 2, 2)"),
+        (replaced("effects/T", TRINE[0]), "(outcomes, 2, 2)"),
         (replaced("target/statevector", np.ones(4) + 0j), "target has shape"),
     ],
 )
