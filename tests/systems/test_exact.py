@@ -1,0 +1,73 @@
+"""Free fermions and Lanczos agree, whatever the signs; sectors are what they say."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from nqs.systems.exact import ising_chain_energy, lanczos, sector
+from nqs.systems.hamiltonians import heisenberg, ising, xxz
+from nqs.systems.lattices import chain, square
+from nqs.systems.pauli import PauliSum
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("periodic", [False, True])
+def test_free_fermions_are_right_for_couplings_of_any_sign(periodic, seed):
+    rng = np.random.default_rng(seed)
+    sites = int(rng.integers(3, 9))
+    J, h = rng.normal(size=sites if periodic else sites - 1), rng.normal(size=sites)
+    found = lanczos(ising(chain(sites, periodic), J, h)).energy
+    assert_allclose(ising_chain_energy(J, h, periodic=periodic), found, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("sites", "periodic", "energy"),
+    [(40, False, -50.5694338), (100, False, -126.9618767), (32, True, -40.7600325)],
+)
+def test_long_chains_have_their_known_energies(sites, periodic, energy):
+    bonds = np.ones(sites if periodic else sites - 1)
+    assert_allclose(ising_chain_energy(bonds, np.ones(sites), periodic=periodic), energy, atol=1e-7)
+
+
+def test_the_lowest_state_of_a_sector_is_an_eigenvector():
+    hamiltonian = xxz(chain(10, True), 1.0, 0.4, hz=0.3)
+    for magnetisation in (0, 4, -10):
+        found = lanczos(hamiltonian, magnetisation)
+        residual = hamiltonian.times(found.psi, found.states) - found.energy * found.psi
+        assert np.linalg.norm(residual) < 1e-8
+        assert_allclose(np.linalg.norm(found.psi), 1)
+    energies = [lanczos(hamiltonian, m).energy for m in range(-10, 11, 2)]
+    assert_allclose(min(energies), lanczos(hamiltonian).energy, atol=1e-9)
+
+
+def test_a_complex_hamiltonian_has_a_complex_ground_state():
+    """Dzyaloshinskii-Moriya coupling on a ring of three, against dense algebra."""
+    terms = [(1.0, f"X{i} Y{(i + 1) % 3}") for i in range(3)]
+    terms += [(-1.0, f"Y{i} X{(i + 1) % 3}") for i in range(3)] + [(0.2, "Z0")]
+    total = PauliSum.from_terms(terms)
+    dense = np.stack([total.times(c) for c in np.eye(8, dtype=complex)], axis=1)
+    assert_allclose(dense, dense.conj().T)
+    assert not total.real
+    assert_allclose(lanczos(total).energy, np.linalg.eigvalsh(dense)[0], atol=1e-10)
+
+
+def test_sectors_hold_the_states_of_their_magnetisation():
+    assert sector(3, 3).tolist() == [0]
+    assert sector(3, 1).tolist() == [1, 2, 4]
+    assert len(sector(4, None)) == 16
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: sector(4, 1), "no basis state of 4 sites has Σ Z = 1"),
+        (lambda: sector(4, 6), "no basis state"),
+        (lambda: sector(40, 0), "limit is 26 sites"),
+        (lambda: lanczos(ising(chain(4)), 0), "does not conserve Σ Z"),
+        (lambda: lanczos(heisenberg(square(4, 6), 1.0), None), "too many for Lanczos"),
+        (lambda: ising_chain_energy([1, 1], [1, 1]), "2 bonds were given for 2 sites; expected 1"),
+    ],
+)
+def test_what_is_out_of_reach_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
