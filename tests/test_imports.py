@@ -11,6 +11,8 @@ LIGHT = [
     "nqs.cli.main",
     "nqs.measurement.formats",
     "nqs.state.simulate",
+    "nqs.systems.exact",
+    "nqs.systems.hamiltonians",
     "nqs.systems.known",
 ]
 REPORT = "import sys, {module}; print([m for m in ('jax', 'netket', 'flax') if m in sys.modules])"
