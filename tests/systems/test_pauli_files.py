@@ -1,0 +1,84 @@
+"""One asymmetric Hamiltonian in every format; what is wrong is named with its place."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from nqs.systems.pauli import PauliSum
+from nqs.systems.pauli_files import read_pauli_sum
+
+TERMS = [(0.5, "X0 Y3"), (-1.25, "Z1"), (0.125, "Z0 X2 X3"), (2.0, "")]
+WHOLE = [(0.5, "XIIY"), (-1.25, "IZII"), (0.125, "ZIXX"), (2.0, "IIII")]
+EXPECTED = PauliSum.from_terms(TERMS)
+
+
+def hdf5(path):
+    with h5py.File(path, "w") as file:
+        file["strings"] = [s for _, s in TERMS]
+        file["coefficients"] = np.array([c for c, _ in TERMS], complex)
+
+
+WAYS = {
+    "text": "# ours\n" + "\n".join(f"{c} {s}" for c, s in TERMS) + "\n",
+    "letters": "\n".join(f"{c}   {s}  # a term" for c, s in WHOLE),
+    "openfermion": " +\n".join(f"({c}+0j) [{s}]" for c, s in TERMS),
+    "one line": " + ".join(f"{c} [{s}]" for c, s in TERMS),
+    "json list": json.dumps([[[c, 0.0], s] for c, s in TERMS]),
+    "json letters": json.dumps([[c, s] for c, s in WHOLE]),
+    "json table": json.dumps({s: c for c, s in TERMS}),
+}
+
+
+@pytest.mark.parametrize("way", [*WAYS, "hdf5"])
+def test_every_format_gives_the_same_sum(way, tmp_path):
+    path = tmp_path / "h"
+    if way == "hdf5":
+        hdf5(path)
+    else:
+        path.write_text(WAYS[way])
+    found = read_pauli_sum(path)
+    psi = np.random.default_rng(0).normal(size=16)
+    assert found.sites == 4
+    assert_allclose(found.times(psi), EXPECTED.times(psi), atol=1e-14)
+
+
+def test_more_sites_than_are_named(tmp_path):
+    (tmp_path / "h").write_text("1.0 Z0")
+    assert read_pauli_sum(tmp_path / "h", 5).sites == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0.5 X0\nhalf Z1", "line 2 has the coefficient 'half'; expected a number"),
+        ("0.5 X0\n0.5 W1", "term 1 .* holds 'W1'"),
+        ("(0.5 [X0]", r"line 1 has the coefficient '\(0.5'"),
+        ("0.5 [X0] junk", "line 1 holds 'junk'"),
+        ("0.5j X0", "not hermitian"),
+        ("", "empty"),
+        ("[1, 2", "not valid JSON"),
+        ("[1, 2]", "term 0 is 1; expected"),
+        ('{"X0": true}', "coefficient 'True'"),
+        ("nan X0", "not finite"),
+    ],
+)
+def test_what_is_no_sum_is_refused(text, message, tmp_path):
+    (tmp_path / "h").write_text(text)
+    with pytest.raises(ValueError, match=message) as refusal:
+        read_pauli_sum(tmp_path / "h")
+    assert str(tmp_path / "h") in str(refusal.value)
+
+
+def test_files_that_cannot_be_read_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="check the name"):
+        read_pauli_sum(tmp_path / "nothing")
+    (tmp_path / "noise").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(ValueError, match="neither text nor HDF5"):
+        read_pauli_sum(tmp_path / "noise")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["strings"] = ["X0"]
+    with pytest.raises(ValueError, match="`strings` and `coefficients`"):
+        read_pauli_sum(tmp_path / "other.h5")
