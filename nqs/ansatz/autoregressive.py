@@ -1,6 +1,8 @@
 """Normalised states built site by site: ψ(σ) = ∏ √p(σ_n | σ_<n) · exp(i φ_n)."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -41,7 +43,7 @@ class Autoregressive(nn.Module):
     def __call__(self, bits: Array) -> Array:
         """log ψ of each row of bits, (…, sites) → (…), complex."""
         rows = bits.reshape(-1, self.sites).astype(jnp.int32)
-        _, log_modulus, phase = self._read(rows)
+        _, log_modulus, phase = self._read(self._unread(rows.shape[0]), rows, 0)
         return (log_modulus + 1j * phase).reshape(bits.shape[:-1])
 
     def all_log_psi(self) -> Array:
@@ -54,7 +56,7 @@ class Autoregressive(nn.Module):
         """
         looped = max(self.sites - _DOUBLED_SITES, 0)
         beginnings = jnp.asarray(np.indices((2,) * looped).reshape(looped, 2**looped).T)
-        memory, log_modulus, phase = self._read(beginnings)
+        memory, log_modulus, phase = self._read(self._unread(2**looped), beginnings, 0)
         for site in range(looped, self.sites):
             moduli, phases = self.conditional_log_psi(memory, site)
             log_modulus = (log_modulus[:, None] + moduli).reshape(-1)
@@ -64,8 +66,35 @@ class Autoregressive(nn.Module):
                 memory = self.advance(jax.tree.map(_twice, memory), both, site)
         return log_modulus + 1j * phase
 
-    def _read(self, rows: Array) -> tuple[Any, Array, Array]:
-        """Memory, log |ψ| and phase after reading the leading bits (batch, sites read)."""
+    def flipped_log_psi(self, bits: Array, flips: Array, joined: Sequence[int]) -> Array:
+        """log ψ of bits (batch, sites) and of bits ⊕ flips_g for every g, (1 + groups, batch).
+
+        flips: (groups, sites) bool, by their first site. joined: how many of them begin
+        before the end of each block of sites; all blocks but the last are equally long. A
+        flipped row is read from the block of its first flip on, and shares what
+        comes before with the row it came from, which halves the work.
+        """
+        batch, sites = bits.shape
+        length = -(-sites // len(joined))
+        flips = jnp.concatenate([jnp.zeros((1, sites), bool), flips])
+        carry, present = self._unread(batch), 1
+        for block, groups in enumerate(joined):
+            first, stop = block * length, min((block + 1) * length, sites)
+            joining = partial(_with_first, batch=batch, times=1 + groups - present)
+            carry, present = jax.tree.map(joining, carry), 1 + groups
+            rows = bits[None, :, first:stop].astype(jnp.int32) ^ flips[:present, None, first:stop]
+            carry = self._read(carry, rows.reshape(present * batch, stop - first), first)
+        _, log_modulus, phase = carry
+        return (log_modulus + 1j * phase).reshape(present, batch)
+
+    def _unread(self, batch: int) -> tuple[Any, Array, Array]:
+        """Memory, log |ψ| and phase before the first bit."""
+        memory = self.start(batch)
+        zero = jnp.zeros_like(self.conditional_log_psi(memory, 0)[0][:, 0])
+        return memory, zero, zero
+
+    def _read(self, carry: Any, rows: Array, first: int) -> tuple[Any, Array, Array]:
+        """Memory, log |ψ| and phase after reading on from site `first`, rows (batch, sites read)."""
 
         def visit(carry, site_and_bit):
             memory, log_modulus, phase = carry
@@ -75,10 +104,8 @@ class Autoregressive(nn.Module):
             phase += jnp.where(bit == 1, phases[:, 1], phases[:, 0])
             return (self.advance(memory, bit, site), log_modulus, phase), None
 
-        memory = self.start(rows.shape[0])
-        zero = jnp.zeros_like(self.conditional_log_psi(memory, 0)[0][:, 0])
-        steps = (jnp.arange(rows.shape[1]), rows.T)
-        return jax.lax.scan(visit, (memory, zero, zero), steps)[0]
+        steps = (first + jnp.arange(rows.shape[1]), rows.T)
+        return jax.lax.scan(visit, carry, steps)[0]
 
     # What nk.sampler.ARDirectSampler asks for
 
@@ -95,6 +122,12 @@ class Autoregressive(nn.Module):
     def reorder(self, indices: Array) -> Array:
         """Sites are visited in their own order."""
         return indices
+
+
+def _with_first(rows: Array, batch: int, times: int) -> Array:
+    """Rows, and the first `batch` of them `times` more at the end."""
+    first = jnp.broadcast_to(rows[None, :batch], (times, batch, *rows.shape[1:]))
+    return jnp.concatenate([rows, first.reshape(-1, *rows.shape[1:])])
 
 
 def _twice(rows: Array) -> Array:

@@ -23,7 +23,7 @@ class Elements(NamedTuple):
 
     constant: (). fields: (sites,) of single Z. couplings: (sites, sites) upper
     triangle of Z Z, or None. strings: (terms, most) sites of further diagonal terms.
-    weights: (terms,). flips: (groups, sites) bool. signs: (groups, each, most) sites
+    weights: (terms,). flips: (groups, sites) bool, by first site. signs: (groups, each, most) sites
     of Z in the terms of a group. coefficients: (groups, each), 0 where a group has fewer.
     """
 
@@ -40,7 +40,10 @@ class Elements(NamedTuple):
 def elements(total: PauliSum) -> Elements:
     """The look-up of a sum."""
     sites = total.sites
-    rows, group = total.flips
+    distinct, group = total.flips
+    # groups in the order of their first flipped site, after which a state has to be read anew
+    order = np.argsort(distinct[1:].argmax(axis=1), kind="stable") + 1
+    rows = distinct[order]
     weight = total.z.sum(axis=1)
     flat = ~total.x.any(axis=1)
     fields = np.zeros(sites)
@@ -56,7 +59,7 @@ def elements(total: PauliSum) -> Elements:
         listed = flat & (weight > 1)
     phases = total.coefficients * (-1j) ** (total.x & total.z).sum(axis=1)
     values = phases.real if total.real else phases
-    members = [np.flatnonzero(group == number) for number in range(1, len(rows))]
+    members = [np.flatnonzero(group == number) for number in order]
     each = max(map(len, members), default=0)
     most = max([int(total.z[m].sum(axis=1).max()) for m in members], default=0)
     signs = np.full((len(members), each, most), sites)
@@ -70,7 +73,7 @@ def elements(total: PauliSum) -> Elements:
         couplings=couplings,
         strings=_lists(total.z[listed], int(weight[listed].max(initial=0))),
         weights=total.coefficients[listed],
-        flips=rows[1:],
+        flips=rows,
         signs=signs,
         coefficients=coefficients,
     )
