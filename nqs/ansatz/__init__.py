@@ -24,8 +24,11 @@ def build(name: str, sites: int, **options) -> nn.Module:
     return ANSATZE[name](sites=sites, **options)
 
 
-def own_module(model: Any, sites: int) -> nn.Module:
-    """A user's module as it came; ValueError where it is no map from bits to log ψ."""
+def own_module(model: Any, sites: int, *, held: str | None = None) -> nn.Module:
+    """A user's module as it came; ValueError where it is no map from bits to log ψ.
+
+    held: name of the ansatz that a run holds already, which it has to be.
+    """
     if isinstance(model, type) and issubclass(model, nn.Module):
         raise ValueError(f"ansatz is the class {model.__name__}; give an instance of it.")
     if not isinstance(model, nn.Module):
@@ -33,6 +36,8 @@ def own_module(model: Any, sites: int) -> nn.Module:
             f"ansatz is of type {type(model).__name__}; expected a name or a Flax linen module."
         )
     name, rows = type(model).__name__, 3
+    if held not in (None, name):
+        raise ValueError(f"the run holds the ansatz {held!r}, not {name!r}.")
 
     def tried(key):
         bits = jnp.zeros((rows, sites), jnp.int32)

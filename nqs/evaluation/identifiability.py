@@ -46,15 +46,14 @@ def fisher_rank(psi: np.ndarray, data: Measurements) -> Rank:
         return Rank(None, directions)
     # information only adds up: once the settings with most shots fix everything, all do
     order = np.argsort(-data.shots_per_setting, kind="stable")
-    affordable = max(1, FISHER_WORK >> (2 * data.sites))
-    fisher, done = np.zeros((2 * psi.size, 2 * psi.size)), 0
-    for upto in (16, 64, 256, min(len(order), affordable)):
-        if done < upto <= min(len(order), affordable):
-            fisher += fisher_matrix(psi, data, order[done:upto])
-            # two null directions, norm and global phase, are no directions of the state
-            fixed, done = int((np.linalg.eigvalsh(fisher) > _PINNED**-2).sum()), upto
-            if fixed >= directions:
-                return Rank(directions, directions)
+    within_reach = min(len(order), max(1, FISHER_WORK >> (2 * data.sites)))
+    fisher, done, fixed = np.zeros((2 * psi.size, 2 * psi.size)), 0, 0
+    for upto in sorted({n for n in (16, 64, 256) if n < within_reach} | {within_reach}):
+        fisher += fisher_matrix(psi, data, order[done:upto])
+        # two null directions, norm and global phase, are no directions of the state
+        fixed, done = int((np.linalg.eigvalsh(fisher) > _PINNED**-2).sum()), upto
+        if fixed >= directions:
+            return Rank(directions, directions)
     return Rank(fixed if done == len(order) else None, directions)
 
 

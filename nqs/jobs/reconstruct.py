@@ -29,8 +29,8 @@ SEARCH, REFIT, MIRROR = "search", "refit", "mirror"
 _SHARES = {SEARCH: 0.6, REFIT: 0.8, MIRROR: 0.9}
 """How much of a budget or time limit may be used at the end of each phase; the rest judges."""
 
-
 _SMALL_TABLE = 2**20
+"""Entries of a table of probabilities that may be made while the training compiles."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def reconstruct(
     fit = _Fit(data, config, model, run)
     train_shots, held_out = data.split(config.data.held_out, config.seed)
     everything = jax.device_put(shots(data))
-    if everything.train.size <= _SMALL_TABLE:  # a second table beside the training is no burden
+    if everything.train.size <= _SMALL_TABLE:
         first = State(model, restart(fit.starts, 0), data.sites)
         meanwhile(partial(first.log_table, everything.plan))  # compiles what is wanted next
     kept, judge_counts = _search(fit, train_shots, held_out)

@@ -73,8 +73,8 @@ def read_state(folder: Path, model: nn.Module | None = None) -> State:
             f"{folder} holds the ansatz {name!r}, a module of your own; load it in Python with "
             f"nqs.load(folder, {name}(…))."
         )
-    elif type(model).__name__ != name:
-        raise ValueError(f"{folder} holds the ansatz {name!r}, not {type(model).__name__!r}.")
+    else:
+        model = menu.own_module(model, facts["sites"], held=name)
     initial = State.initial(model, facts["sites"], seed=0)
     tree, _ = checkpoint.load(path, {"variables": initial.variables})
     return State(model, tree["variables"], facts["sites"])

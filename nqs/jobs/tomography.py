@@ -122,11 +122,7 @@ def resume(folder: str | Path, ansatz: Any = None, *, time_limit: str | float | 
         from nqs.ansatz import own_module
 
         prepare()
-        model = own_module(ansatz, inputs.data.sites)
-        if config.ansatz.name != type(model).__name__:
-            raise ValueError(
-                f"{folder} holds the ansatz {config.ansatz.name!r}, not {type(model).__name__!r}."
-            )
+        model = own_module(ansatz, inputs.data.sites, held=config.ansatz.name)
     check(config, inputs.data, own=model is not None)
     return carry_out(config, inputs, folder, model=model, resume=True)
 

@@ -49,7 +49,7 @@ def ising_chain_energy(J, h, *, periodic: bool = False) -> float:
 
 def sector(sites: int, magnetisation: int | None) -> np.ndarray:
     """Sorted index of the basis states with Σ Z = magnetisation, all where None."""
-    if 2**sites > 2**26:
+    if sites > 26:
         raise ValueError(f"{sites} sites have 2^{sites} basis states; the limit is 26 sites.")
     index = np.arange(2**sites)
     if magnetisation is None:
@@ -62,9 +62,12 @@ def sector(sites: int, magnetisation: int | None) -> np.ndarray:
     return index[np.bitwise_count(index) == (sites - magnetisation) // 2]
 
 
-def lanczos(hamiltonian: PauliSum, magnetisation: int | None = None) -> GroundState:
+def lanczos(
+    hamiltonian: PauliSum, magnetisation: int | None = None, *, start: np.ndarray | None = None
+) -> GroundState:
     """Lowest eigenvector, within a sector of Σ Z where one is named; about 20 sites.
 
+    start: vector to begin with, which settles what of a degenerate level is found.
     ValueError where H leaves the sector, or the sector has too many states.
     """
     from scipy.sparse.linalg import LinearOperator, eigsh
@@ -77,17 +80,14 @@ def lanczos(hamiltonian: PauliSum, magnetisation: int | None = None) -> GroundSt
             f"{len(states):,} basis states are too many for Lanczos; the limit is "
             f"{LANCZOS_STATES:,}. Name a magnetisation, or fewer sites."
         )
-    within = None if magnetisation is None else states
     dtype = float if hamiltonian.real else complex
-
-    def times(psi):
-        return hamiltonian.times(psi.reshape(-1).astype(dtype), within)
-
+    times = hamiltonian.action(None if magnetisation is None else states)
     if len(states) <= 64:
         columns = [times(column) for column in np.eye(len(states), dtype=dtype)]
         values, vectors = np.linalg.eigh(np.stack(columns, axis=1))
         return GroundState(float(values[0]), states, vectors[:, 0])
-    operator = LinearOperator((len(states),) * 2, matvec=times, dtype=dtype)
-    start = np.random.default_rng(0).normal(size=len(states))  # the same every time
+    operator = LinearOperator((len(states),) * 2, lambda psi: times(psi.reshape(-1)), dtype=dtype)
+    if start is None:
+        start = np.random.default_rng(0).normal(size=len(states))  # the same every time
     values, vectors = eigsh(operator, k=1, which="SA", v0=start.astype(dtype), ncv=24)
     return GroundState(float(values[0]), states, vectors[:, 0])

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.linalg import LinearOperator, eigsh
+
+from nqs.systems.exact import lanczos
+from nqs.systems.hamiltonians import ising
+from nqs.systems.lattices import Lattice, chain
 
 MOST_SITES = 24
 """A vector of 24 sites takes 256 MiB."""
@@ -73,24 +75,9 @@ def ising_ground_state(sites: int, J=1.0, h=1.0, periodic: bool = False) -> np.n
     positive (Perron and Frobenius).
     """
     _refuse_too_many(sites)
-    bonds = sites if periodic and sites > 2 else sites - 1  # two sites share one bond
-    diagonal = np.zeros(2**sites)
-    for bond, coupling in enumerate(np.broadcast_to(np.asarray(J, float), bonds)):
-        diagonal -= coupling * _z(sites, bond) * _z(sites, (bond + 1) % sites)
-    field = np.broadcast_to(np.asarray(h, float), sites)
-    left, right = _field(field[: sites // 2]), _field(field[sites // 2 :])
-
-    def energy_times(psi):
-        # the field on either half of the chain: two small matrices in place of a huge one
-        square = psi.reshape(left.shape[0], right.shape[0])
-        flipped = left @ square + (right @ square.T).T
-        return diagonal * psi.reshape(-1) - flipped.reshape(-1)
-
-    hamiltonian = LinearOperator((2**sites, 2**sites), matvec=energy_times, dtype=float)
+    row = chain(sites, periodic) if sites > 1 else Lattice("site", 1, np.zeros((0, 2), int))
     # the same start every time, without which the sign of ψ would be left to chance
-    start = np.ones(2**sites)
-    _, vectors = eigsh(hamiltonian, k=1, which="SA", v0=start)
-    psi = vectors[:, 0]
+    psi = lanczos(ising(row, J, h), start=np.ones(2**sites)).psi
     return (psi * np.sign(psi.sum() or 1)).astype(complex)
 
 
@@ -110,22 +97,6 @@ def known(name: str, sites: int, seed: int = 0) -> np.ndarray:
     if name not in KNOWN:
         raise ValueError(f"unknown state {name!r}; choose one of {', '.join(KNOWN)}.")
     return KNOWN[name](sites, seed)
-
-
-def _field(strengths: np.ndarray) -> csr_array:
-    """Σ_i h_i X_i over len(h) sites, sparse (2**len(h), 2**len(h))."""
-    sites, size = len(strengths), 2 ** len(strengths)
-    state = np.arange(size)
-    total = csr_array((size, size))
-    for site, strength in enumerate(strengths):
-        flipped = state ^ (1 << (sites - 1 - site))
-        total = total + csr_array((np.full(size, strength), (state, flipped)), shape=(size, size))
-    return total
-
-
-def _z(sites: int, site: int) -> np.ndarray:
-    """Eigenvalue of Z at one site for every basis state, (2**sites,)."""
-    return np.tile(np.repeat([1.0, -1.0], 2 ** (sites - 1 - site)), 2**site)
 
 
 def _zeros(sites: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A Pauli sum as a NetKet operator, for its states, samplers and drivers."""
 
 import jax
+import jax.numpy as jnp
 import netket as nk
 import numpy as np
 from jax import Array
@@ -24,7 +25,12 @@ class PauliOperator(DiscreteJaxOperator):
             raise ValueError(
                 f"the Hilbert space has {self.hilbert.size} sites and the operator {total.sites}."
             )
-        self.elements: Elements = jax.tree.map(jax.numpy.asarray, elements(total))
+        if list(self.hilbert.local_states) != [0, 1]:
+            raise ValueError(
+                f"the Hilbert space has the local states {list(self.hilbert.local_states)}; expected "
+                "bits 0 and 1, such as nk.hilbert.Qubit."
+            )
+        self.elements: Elements = jax.tree.map(jnp.asarray, elements(total))
 
     @property
     def dtype(self):
@@ -41,11 +47,11 @@ class PauliOperator(DiscreteJaxOperator):
     def get_conn_padded(self, x: Array) -> tuple[Array, Array]:
         """Connected configurations (…, connected, sites) and ⟨σ|H|σ'⟩ (…, connected)."""
         e = self.elements
-        bits = jax.numpy.asarray(x)
-        flipped = jax.numpy.where(e.flips, 1 - bits[..., None, :], bits[..., None, :])
+        bits = jnp.asarray(x)
+        flipped = jnp.where(e.flips, 1 - bits[..., None, :], bits[..., None, :])
         itself = diagonal(e, bits)[..., None].astype(self.dtype)
-        connected = jax.numpy.concatenate([bits[..., None, :], flipped], axis=-2)
-        return connected, jax.numpy.concatenate([itself, off_diagonal(e, bits)], axis=-1)
+        connected = jnp.concatenate([bits[..., None, :], flipped], axis=-2)
+        return connected, jnp.concatenate([itself, off_diagonal(e, bits)], axis=-1)
 
     def tree_flatten(self):
         return (self.elements,), {"hilbert": self.hilbert}

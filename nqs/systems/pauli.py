@@ -5,8 +5,9 @@ i^|x∧z| (−1)^{z·σ} |σ ⊕ x⟩. Site 0 is the first bit and the most sign
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -114,35 +115,43 @@ class PauliSum:
 
     # What it does
 
-    def times(self, psi: np.ndarray, states: np.ndarray | None = None) -> np.ndarray:
-        """H ψ on the basis states given by sorted index (all if left out), same shape.
+    def times(self, psi: np.ndarray) -> np.ndarray:
+        """H ψ on all basis states, (2**sites,)."""
+        return self.action()(psi)
 
-        Elements that lead out of `states` are left out.
+    def action(self, states: np.ndarray | None = None) -> Callable[[np.ndarray], np.ndarray]:
+        """ψ ↦ H ψ on the basis states given by sorted index, all if left out.
+
+        Elements that lead out of `states` are left out. What does not depend on ψ is
+        looked up here, once.
         """
-        index = np.arange(psi.size) if states is None else states
-        dtype = psi.dtype if self.real else np.result_type(psi, complex)
-        result = self.constant * psi.astype(dtype)
+        index = np.arange(2**self.sites) if states is None else states
         distinct, group = self.flips
-        phases = self._phases()
+        values = self.coefficients * self._phases()
+        values = values.real if self.real else values
+        moves = []
         for number, flip in enumerate(distinct):
-            terms = np.flatnonzero(group == number)
-            if len(terms) == 0:
-                continue
-            element = np.zeros(psi.size, dtype)
-            for k in terms:
-                sign = 1 - 2 * _parity(index & _mask(self.z[k]))
-                factor = self.coefficients[k] * phases[k]
-                element += (factor.real if self.real else factor) * sign
-            moved = element * psi
+            element: Any = 0.0
+            for k in np.flatnonzero(group == number):
+                sign = 1 - 2 * _parity(index & _mask(self.z[k])) if self.z[k].any() else 1
+                element = element + values[k] * sign
             if number == 0:
-                result += moved
-            elif states is None:
-                result += moved[index ^ _mask(flip)]
-            else:
-                source = index ^ _mask(flip)
-                place = np.minimum(np.searchsorted(states, source), len(states) - 1)
-                result += np.where(states[place] == source, moved[place], 0)
-        return result
+                diagonal = self.constant + element
+                continue
+            source = index ^ _mask(flip)
+            if states is not None:
+                source, inside = _found(source, states)
+                element = element * inside
+            # ⟨σ|H|σ'⟩ is the conjugate of ⟨σ'|H|σ⟩, which stands in `element` at σ
+            moves.append((source, np.conj(element)))
+
+        def times(psi: np.ndarray) -> np.ndarray:
+            result = diagonal * psi
+            for source, element in moves:
+                result = result + element * psi[source]
+            return result
+
+        return times
 
     def _phases(self) -> np.ndarray:
         return 1j ** (self.x & self.z).sum(axis=1)
@@ -169,6 +178,12 @@ def _factors(text: str, number: int) -> dict[int, str]:
 def _mask(row: np.ndarray) -> int:
     """The integer whose bits are a row, site 0 the most significant."""
     return int("".join("01"[int(bit)] for bit in row), 2)
+
+
+def _found(wanted: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Place of each wanted state among sorted `states`, and whether it is one of them."""
+    place = np.minimum(np.searchsorted(states, wanted), len(states) - 1)
+    return place, states[place] == wanted
 
 
 def _parity(index: np.ndarray) -> np.ndarray:

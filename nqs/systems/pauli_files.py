@@ -26,14 +26,12 @@ def read_pauli_sum(path: str | os.PathLike, sites: int | None = None) -> PauliSu
     """The sum in a file; ValueError names the line and the remedy where it is none."""
     path = Path(path)
     try:
-        size = path.stat().st_size
-        if size > _LARGEST:
-            raise ValueError(f"it has {size:,} bytes; the limit is {_LARGEST:,}.")
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
     except OSError as problem:
         raise ValueError(f"{path} cannot be read ({problem.strerror}); check the name.") from None
-    except ValueError as problem:
-        raise ValueError(f"{path}: {problem}") from None
+    if len(content) > _LARGEST:
+        raise ValueError(f"{path} has more than {_LARGEST:,} bytes, the limit.")
     try:
         if content.startswith(_HDF5):
             return PauliSum.from_terms(_from_hdf5(path), sites)
@@ -54,8 +52,8 @@ def _from_text(text: str) -> Iterator[tuple[complex, str]]:
         if "[" in line:
             yield from _bracketed(line, number)
         else:
-            coefficient, _, string = line.partition(" ")
-            yield _number(coefficient, f"line {number}"), _spelt(string.strip())
+            coefficient, *string = line.split(maxsplit=1)
+            yield _number(coefficient, f"line {number}"), _spelt(" ".join(string))
 
 
 def _bracketed(line: str, number: int) -> Iterator[tuple[complex, str]]:

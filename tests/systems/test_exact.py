@@ -33,7 +33,7 @@ def test_the_lowest_state_of_a_sector_is_an_eigenvector():
     hamiltonian = xxz(chain(10, True), 1.0, 0.4, hz=0.3)
     for magnetisation in (0, 4, -10):
         found = lanczos(hamiltonian, magnetisation)
-        residual = hamiltonian.times(found.psi, found.states) - found.energy * found.psi
+        residual = hamiltonian.action(found.states)(found.psi) - found.energy * found.psi
         assert np.linalg.norm(residual) < 1e-8
         assert_allclose(np.linalg.norm(found.psi), 1)
     energies = [lanczos(hamiltonian, m).energy for m in range(-10, 11, 2)]

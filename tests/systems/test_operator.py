@@ -64,6 +64,21 @@ def test_netkets_own_operators_are_read():
     assert_allclose(matrix(from_netket(theirs)), theirs.to_dense(), atol=1e-12)
 
 
+def test_spins_are_read_with_their_signs():
+    """A field along Z and one along Y, which a wrong order of local states would turn round."""
+    spins = nk.hilbert.Spin(0.5, 3)
+    theirs = 0.7 * nk.operator.spin.sigmaz(spins, 0) + 0.4 * nk.operator.spin.sigmay(spins, 2)
+    expected = PauliSum.from_terms([(0.7, "Z0"), (0.4, "Y2")])
+    assert_allclose(matrix(from_netket(theirs)), matrix(expected), atol=1e-12)
+
+
+def test_a_space_that_is_not_of_bits_is_refused():
+    with pytest.raises(ValueError, match="expected bits 0 and 1"):
+        PauliOperator(SUMS["ising"], nk.hilbert.Spin(0.5, 4))
+    with pytest.raises(ValueError, match="3 sites and the operator 4"):
+        PauliOperator(SUMS["ising"], nk.hilbert.Qubit(3))
+
+
 def test_what_is_no_pauli_sum_is_refused():
     with pytest.raises(ValueError, match="cannot be written as a sum of Pauli strings"):
         from_netket(nk.operator.BoseHubbard(nk.hilbert.Fock(2, 3), nk.graph.Chain(3), U=1.0))

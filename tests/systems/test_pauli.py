@@ -74,7 +74,7 @@ def test_within_a_sector_the_action_is_the_block():
     states = sector(SITES, 1)
     total = summed(pairs)
     block = dense(pairs)[np.ix_(states, states)]
-    columns = [total.times(column, states) for column in np.eye(len(states), dtype=complex)]
+    columns = [total.action(states)(column) for column in np.eye(len(states), dtype=complex)]
     assert_allclose(np.stack(columns, axis=1), block, atol=1e-12)
 
 

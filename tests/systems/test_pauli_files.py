@@ -24,6 +24,7 @@ def hdf5(path):
 WAYS = {
     "text": "# ours\n" + "\n".join(f"{c} {s}" for c, s in TERMS) + "\n",
     "letters": "\n".join(f"{c}   {s}  # a term" for c, s in WHOLE),
+    "tabs": "\n".join(f"{c}\t{s}" for c, s in TERMS),
     "openfermion": " +\n".join(f"({c}+0j) [{s}]" for c, s in TERMS),
     "one line": " + ".join(f"{c} [{s}]" for c, s in TERMS),
     "json list": json.dumps([[[c, 0.0], s] for c, s in TERMS]),
