@@ -1,11 +1,13 @@
-"""Neural quantum states: tomography from measurement files, sampled, judged and reported."""
+"""Neural quantum states: taught by measurement files or a Hamiltonian; sampled, judged, reported."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nqs.jobs.ground_state import ground_state
     from nqs.jobs.result import Result, load
-    from nqs.jobs.tomography import resume, tomography
+    from nqs.jobs.resume import resume
+    from nqs.jobs.tomography import tomography
     from nqs.measurement.dataset import Measurements
     from nqs.measurement.formats import read_measurements
     from nqs.state.state import State
@@ -15,10 +17,11 @@ _HOMES = {
     "Measurements": "nqs.measurement.dataset",
     "Result": "nqs.jobs.result",
     "State": "nqs.state.state",
+    "ground_state": "nqs.jobs.ground_state",
     "known": "nqs.systems",
     "load": "nqs.jobs.result",
     "read_measurements": "nqs.measurement.formats",
-    "resume": "nqs.jobs.tomography",
+    "resume": "nqs.jobs.resume",
     "tomography": "nqs.jobs.tomography",
 }
 
@@ -26,6 +29,7 @@ __all__ = [
     "Measurements",
     "Result",
     "State",
+    "ground_state",
     "known",
     "load",
     "read_measurements",

@@ -40,3 +40,38 @@ def split_r_hat(chains) -> float:
     if within == 0:
         return 1.0 if between == 0 else float("inf")
     return float(np.sqrt((half - 1) / half + between / within))
+
+
+_MANY_CHAINS = 32
+
+
+def chain_mean_error(chains) -> float:
+    """Standard error of the mean of all draws of these chains (chains, draws).
+
+    Many chains are independent of each other however slowly each moves: the scatter of
+    their means says all. Few long ones are judged by their autocorrelation.
+    Vehtari et al., Bayesian Analysis 16, 667 (2021), section 4.
+    """
+    chains = np.asarray(chains, dtype=float)
+    number, draws = chains.shape
+    if number >= _MANY_CHAINS or draws < FEWEST_DRAWS:
+        return float(chains.mean(axis=1).std(ddof=1) / np.sqrt(number))
+    from arviz_stats.base import array_stats
+
+    return float(array_stats.mcse(chains, chain_axis=0, draw_axis=1, method="mean"))
+
+
+def top_share(values) -> float:
+    """Share of the variance that the most distant hundredth of the values holds.
+
+    0.08 for a Gaussian; near 1 where a few outliers are all of it, and an error bar of
+    the mean says little.
+    """
+    squares = np.sort((np.asarray(values, float) - np.mean(values)) ** 2)
+    total = squares.sum()
+    return float(squares[-max(1, len(squares) // 100) :].sum() / total) if total > 0 else 0.0
+
+
+def finite(value) -> float | None:
+    """A finite float, or None."""
+    return None if value is None or not np.isfinite(value) else float(value)

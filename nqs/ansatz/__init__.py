@@ -1,27 +1,50 @@
 """Ansätze by name: what the network gives."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from nqs.ansatz.prior import with_prior
 from nqs.ansatz.rbm import RBMComplex, RBMPhase, RBMPositive
 from nqs.ansatz.recurrent import Recurrent
-from nqs.config.menu import refuse_unknown_ansatz
+from nqs.ansatz.symmetric import Conv, RBMSymmetric
+from nqs.config.menu import PERIODIC, SINGLE_PRECISION, refuse_unknown_ansatz
 
 ANSATZE: dict[str, type[nn.Module]] = {
     "recurrent": Recurrent,
     "rbm-positive": RBMPositive,
     "rbm-phase": RBMPhase,
     "rbm": RBMComplex,
+    "rbm-symmetric": RBMSymmetric,
+    "conv": Conv,
 }
 
 
-def build(name: str, sites: int, **options) -> nn.Module:
-    """The ansatz called `name` on `sites` sites; ValueError names the menu where unknown."""
+def build(
+    name: str,
+    sites: int,
+    *,
+    size: Sequence[int] = (),
+    ones: int | None = None,
+    rotated: Sequence[int] = (),
+    precision: str = "float64",
+    **options,
+) -> nn.Module:
+    """The ansatz called `name` on `sites` sites; ValueError names the menu where unknown.
+
+    size: lengths of the periodic lattice of an ansatz that knows its translations. ones,
+    rotated: number of bits 1, and sites of a Marshall sign, as in `with_prior`. precision:
+    float32 where the ansatz has it.
+    """
     refuse_unknown_ansatz(name, options)
-    return ANSATZE[name](sites=sites, **options)
+    if name in PERIODIC:
+        options["size"] = tuple(size) or (sites,)
+    if precision == "float32" and name in SINGLE_PRECISION:
+        options["param_dtype"] = jnp.float32
+    return with_prior(ANSATZE[name](sites=sites, **options), sites, ones, tuple(rotated))
 
 
 def own_module(model: Any, sites: int, *, held: str | None = None) -> nn.Module:

@@ -17,6 +17,8 @@ class Recurrent(Autoregressive):
 
     hidden: units remembered between sites.
     phase: False leaves ψ positive.
+    site_dependent: biases of the gates and heads of its own for every site, for
+        systems that are not uniform.
 
     Cell: Cho et al., arXiv:1406.1078; state: Hibat-Allah et al.,
     Phys. Rev. Research 2, 023358 (2020).
@@ -24,6 +26,7 @@ class Recurrent(Autoregressive):
 
     hidden: int = 16
     phase: bool = True
+    site_dependent: bool = False
     param_dtype: type = jnp.float64
 
     def setup(self):
@@ -40,28 +43,41 @@ class Recurrent(Autoregressive):
         self.read_bit = self.param("read_bit", glorot, (2, 3 * h), dtype)
         self.recur = self.param("recur", recur, (h, 3 * h), dtype)
         self.recur_bias = self.param("recur_bias", zeros, (h,), dtype)
-        self.amplitude_head = self.param("amplitude_head", small, (h,), dtype)
+        if self.site_dependent:
+            self.site_bias = self.param("site_bias", zeros, (self.sites, 3 * h), dtype)
+        places = (self.sites,) if self.site_dependent else ()
+        self.amplitude_head = self.param("amplitude_head", small, (*places, h), dtype)
         self.amplitude_bias = self.param("amplitude_bias", zeros, (self.sites,), dtype)
         if self.phase:
-            self.phase_head = self.param("phase_head", small, (h, 2), dtype)
+            self.phase_head = self.param("phase_head", small, (*places, h, 2), dtype)
             self.phase_bias = self.param("phase_bias", zeros, (self.sites,), dtype)
+
+    @property
+    def real(self) -> bool:
+        """Whether only log |ψ| depends on the parameters."""
+        return not self.phase
 
     def start(self, batch):
         return jnp.broadcast_to(self.first, (batch, self.hidden))
 
     def conditional_log_psi(self, memory, site):
-        logit = memory @ self.amplitude_head + self.amplitude_bias[site]
+        logit = memory @ self._here(self.amplitude_head, site) + self.amplitude_bias[site]
         half_log_p = -0.5 * jnp.stack([jax.nn.softplus(logit), jax.nn.softplus(-logit)], axis=1)
         if not self.phase:
             return half_log_p, jnp.zeros_like(half_log_p)
         bias = self.phase_bias[site] * jnp.array([0.0, 1.0], self.param_dtype)
-        return half_log_p, memory @ self.phase_head + bias
+        return half_log_p, memory @ self._here(self.phase_head, site) + bias
 
     def advance(self, memory, bit, site):
         h = self.hidden
         zero, one = self.read_bit
         read, kept = zero + bit[:, None] * (one - zero), memory @ self.recur
+        if self.site_dependent:
+            read = read + self.site_bias[site]
         gates = jax.nn.sigmoid(read[:, : 2 * h] + kept[:, : 2 * h])
         update, reset = gates[:, :h], gates[:, h:]
         proposal = jnp.tanh(read[:, 2 * h :] + reset * (kept[:, 2 * h :] + self.recur_bias))
         return update * memory + (1 - update) * proposal
+
+    def _here(self, head, site):
+        return head[site] if self.site_dependent else head

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from nqs.cli import data, refused, runs, tomography
+from nqs.cli import data, ground_state, refused, runs, tomography
 
 app = typer.Typer(
     name="nqs",
-    help="Neural quantum states: a measurement file in, a diagnosed reconstruction out.",
+    help="Neural quantum states from measurement files or a Hamiltonian, judged and reported.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -19,7 +19,8 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.command("tomography")(tomography.tomography)
-app.command("resume")(tomography.resume)
+app.command("ground-state")(ground_state.ground_state)
+app.command("resume")(runs.resume)
 app.command("report")(runs.report)
 app.command("fidelity")(runs.fidelity)
 app.command("sample")(runs.sample)
@@ -42,7 +43,7 @@ def common(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Neural quantum states: a measurement file in, a diagnosed reconstruction out."""
+    """Neural quantum states from measurement files or a Hamiltonian, judged and reported."""
 
 
 def main() -> None:

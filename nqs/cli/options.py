@@ -15,12 +15,24 @@ Bases = Annotated[
 ]
 ShotsPerSetting = Annotated[int | None, typer.Option(help="Shots behind each row of frequencies.")]
 Sites = Annotated[int | None, typer.Option(help="Sites, for integer or hexadecimal counts.")]
-Out = Annotated[Path | None, typer.Option(help="Run folder; without it runs/tomography-NAME-NNN.")]
+Out = Annotated[Path | None, typer.Option(help="Run folder; without it runs/JOB-NAME-NNN.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace an earlier run in --out.")]
 Target = Annotated[
     list[Path] | None,
     typer.Option(help="True state to compare with; repeat for real and imaginary part of ρ."),
 ]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="key.sub=value of the config; repeatable.")
+]
+Seed = Annotated[int | None, typer.Option(help="Of every random draw.")]
+Budget = Annotated[str | None, typer.Option(help="How long to train, such as 8m.")]
+TimeLimit = Annotated[
+    str | None, typer.Option(help="Wall-clock limit of the batch queue: stop before, exit 75.")
+]
+DryRun = Annotated[
+    bool, typer.Option(help="Print the resolved config and the cost; train nothing.")
+]
+Strict = Annotated[bool, typer.Option(help="A warning verdict exits 4.")]
 Json = Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option(help="No progress, only the result.")]
 Debug = Annotated[bool, typer.Option(help="Show the traceback of an error.")]

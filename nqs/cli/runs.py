@@ -2,14 +2,32 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from nqs.cli import options as opt
+from nqs.cli.finish import finished
 from nqs.cli.refused import NUMERICAL, checking_input
 
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(help="Folder of an interrupted run.")],
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    strict: opt.Strict = False,
+    time_limit: opt.TimeLimit = None,
+    debug: opt.Debug = False,
+) -> int:
+    """Go on with an interrupted run, bit for bit on the same versions and devices."""
+    from nqs.jobs.resume import continued
+
+    with checking_input():
+        folder = run.resolve()
+        carry_on = continued(folder, None, time_limit)
+    return finished(carry_on, folder, json, quiet, strict)
 
 
 def report(
@@ -79,23 +97,30 @@ def export(
 
 
 def config(
-    name: Annotated[str, typer.Argument(help="Job: tomography.")], debug: opt.Debug = False
+    name: Annotated[str, typer.Argument(help="Job: tomography or ground-state.")],
+    debug: opt.Debug = False,
 ) -> None:
     """A commented config with every key, its default and its meaning."""
     from nqs.config import toml
+    from nqs.config.ground_state import GroundState
     from nqs.config.tomography import Tomography
 
-    with checking_input():
-        if name != "tomography":
-            raise ValueError(f"there is no job {name!r}; the jobs are: tomography.")
-    typer.echo(
-        toml.commented(
+    comments: dict[str, tuple[Any, str]] = {
+        "tomography": (
             Tomography,
             "Tomography: a state from measured shots. Keys without a value are chosen from\n"
             "the data, and the choice is printed. Run: nqs tomography --config THIS-FILE",
         ),
-        nl=False,
-    )
+        "ground-state": (
+            GroundState,
+            "Ground state: the lowest energy of a Hamiltonian. Keys without a value are chosen\n"
+            "from the Hamiltonian, and the choice is printed. Run: nqs ground-state THIS-FILE",
+        ),
+    }
+    with checking_input():
+        if name not in comments:
+            raise ValueError(f"there is no job {name!r}; the jobs are: {', '.join(comments)}.")
+    typer.echo(toml.commented(*comments[name]), nl=False)
 
 
 def doctor(debug: opt.Debug = False) -> int:

@@ -19,7 +19,7 @@ def tell(text: str) -> None:
 
 
 class Progress:
-    """A bar for each phase: likelihood, gap to held-out shots, time left. Called with each row."""
+    """A bar for each phase: likelihood or energy, and time left. Called with each row."""
 
     def __init__(self, quiet: bool):
         console = Console(stderr=True)
@@ -46,12 +46,22 @@ class Progress:
         phase = row["phase"]
         if phase not in self._tasks:
             self._tasks[phase] = self._bar.add_task(phase, total=row["steps"], numbers="")
-        train = _least(row["train_nll"])
-        held_out = _least(row["held_out_nll"])
-        numbers = "" if train is None else f"NLL {train:.4f}"
-        if train is not None and held_out is not None:
-            numbers += f"  held out {held_out - train:+.4f}"
-        self._bar.update(self._tasks[phase], completed=row["step"], numbers=numbers)
+        self._bar.update(
+            self._tasks[phase], completed=row["step"], total=row["steps"], numbers=_numbers(row)
+        )
+
+
+def _numbers(row: dict[str, Any]) -> str:
+    """What a logged row says, in a few words."""
+    if "energy" in row:
+        energy, variance = row["energy"], row["variance"]
+        return "" if energy is None else f"E {energy:.6f}  variance {variance or 0:.1e}"
+    train = _least(row["train_nll"])
+    held_out = _least(row["held_out_nll"])
+    numbers = "" if train is None else f"NLL {train:.4f}"
+    if train is not None and held_out is not None:
+        numbers += f"  held out {held_out - train:+.4f}"
+    return numbers
 
 
 def _least(values: list[float | None] | None) -> float | None:
@@ -67,7 +77,8 @@ def show_verdict(summary: dict[str, Any], folder: Path | None) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in _lines(summary):
+    lines = _energy_lines if "energy" in summary else _lines
+    for name, value in [*lines(summary), _training(summary)]:
         table.add_row(name, Text(value))
     console.print(table)
     for warning in summary["warnings"]:
@@ -110,14 +121,37 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         if baseline.get("fidelity") is not None:
             text += f", fidelity {baseline['fidelity']:.5f}"
         lines.append(("exact max. likelihood", text))
-    training = summary["training"]
-    lines.append(
-        (
-            "training",
-            f"{training['seconds']:.1f} s and {training['seconds_compiling']:.1f} s compiling",
-        )
-    )
     return lines
+
+
+def _energy_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    hamiltonian, sampling = summary["hamiltonian"], summary["sampling"]
+    ansatz = summary["ansatz"]
+    lines = [
+        ("Hamiltonian", f"{printable(hamiltonian['name'])}, {summary['sites']} sites"),
+        ("ansatz", f"{printable(ansatz['name'])}, {ansatz['parameters']} parameters"),
+        ("energy", measured(summary["energy"])),
+        ("energy per site", measured(summary["energy"]["per_site"])),
+        ("V-score", measured(summary["v_score"])),
+    ]
+    if summary["exact"]:
+        known = summary["exact"]
+        lines.append(("exact", f"{known['energy']:.7f} ({printable(known['method'])})"))
+        lines.append(("relative error", measured(summary["relative_error"])))
+    if sampling["samples"]:
+        text = f"{sampling['samples']:,} fresh samples, {sampling['effective_samples']:,.0f} effective"
+        if sampling["r_hat"] is not None:
+            text += f", R̂ {sampling['r_hat']:.3f}"
+        lines.append(("sampling", text))
+    else:
+        lines.append(("sampling", f"exact sum over {sampling['distinct']:,} configurations"))
+    return lines
+
+
+def _training(summary: dict[str, Any]) -> tuple[str, str]:
+    training = summary["training"]
+    seconds, compiling = training["seconds"], training["seconds_compiling"]
+    return "training", f"{seconds:.1f} s and {compiling:.1f} s compiling"
 
 
 def _determined(found: dict[str, Any]) -> str:

@@ -5,11 +5,19 @@ from collections.abc import Iterable
 DEFAULT_ANSATZ = "recurrent"
 
 ANSATZ_OPTIONS = {
-    "recurrent": ("hidden", "phase"),
+    "recurrent": ("hidden", "phase", "site_dependent"),
     "rbm-positive": ("hidden",),
     "rbm-phase": ("hidden",),
     "rbm": ("hidden",),
+    "rbm-symmetric": ("features",),
+    "conv": ("features", "signed"),
 }
+
+PERIODIC = ("rbm-symmetric", "conv")
+"""Ansätze that every translation of a periodic lattice, and a flip of all spins, leave as they are."""
+
+SINGLE_PRECISION = ("recurrent", "rbm", "rbm-symmetric", "conv")
+"""Ansätze that can be trained in float32."""
 
 
 def refuse_unknown_ansatz(name: str, options: Iterable[str]) -> None:

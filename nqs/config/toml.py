@@ -2,6 +2,7 @@
 
 import difflib
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +59,53 @@ def checked(model: type[Model], tables: dict[str, Any], source: str = "config") 
         return model.model_validate(tables)
     except ValidationError as problem:
         raise ConfigError(f"{source}: {_sentence(model, problem.errors()[0])}") from None
+
+
+def merged(tables: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """The tables with the values of `over` in place of their own."""
+    result = dict(tables)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def absolute(tables: dict[str, Any], folder: Path, keys: Iterable[str]) -> None:
+    """Make the paths at these keys absolute; a relative one begins at `folder`."""
+
+    def anchored(value: Any) -> Any:
+        if isinstance(value, str):
+            return str((folder / value).resolve())
+        return [anchored(v) for v in value] if isinstance(value, list) else value
+
+    for key in keys:
+        *above, last = key.split(".")
+        inner: Any = tables
+        for name in above:
+            inner = inner.get(name) if isinstance(inner, dict) else None
+        if isinstance(inner, dict) and last in inner:
+            inner[last] = anchored(inner[last])
+
+
+def from_keywords(model: type[Model], settings: dict[str, Any]) -> Model:
+    """A config from flat keyword arguments: each key is looked up in its table, the first that has it."""
+    job = model.model_fields["job"].default
+    tables: dict[str, Any] = {}
+    homes: dict[str, list[str]] = {key: [key] for key in model.model_fields}
+    for name, field in model.model_fields.items():
+        table = field.get_default()
+        if isinstance(table, BaseModel):
+            for key in type(table).model_fields:
+                homes.setdefault(key, [name, key])
+    for key, value in settings.items():
+        if key not in homes:
+            near = difflib.get_close_matches(key, homes, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(homes)}."
+            raise ConfigError(f"{job}: unknown key {key!r}; {hint}")
+        # a NumPy number is as good as Python's own
+        plain = value.item() if hasattr(value, "item") and not getattr(value, "shape", 0) else value
+        put(tables, homes[key], plain)
+    return checked(model, tables, job)
 
 
 def write(path: str | Path, model: BaseModel, comment: str) -> None:

@@ -1,30 +1,13 @@
 """Every word a tomography understands, with its default and unit."""
 
-from os import PathLike
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
-from nqs.config.duration import seconds
-
-
-def _listed(value: Any) -> Any:
-    if isinstance(value, str | PathLike):
-        value = [value]
-    if isinstance(value, list | tuple):
-        return [str(v) if isinstance(v, PathLike) else v for v in value]
-    return value
+from nqs.config.tables import Duration, Paths, Table
 
 
-Paths = Annotated[list[str], BeforeValidator(_listed)]
-Duration = Annotated[float, BeforeValidator(seconds)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_default=True, strict=True)
-
-
-class Data(_Table):
+class Data(Table):
     file: Paths = Field(default=[], description="measurement files; several are one experiment")
     format: str | None = Field(default=None, description="format name, where two would fit")
     select: str | None = Field(default=None, description="experiment of a file that holds many")
@@ -37,7 +20,7 @@ class Data(_Table):
     refit: bool = Field(default=True, description="train the state kept again, on all shots")
 
 
-class Ansatz(_Table):
+class Ansatz(Table):
     name: str | None = Field(
         default=None, description="recurrent, rbm-positive, rbm-phase, rbm; chosen from the data"
     )
@@ -47,7 +30,7 @@ class Ansatz(_Table):
     )
 
 
-class Training(_Table):
+class Training(Table):
     steps: int | None = Field(default=None, ge=10, description="optimisation steps; chosen")
     rate: float | None = Field(default=None, gt=0, le=1, description="peak rate of Adam; chosen")
     restarts: int | None = Field(
@@ -55,13 +38,13 @@ class Training(_Table):
     )
 
 
-class Baseline(_Table):
+class Baseline(Table):
     method: Literal["maximum-likelihood", "none"] = Field(
         default="maximum-likelihood", description="exact pure state of counting, up to 8 sites"
     )
 
 
-class Tomography(_Table):
+class Tomography(Table):
     """A tomography job."""
 
     job: Literal["tomography"] = "tomography"

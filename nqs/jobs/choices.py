@@ -20,6 +20,10 @@ class Choice(NamedTuple):
     value: object
     why: str
 
+    @property
+    def shown(self) -> str:
+        return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
+
 
 def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Choice]]:
     """The config with every gap filled, and what was filled in."""

@@ -8,15 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
+
 from nqs.config import toml
 from nqs.config.atomic import replacing
 from nqs.config.tomography import Tomography
 from nqs.jobs.choices import Choice
 from nqs.measurement import file
 from nqs.measurement.dataset import Measurements
+from nqs.systems.pauli import PauliSum
 
 _SHOTS = "shots.h5"
 _BEGUN = "begun.json"
+TERMS = "hamiltonian.json"
+"""The strings of a Hamiltonian that had no file and no config."""
+
 _WRITTEN = (
     "config.toml",
     "metrics.jsonl",
@@ -25,6 +31,7 @@ _WRITTEN = (
     "checkpoint*.h5",
     "best*.h5",
     _SHOTS,
+    TERMS,
     _BEGUN,
     "figures/*.svg",
     "figures/*.csv",
@@ -32,19 +39,24 @@ _WRITTEN = (
 """What a run writes, and what --overwrite removes."""
 
 
+def keep_shots(folder: Path, config: Tomography, data: Measurements) -> dict[str, Any]:
+    """Write shots that had no file into the run; what they are now, for the summary."""
+    path = folder / _SHOTS
+    file.write(path, data)
+    config.data.file = [str(path)]
+    return {"file": str(path), "sha256": digest([path])}
+
+
+def keep_terms(folder: Path, total: PauliSum) -> None:
+    """Write a Hamiltonian that was in memory into the run."""
+    with replacing(folder / TERMS) as temporary:
+        temporary.write_text(json.dumps(total.terms()) + "\n", encoding="utf-8")
+
+
 def begin(
-    folder: Path,
-    config: Tomography,
-    data: Measurements,
-    source: dict[str, Any],
-    made: Sequence[Choice],
-) -> tuple[Tomography, dict[str, Any]]:
-    """Write the resolved config and what a later resume needs; the shots too if they had no file."""
-    if not config.data.file:
-        path = folder / _SHOTS
-        file.write(path, data)
-        config.data.file = [str(path)]
-        source = {"file": str(path), "sha256": digest([path])}
+    folder: Path, config: BaseModel, source: dict[str, Any], made: Sequence[Choice], command: str
+) -> None:
+    """Write the resolved config and what a later resume needs. command: that repeats the run."""
     begun = {"source": source, "chosen": [choice._asdict() for choice in made]}
     with replacing(folder / _BEGUN) as temporary:
         temporary.write_text(json.dumps(begun, indent=1) + "\n", encoding="utf-8")
@@ -52,9 +64,19 @@ def begin(
         folder / "config.toml",
         config,
         "Resolved by nqs: every value used, defaults and choices included.\n"
-        "Repeat the run with: nqs tomography --config THIS-FILE",
+        f"Repeat the run with: {command}",
     )
-    return config, source
+
+
+def resolved(folder: Path, time_limit: str | float | None) -> dict[str, Any]:
+    """Tables of the config of a run to go on with, under another time limit."""
+    if not (folder / "config.toml").is_file():
+        raise ValueError(f"{folder} is no run folder: it holds no config.toml.")
+    tables = toml.read(folder / "config.toml")
+    tables.pop("time_limit", None)
+    if time_limit is not None:
+        tables["time_limit"] = time_limit
+    return tables
 
 
 class Begun(NamedTuple):
@@ -85,11 +107,11 @@ def refuse_changed(folder: Path, source: dict[str, Any]) -> None:
         )
 
 
-def next_folder(config: Tomography) -> Path:
-    """runs/tomography-NAME-NNN, the first number that is free."""
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(config.data.file[0]).stem)[:40] or "data"
+def next_folder(job: str, name: str) -> Path:
+    """runs/JOB-NAME-NNN, the first number that is free."""
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)[:40] or "data"
     for number in itertools.count(1):
-        path = Path("runs") / f"tomography-{stem}-{number:03d}"
+        path = Path("runs") / f"{job}-{stem}-{number:03d}"
         if not path.exists():
             return path
     raise AssertionError("unreachable")

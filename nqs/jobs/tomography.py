@@ -1,6 +1,5 @@
 """Tomography: a measurement file in; a calibrated, diagnosed, reported reconstruction out."""
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +18,10 @@ from nqs.measurement import formats
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import rows_of
 from nqs.measurement.target import checked, read_target
+
+
+PATHS = ("data.file", "data.bases", "target")
+"""Keys of the config that are paths."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def tomography(
     from nqs.ansatz import own_module
     from nqs.jobs.start import prepare
 
-    config = configured(settings)
+    config = toml.from_keywords(Tomography, settings)
     if isinstance(data, Measurements):
         _refuse_idle(config.data, _FOR_FILES, "shots that are in memory already")
         inputs = stored_inputs(data, {"file": None, "sha256": None})
@@ -107,15 +110,10 @@ def tomography(
     return carry_out(config, inputs, folder, model=model)
 
 
-def resume(folder: str | Path, ansatz: Any = None, *, time_limit: str | float | None = None):
-    """Go on with an interrupted run, bit for bit on the same versions and devices.
-
-    ansatz: the Flax module of a run whose ansatz was the user's own. time_limit: of
-    this turn. Returns a Result.
-    """
+def continued(folder: Path, ansatz: Any, time_limit: str | float | None) -> Callable[..., Any]:
+    """What goes on with a tomography, all checked; called with `watch` and `tell`."""
     from nqs.jobs.start import prepare
 
-    folder = Path(folder).expanduser().resolve()
     config, inputs = read_run(folder, time_limit)
     model = None
     if ansatz is not None:
@@ -124,17 +122,12 @@ def resume(folder: str | Path, ansatz: Any = None, *, time_limit: str | float | 
         prepare()
         model = own_module(ansatz, inputs.data.sites, held=config.ansatz.name)
     check(config, inputs.data, own=model is not None)
-    return carry_out(config, inputs, folder, model=model, resume=True)
+    return partial(carry_out, config, inputs, folder, model=model, resume=True)
 
 
 def read_run(folder: Path, time_limit: str | float | None) -> tuple[Tomography, Inputs]:
     """Config and shots of a run to go on with; ValueError where they are not as they were."""
-    if not (folder / "config.toml").is_file():
-        raise ValueError(f"{folder} is no run folder: it holds no config.toml.")
-    tables = toml.read(folder / "config.toml")
-    tables.pop("time_limit", None)
-    if time_limit is not None:
-        tables["time_limit"] = time_limit
+    tables = place.resolved(folder, time_limit)
     config = toml.checked(Tomography, tables, str(folder / "config.toml"))
     inputs = read_inputs(config)
     place.refuse_changed(folder, inputs.source)
@@ -149,24 +142,6 @@ def _refuse_idle(table: Any, keys: Iterable[str], beside: str) -> None:
     for key in keys:
         if getattr(table, key) not in (None, []):
             raise ValueError(f"{key} has no effect beside {beside}; leave it out.")
-
-
-def configured(settings: dict[str, Any]) -> Tomography:
-    """A config from flat keyword arguments: each key is looked up in its table."""
-    tables: dict[str, Any] = {}
-    homes = {
-        key: [name, key]
-        for name in ("data", "ansatz", "training", "baseline")
-        for key in type(getattr(Tomography(), name)).model_fields
-    } | {key: [key] for key in Tomography.model_fields}
-    for key, value in settings.items():
-        if key not in homes:
-            near = difflib.get_close_matches(key, homes, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(homes)}."
-            raise toml.ConfigError(f"tomography: unknown key {key!r}; {hint}")
-        plain = value.item() if isinstance(value, np.generic) else value
-        toml.put(tables, homes[key], plain)
-    return toml.checked(Tomography, tables, "tomography")
 
 
 def carry_out(
@@ -192,12 +167,14 @@ def carry_out(
         tell(f"the run lies in {folder}")
     tell("double precision is switched on")
     for choice in made:
-        tell(f"{choice.key} = {_shown(choice.value)}  ({choice.why})")
+        tell(f"{choice.key} = {choice.shown}  ({choice.why})")
     tell("compiling; the program is kept for the next run of the same shape")
     source = inputs.source
     if folder is not None:
         if not resume:
-            config, source = place.begin(folder, config, data, source, made)
+            if not config.data.file:
+                source = place.keep_shots(folder, config, data)
+            place.begin(folder, config, source, made, "nqs tomography --config THIS-FILE")
         made = [choices.Choice(*choice) for choice in place.begun(folder).chosen]
     run = Run(folder, budget=config.budget, time_limit=config.time_limit, watch=watch)
     if resume:
@@ -285,7 +262,3 @@ def plan(config: Tomography, data: Measurements) -> dict[str, Any]:
         "parameters": parameters,
         **choices.cost(config, data, parameters),
     }
-
-
-def _shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

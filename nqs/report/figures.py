@@ -5,6 +5,7 @@ from collections.abc import Callable
 from nqs.report import figure_amplitudes, figure_goodness
 from nqs.report.drawing import Drawing, rows_of
 from nqs.report.figure_amplitudes import amplitudes
+from nqs.report.figure_energy import energy_curve, energy_curve_from_csv
 from nqs.report.figure_goodness import chi2_per_setting
 from nqs.report.figure_histograms import histograms, histograms_from_csv
 from nqs.report.figure_learning import learning_curve, learning_curve_from_csv
@@ -15,6 +16,7 @@ __all__ = [
     "Drawing",
     "amplitudes",
     "chi2_per_setting",
+    "energy_curve",
     "from_csv",
     "histograms",
     "learning_curve",
@@ -30,6 +32,7 @@ def _amplitudes_from_csv(table: str) -> Drawing:
 
 
 AGAIN: dict[str, Callable[[str], Drawing]] = {
+    "energy_curve": energy_curve_from_csv,
     "learning_curve": learning_curve_from_csv,
     "chi2_per_setting": _chi2_from_csv,
     "histograms": histograms_from_csv,
@@ -39,6 +42,7 @@ AGAIN: dict[str, Callable[[str], Drawing]] = {
 
 
 HEADINGS = {
+    "energy_curve": "Energy during training",
     "learning_curve": "Learning curve",
     "chi2_per_setting": "Goodness of fit of every setting",
     "histograms": "The worst settings in full",

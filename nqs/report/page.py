@@ -84,6 +84,8 @@ def rendered(
         comparison=sections.comparison(summary),
         baseline=sections.part(summary, "baseline").get("method"),
         judgements=[
+            ("Energy", sections.energy(summary)),
+            ("Sampling", sections.sampling(summary)),
             ("Goodness of fit", sections.goodness(summary)),
             ("What the data determine", sections.identifiability(summary)),
         ],
@@ -91,8 +93,9 @@ def rendered(
         source=sections.source(summary),
         facts=[
             ("Data", sections.about_data(summary)),
+            ("Hamiltonian", sections.about_hamiltonian(summary)),
             ("Method", sections.about_method(summary)),
-            ("Chosen from the data", sections.chosen(summary)),
+            ("Chosen where the config was silent", sections.chosen(summary)),
         ],
         command=_command(summary, run),
     )

@@ -69,7 +69,7 @@ def verdict(summary: Mapping[str, Any]) -> Verdict:
 def highlights(summary: Mapping[str, Any]) -> list[Row]:
     """The four numbers that one looks for first."""
     likelihood, fidelity = part(summary, "likelihood"), part(summary, "fidelity")
-    rows = []
+    rows = _energy_highlights(summary)
     if fidelity:
         rows.append(Row("Fidelity", measured(fidelity), f"to {printable(fidelity.get('target'))}"))
     if likelihood:
@@ -83,6 +83,80 @@ def highlights(summary: Mapping[str, Any]) -> list[Row]:
         answer = part(summary, "identifiability").get("determined")
         rows.append(Row("Determined by the data", _yes_no(answer), "the state, by these settings"))
     return rows
+
+
+def _energy_highlights(summary: Mapping[str, Any]) -> list[Row]:
+    energy, known = part(summary, "energy"), part(summary, "exact")
+    if not energy:
+        return []
+    rows = [Row("Energy", measured(energy), _units(summary))]
+    if known:
+        note = f"to {plain(known['energy'])}, {printable(known.get('method'))}"
+        rows.append(Row("Relative error", measured(summary.get("relative_error")), note))
+    rows.append(Row("V-score", measured(summary.get("v_score")), "0 for an eigenstate"))
+    rows.append(Row("Energy per site", measured(energy.get("per_site")), _units(summary)))
+    return rows
+
+
+def _units(summary: Mapping[str, Any]) -> str:
+    units = part(summary, "hamiltonian").get("units")
+    return "H in spins 1/2" if units == "spin-half" else "H in Pauli matrices"
+
+
+def energy(summary: Mapping[str, Any]) -> list[Row]:
+    """The energy, what is known of it, and its variance."""
+    found = part(summary, "energy")
+    if not found:
+        return []
+    known = part(summary, "exact")
+    rows = [Row("Energy", measured(found), _units(summary))]
+    if known:
+        rows.append(Row("Known energy", f"{known['energy']:.10g}", printable(known.get("method"))))
+        rows.append(Row("Relative error", measured(summary.get("relative_error"))))
+    return [
+        *rows,
+        Row("Variance of H", measured(summary.get("variance")), "0 in an eigenstate, any of them"),
+        Row("V-score", measured(summary.get("v_score")), "N · variance / (E − E∞)²"),
+    ]
+
+
+def sampling(summary: Mapping[str, Any]) -> list[Row]:
+    """What the errors of an energy rest on."""
+    found = part(summary, "sampling")
+    if not found:
+        return []
+    if not found.get("samples"):
+        return [Row("Exact sum", counted(found.get("distinct"), "configuration", "configurations"))]
+    distinct = f"{count(found.get('distinct'))} different ones"
+    rows = [
+        Row("Fresh samples", count(found.get("samples")), distinct),
+        Row("Effective samples", count(found.get("effective_samples"))),
+    ]
+    if found.get("acceptance") is not None:
+        rows.append(Row("R̂ of the chains", measured(found.get("r_hat")), "1 where they agree"))
+        rows.append(Row("Moves accepted", f"{found['acceptance']:.0%}"))
+    around = "the same, if the samples miss nothing"
+    return [
+        *rows,
+        Row("Variance one step away", measured(found.get("variance_around")), around),
+        Row("Variance in 1 % of the samples", f"{found.get('top_share', 0):.0%}", "8 % if Gaussian"),
+    ]
+
+
+def about_hamiltonian(summary: Mapping[str, Any]) -> list[Row]:
+    """Which Hamiltonian, and its couplings."""
+    found = part(summary, "hamiltonian")
+    if not found:
+        return []
+    rows = [Row("Name", printable(found.get("name"))), Row("Sites", count(summary.get("sites")))]
+    for key, value in part(found, "parameters").items():
+        rows.append(Row(printable(key), _short(value)))
+    return rows
+
+
+def _short(value: Any) -> str:
+    text = listed(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def comparison(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -201,7 +275,11 @@ def about_method(summary: Mapping[str, Any]) -> list[Row]:
     if ansatz:
         rows.append(Row("Ansatz", printable(ansatz.get("name")), parameters))
     if training:
-        rows.append(Row("Training", steps, f"best at step {count(training.get('best_step'))}"))
+        best = training.get("best_step")
+        note = f"{printable(training.get('optimiser'))}, {printable(training.get('sampler'))}"
+        rows.append(
+            Row("Training", steps, note if best is None else f"best at step {count(best)}")
+        )
         rows.append(Row("Time", duration(training.get("seconds")), f"compiling {compiling}"))
     rows.append(Row("Seed", printable(summary.get("seed"))))
     rows.append(Row("nqs", printable(summary.get("nqs"))))
@@ -224,7 +302,8 @@ def source(summary: Mapping[str, Any]) -> str:
     data = part(summary, "data")
     seed = f"seed {printable(summary.get('seed'))}"
     if not data:
-        return f"{seed[0].upper()}{seed[1:]}."
+        drawn = part(summary, "sampling").get("samples")
+        return f"{count(drawn)} fresh samples, {seed}." if drawn else f"{seed.capitalize()}."
     shots = counted(data.get("shots"), "shot", "shots")
     settings = counted(data.get("settings"), "setting", "settings")
     return f"{shots} in {settings}, {seed}."
@@ -233,7 +312,7 @@ def source(summary: Mapping[str, Any]) -> str:
 def title(summary: Mapping[str, Any]) -> str:
     """A title where none is given: the job and the name of the file."""
     job = printable(summary.get("job") or "run").replace("-", " ").capitalize()
-    found = part(summary, "data").get("file")
+    found = part(summary, "data").get("file") or part(summary, "hamiltonian").get("name")
     first = found[0] if isinstance(found, list) and found else found
     name = re.split(r"[/\\]", printable(first))[-1]
     return f"{job} of {name}" if first else job

@@ -1,7 +1,8 @@
 """Local energies E(σ) = Σ_σ' ⟨σ|H|σ'⟩ ψ(σ') / ψ(σ) of any state under a sum of Pauli strings."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,21 +16,46 @@ from nqs.systems.elements import Elements, diagonal, off_diagonal
 _BLOCKS = 10
 """Blocks of sites of a shared reading: more share more and take longer to compile."""
 
-_ROWS = 2**14
+ROWS = 2**14
 """Configurations read at once, so that memory does not grow with the samples."""
 
 
+class Local(NamedTuple):
+    """energy: (samples,) E(σ), complex. around: (samples,) Σ |ψ(σ')/ψ(σ)|² over σ' ≠ σ
+    that H connects with σ.
+    """
+
+    energy: Array
+    around: Array
+
+
 def local_energies(
-    model: nn.Module, variables: Any, e: Elements, bits: Array, *, rows: int = _ROWS
+    model: nn.Module, variables: Any, e: Elements, bits: Array, *, rows: int = ROWS
 ) -> Array:
     """Local energies of bits (samples, sites), complex, (samples,).
 
     rows: configurations evaluated at once, connected ones included. Where an
     element is zero its configuration does not matter, even where ψ vanishes.
     """
-    flips = np.asarray(e.flips)
-    at_once = min(max(1, rows // (1 + len(flips))), len(bits))
-    return _in_turn(model, at_once, joined(flips), variables, e, jnp.asarray(bits))
+    return local(model, variables, e, bits, rows=rows).energy
+
+
+def local(
+    model: nn.Module,
+    variables: Any,
+    e: Elements,
+    bits: Array,
+    *,
+    blocks: tuple[int, ...] | None = None,
+    rows: int = ROWS,
+) -> Local:
+    """Local energies of bits (samples, sites), and how much of |ψ|² lies around them.
+
+    blocks: `joined` of the flips, to be given inside a compiled function.
+    """
+    blocks = joined(np.asarray(e.flips)) if blocks is None else blocks
+    at_once = min(max(1, rows // (1 + len(e.flips))), len(bits))
+    return _local(model, at_once, blocks, variables, e, jnp.asarray(bits))
 
 
 def joined(flips: np.ndarray) -> tuple[int, ...]:
@@ -41,14 +67,23 @@ def joined(flips: np.ndarray) -> tuple[int, ...]:
 
 
 @partial(jax.jit, static_argnames=("model", "at_once", "blocks"))
-def _in_turn(model, at_once, blocks, variables, e, bits):
-    one = partial(_batch, model, blocks, variables, e)
-    whole = len(bits) // at_once * at_once
-    parts = jax.lax.map(one, bits[:whole].reshape(-1, at_once, bits.shape[1])).reshape(-1)
-    return parts if whole == len(bits) else jnp.concatenate([parts, one(bits[whole:])])
+def _local(model, at_once, blocks, variables, e, bits) -> Local:
+    return in_turn(partial(_batch, model, blocks, variables, e), bits, at_once)
 
 
-def _batch(model, blocks, variables, e, bits):
+def in_turn(function: Callable[[Array], Any], rows: Array, at_once: int = ROWS) -> Any:
+    """`function` of all rows, a tree of arrays with the rows in front, `at_once` at a time."""
+    if len(rows) <= at_once:
+        return function(rows)
+    whole = len(rows) // at_once * at_once
+    parts = jax.lax.map(function, rows[:whole].reshape(-1, at_once, *rows.shape[1:]))
+    parts = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), parts)
+    if whole == len(rows):
+        return parts
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), parts, function(rows[whole:]))
+
+
+def _batch(model, blocks, variables, e, bits) -> Local:
     if isinstance(model, Autoregressive):
         log_psi = model.apply(variables, bits, e.flips, blocks, method="flipped_log_psi")
     else:
@@ -56,5 +91,7 @@ def _batch(model, blocks, variables, e, bits):
         log_psi = model.apply(variables, everything.reshape(-1, bits.shape[1]))
         log_psi = log_psi.reshape(-1, len(bits))
     element = off_diagonal(e, bits).T
-    ratio = jnp.exp(jnp.where(element == 0, 0, log_psi[1:] - log_psi[0]))
-    return diagonal(e, bits) + jnp.sum(element * ratio, axis=0)
+    connected = element != 0
+    ratio = jnp.where(connected, jnp.exp(jnp.where(connected, log_psi[1:] - log_psi[0], 0)), 0)
+    energy = diagonal(e, bits) + jnp.sum(element * ratio, axis=0)
+    return Local(energy, jnp.sum(jnp.abs(ratio) ** 2, axis=0))

@@ -17,6 +17,17 @@ FISHER_WORK = 2**28
 """Settings × 4**sites that go into it: about half a minute."""
 
 
+def available_memory() -> float | None:
+    """Bytes that are free now; None where the system does not say."""
+    try:
+        for line in open("/proc/meminfo", encoding="ascii"):
+            if line.startswith("MemAvailable:"):
+                return 1024.0 * float(line.split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
+
+
 def refuse_out_of_reach(sites: int, settings: int) -> None:
     """ValueError, with the number of terms, where the dense Born rule does not reach."""
     terms = settings * 2**sites

@@ -15,6 +15,7 @@ from nqs import statistics
 from nqs.ansatz.autoregressive import Autoregressive
 from nqs.measurement.effects import UNMEASURED, index_bits
 from nqs.state import born
+from nqs.state.markov import random_bits, sweeps
 from nqs.state.reach import VECTOR_SITES
 
 _PURPOSE = 0x5A3B1E
@@ -27,8 +28,8 @@ _DRAWS_PER_CHAIN = 16
 """Enough for a chain to tell its own memory; more shots mean more chains first."""
 _FEWEST_CHAINS, _MOST_CHAINS = 16, 1024
 
-_BURN_IN = {"gibbs": 200, "metropolis": 100}
-_THINNING = {"gibbs": 5, "metropolis": 5}
+_BURN_IN = {"gibbs": 200, "metropolis": 100, "exchange": 100}
+_THINNING = {"gibbs": 5, "metropolis": 5, "exchange": 5}
 """Sweeps before the first draw and between draws; R̂ and the effective samples judge them."""
 
 
@@ -66,8 +67,8 @@ def sample(
 
     Without a method: direct for autoregressive states; for others "exact", from all
     2**sites probabilities at once, as far as those reach, and beyond that block
-    Gibbs for Boltzmann machines and single-flip Metropolis for any other module. A
-    function of its arguments alone.
+    Gibbs for Boltzmann machines, exchanges for a state of fixed magnetisation and
+    single-flip Metropolis for any other module. A function of its arguments alone.
     """
     if shots < 1:
         raise ValueError(f"shots is {shots}; expected at least 1.")
@@ -122,14 +123,14 @@ def _direct(model, variables, sites, shots, key) -> Samples:
     batch = _batch(model, variables, shots)
     parts = []
     for first in range(0, shots, batch):
-        bits, log_modulus = _draw_directly(model, variables, jax.random.fold_in(key, first), batch)
+        bits, log_modulus = draw_directly(model, variables, jax.random.fold_in(key, first), batch)
         _refuse_not_finite(log_modulus)
         parts.append(np.asarray(bits))
     return _independent(np.concatenate(parts)[:shots], "direct")
 
 
 @partial(jax.jit, static_argnames=("model", "batch"))
-def _draw_directly(model, variables, key, batch):
+def draw_directly(model, variables, key, batch):
     """Bits (batch, sites) and log |ψ| (batch,): one cell evaluation a site."""
 
     def draw(module):
@@ -212,10 +213,19 @@ def _metropolis(model, variables, sites, shots, key) -> Samples:
     return _from_chains(model, variables, sites, shots, key, "metropolis")
 
 
+def _exchange(model, variables, sites, shots, key) -> Samples:
+    if sector_of(model) is None:
+        raise ValueError("'exchange' keeps Σ Z, which this state does not; choose 'metropolis'.")
+    return _from_chains(model, variables, sites, shots, key, "exchange")
+
+
 def _from_chains(model, variables, sites, shots, key, method) -> Samples:
     chains = min(max(shots // _DRAWS_PER_CHAIN, _FEWEST_CHAINS), _MOST_CHAINS)
     draws = max(-(-shots // chains), statistics.FEWEST_DRAWS)
-    bits, log_modulus, accepted = _walk(model, variables, key, sites, chains, draws, method)
+    ones = sector_of(model)
+    if method == "metropolis" and ones is not None:
+        raise ValueError("'metropolis' flips single bits and leaves the sector; choose 'exchange'.")
+    bits, log_modulus, accepted = _walk(model, variables, key, sites, chains, draws, method, ones)
     _refuse_not_finite(log_modulus)
     bits = np.asarray(bits)  # (draws, chains, sites): what is cut off are the last draws
     effective, r_hat = _judged(bits, np.asarray(log_modulus))
@@ -223,84 +233,28 @@ def _from_chains(model, variables, sites, shots, key, method) -> Samples:
         bits.reshape(-1, sites)[:shots],
         method,
         chains=chains,
-        acceptance=float(accepted) if method == "metropolis" else None,
+        acceptance=None if method == "gibbs" else float(accepted),
         effective_samples=min(effective / (draws * chains), 1.0) * shots,
         r_hat=r_hat,
     )
 
 
-@partial(jax.jit, static_argnames=("model", "sites", "chains", "draws", "method"))
-def _walk(model, variables, key, sites, chains, draws, method):
-    """Bits (draws, chains, sites), log |ψ| (draws, chains) and the mean acceptance.
-
-    The key of a sweep is folded from its number, so a sweep can be found again.
-    """
-    sweep, burn_in, thinning = _SWEEPS[method], _BURN_IN[method], _THINNING[method]
+@partial(jax.jit, static_argnames=("model", "sites", "chains", "draws", "method", "ones"))
+def _walk(model, variables, key, sites, chains, draws, method, ones):
+    """Bits (draws, chains, sites), log |ψ| (draws, chains) and the mean acceptance."""
+    burn_in, thinning = _BURN_IN[method], _THINNING[method]
     start, walk = jax.random.split(key)
-
-    def one(number, carry):
-        bits, accepted = carry
-        bits, share = sweep(model, variables, bits, jax.random.fold_in(walk, number))
-        return bits, accepted + share
 
     def draw(bits, number):
         first = burn_in + number * thinning
-        nothing = jnp.zeros(())
-        bits, accepted = jax.lax.fori_loop(first, first + thinning, one, (bits, nothing))
+        bits, accepted = sweeps(method, model, variables, bits, walk, first, thinning)
         log_modulus = model.apply(variables, bits).real
-        return bits, (bits.astype(jnp.uint8), log_modulus, accepted / thinning)
+        return bits, (bits.astype(jnp.uint8), log_modulus, accepted)
 
-    bits = jax.random.bernoulli(start, shape=(chains, sites)).astype(jnp.int32)
-    bits, _ = jax.lax.fori_loop(0, burn_in, one, (bits, jnp.zeros(())))
+    bits = random_bits(start, chains, sites, ones)
+    bits, _ = sweeps(method, model, variables, bits, walk, 0, burn_in)
     _, (bits, log_modulus, accepted) = jax.lax.scan(draw, bits, jnp.arange(draws))
     return bits, log_modulus, accepted.mean()
-
-
-def _gibbs_sweep(model, variables, bits, key):
-    """All hidden units given the bits, then all bits given them: |ψ|² is the marginal."""
-    for_hidden, for_visible = jax.random.split(key)
-    field = model.apply(variables, bits.astype(float), method="hidden_field")
-    hidden = jax.random.bernoulli(for_hidden, jax.nn.sigmoid(field)).astype(field.dtype)
-    field = model.apply(variables, hidden, method="visible_field")
-    bits = jax.random.bernoulli(for_visible, jax.nn.sigmoid(field))
-    return bits.astype(jnp.int32), jnp.ones(())
-
-
-def _metropolis_sweep(model, variables, bits, key):
-    """As many single flips as there are sites, each at a random site, with their acceptance.
-
-    One proposal in sites + 1 flips nothing: where all flips are accepted, the
-    parity of a chain would otherwise return after every second sweep.
-    """
-    chains, sites = bits.shape
-
-    def log_density(bits):
-        return 2 * model.apply(variables, bits).real
-
-    def flip(number, carry):
-        bits, log_p, taken, proposed = carry
-        for_site, for_choice = jax.random.split(jax.random.fold_in(key, number))
-        site = jax.random.randint(for_site, (chains,), 0, sites + 1)
-        new = jnp.where(jnp.arange(sites) == site[:, None], 1 - bits, bits)
-        new_log_p = log_density(new)
-        threshold = jnp.log(jax.random.uniform(for_choice, (chains,)))
-        # a chain that begins where ψ vanishes walks freely until it finds the state
-        accept = (threshold < new_log_p - log_p) | ~jnp.isfinite(log_p)
-        moved = site < sites
-        return (
-            jnp.where(accept[:, None], new, bits),
-            jnp.where(accept, new_log_p, log_p),
-            taken + jnp.sum(accept & moved),
-            proposed + jnp.sum(moved),
-        )
-
-    none = jnp.zeros((), int)
-    start = (bits, log_density(bits), none, none)
-    bits, _, taken, proposed = jax.lax.fori_loop(0, sites, flip, start)
-    return bits, taken / jnp.maximum(proposed, 1)
-
-
-_SWEEPS = {"gibbs": _gibbs_sweep, "metropolis": _metropolis_sweep}
 
 
 def _judged(bits: np.ndarray, log_modulus: np.ndarray) -> tuple[float, float]:
@@ -318,7 +272,13 @@ def _judged(bits: np.ndarray, log_modulus: np.ndarray) -> tuple[float, float]:
 # Choice
 
 
-METHODS = {"direct": _direct, "gibbs": _gibbs, "metropolis": _metropolis, "exact": _exact}
+METHODS = {
+    "direct": _direct,
+    "gibbs": _gibbs,
+    "metropolis": _metropolis,
+    "exchange": _exchange,
+    "exact": _exact,
+}
 
 
 def _natural(model: nn.Module, sites: int) -> str:
@@ -326,7 +286,14 @@ def _natural(model: nn.Module, sites: int) -> str:
         return "direct"
     if sites <= VECTOR_SITES:
         return "exact"
-    return "gibbs" if _is_boltzmann(model) else "metropolis"
+    if _is_boltzmann(model):
+        return "gibbs"
+    return "metropolis" if sector_of(model) is None else "exchange"
+
+
+def sector_of(model: nn.Module) -> int | None:
+    """Number of bits 1 in every configuration where a state has only such, else None."""
+    return getattr(model, "ones", None)
 
 
 def _is_boltzmann(model: nn.Module) -> bool:

@@ -1,5 +1,6 @@
 """Exact ground-state energies: free fermions for Ising chains, Lanczos for small systems."""
 
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,13 @@ def ising_chain_energy(J, h, *, periodic: bool = False) -> float:
         gap = 2 * values[-1] if sign * parity < 0 else 0.0
         sectors.append(-values.sum() + gap)
     return float(min(sectors))
+
+
+def sector_size(sites: int, magnetisation: int | None) -> int:
+    """Number of basis states with Σ Z = magnetisation, of all where None."""
+    if magnetisation is None:
+        return 2**sites
+    return comb(sites, (sites - magnetisation) // 2)
 
 
 def sector(sites: int, magnetisation: int | None) -> np.ndarray:

@@ -4,6 +4,7 @@ A string is i^|x∧z| X^x Z^z with two rows of bits, for Y = i X Z; it takes |σ
 i^|x∧z| (−1)^{z·σ} |σ ⊕ x⟩. Site 0 is the first bit and the most significant one.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -85,6 +86,20 @@ class PauliSum:
         rows = np.concatenate([np.zeros((1, self.sites), bool), self.x])
         distinct, group = np.unique(rows, axis=0, return_inverse=True)
         return distinct, group.reshape(-1)[1:]
+
+    def sha256(self) -> str:
+        """Of the strings and coefficients."""
+        digest = hashlib.sha256(np.float64(self.constant).tobytes())
+        for part in (np.packbits(self.x, axis=1), np.packbits(self.z, axis=1), self.coefficients):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
+
+    def terms(self) -> list[tuple[float, str]]:
+        """As `from_terms` takes them; the identity first, with as many sites as there are."""
+        letters = np.array(["I", "Z", "X", "Y"])[2 * self.x + self.z]
+        rows = [" ".join(f"{c}{i}" for i, c in enumerate(row) if c != "I") for row in letters]
+        named = [(float(c), row) for c, row in zip(self.coefficients, rows, strict=True)]
+        return [(self.constant, f"I{self.sites - 1}"), *named]
 
     def conserves_magnetisation(self) -> bool:
         """Whether Σ Z commutes with H.

@@ -52,7 +52,7 @@ class Run:
         self.folder = folder
         self.stopped: str | None = None
         self.rows: list[dict] = []
-        self.phases: dict[str, Progress] = {}
+        self.phases: dict[str, Any] = {}
         self.seconds = 0.0
         self.seconds_compiling = 0.0
         self._watch = watch
@@ -64,7 +64,7 @@ class Run:
 
     # Going on from a checkpoint
 
-    def restore(self, templates: dict[str, Progress]) -> str | None:
+    def restore(self, templates: dict[str, Any]) -> str | None:
         """Take up the phases of the folder's checkpoint; a sentence where the latest was damaged."""
         assert self.folder is not None
         path, complaint = self.folder / "checkpoint.h5", None
@@ -141,6 +141,11 @@ class Run:
                 self.stopped = name
                 return True
         return False
+
+    def budget_left(self, share: float) -> float | None:
+        """Seconds until `share` of the budget is used; None without one."""
+        budget = self._limits["budget"]
+        return None if budget is None else share * budget - self.elapsed()
 
     def heed(self, *, now: bool = False) -> None:
         """Between dispatches: checkpoint where due; raise Interrupted where a signal came."""

@@ -92,7 +92,7 @@ def test_direct_samples_carry_the_log_psi_that_the_module_gives_them():
     """Drawing site by site and reading the whole row are one state."""
     state = lively("recurrent", SITES)
     key = sampling._key(3, "direct")
-    bits, log_modulus = sampling._draw_directly(state.model, state.variables, key, 256)
+    bits, log_modulus = sampling.draw_directly(state.model, state.variables, key, 256)
     assert_allclose(log_modulus, state.log_psi(bits).real, atol=1e-10)
 
 

@@ -1,0 +1,87 @@
+"""What is known of a state before it is trained: Marshall's signs and a fixed magnetisation."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax import Array
+
+from nqs.ansatz.autoregressive import Autoregressive
+
+
+class Prior(nn.Module):
+    """ψ(σ) · ∏_{i ∈ rotated} (−1)^{σ_i}, and zero but in one sector of Σ Z.
+
+    The signs are those of an antiferromagnet on two sublattices:
+    Marshall, Proc. R. Soc. A 232, 48 (1955).
+
+    inner: any state that is not autoregressive. ones: number of bits 1 in the sector,
+    None for all. rotated: sites whose bit 1 carries a factor −1.
+    """
+
+    inner: nn.Module
+    ones: int | None = None
+    rotated: tuple[int, ...] = ()
+
+    @property
+    def real(self) -> bool:
+        return getattr(self.inner, "real", False)
+
+    def __call__(self, bits: Array) -> Array:
+        """log ψ of each row of bits, (…, sites) → (…), complex."""
+        log_psi = self.inner(bits)
+        if self.rotated:
+            log_psi += 1j * jnp.pi * (bits[..., np.array(self.rotated)].sum(-1) % 2)
+        if self.ones is not None:
+            log_psi = jnp.where(bits.sum(-1) == self.ones, log_psi, -jnp.inf)
+        return log_psi
+
+
+class AutoregressivePrior(Autoregressive):
+    """As `Prior`, normalised: an autoregressive state whose samples stay in the sector.
+
+    Where the sites behind leave only one outcome for the next site, it has probability one.
+    Hibat-Allah et al., Phys. Rev. Research 2, 023358 (2020), section II C.
+    """
+
+    inner: Autoregressive
+    ones: int | None = None
+    rotated: tuple[int, ...] = ()
+
+    @property
+    def real(self) -> bool:
+        return getattr(self.inner, "real", False)
+
+    def start(self, batch: int) -> Any:
+        return self.inner.start(batch), jnp.zeros(batch, jnp.int32)
+
+    def conditional_log_psi(self, memory: Any, site: Any) -> tuple[Array, Array]:
+        inner, seen = memory
+        half_log_p, phase = self.inner.conditional_log_psi(inner, site)
+        if self.ones is not None:
+            one = seen < self.ones
+            zero = site - seen < self.sites - self.ones
+            possible = jnp.stack([zero, one], axis=1)
+            settled = jnp.where(possible, 0.0, -jnp.inf).astype(half_log_p.dtype)
+            half_log_p = jnp.where((zero & one)[:, None], half_log_p, settled)
+        if self.rotated:
+            turned = np.pi * np.isin(np.arange(self.sites), self.rotated)
+            sign = jnp.asarray(turned, phase.dtype)[site] * jnp.array([0, 1], phase.dtype)
+            phase = phase + sign
+        return half_log_p, phase
+
+    def advance(self, memory: Any, bit: Array, site: Any) -> Any:
+        inner, seen = memory
+        return self.inner.advance(inner, bit, site), seen + bit.astype(jnp.int32)
+
+
+def with_prior(
+    model: nn.Module, sites: int, ones: int | None = None, rotated: tuple[int, ...] = ()
+) -> nn.Module:
+    """The state with what is known of it; the same module where nothing is."""
+    if ones is None and not rotated:
+        return model
+    if isinstance(model, Autoregressive):
+        return AutoregressivePrior(sites=sites, inner=model, ones=ones, rotated=rotated)
+    return Prior(inner=model, ones=ones, rotated=rotated)

@@ -1,0 +1,129 @@
+"""Every word a ground state understands, with its default and unit."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from nqs.config.tables import Duration, Table
+
+
+class Uniform(Table):
+    """Random numbers between two limits, one for each edge or site."""
+
+    uniform: list[float] = Field(min_length=2, max_length=2, description="lowest, highest")
+
+
+Couplings = float | list[float] | Uniform
+
+
+class Hamiltonian(Table):
+    name: str | None = Field(
+        default=None, description="ising, xxz, heisenberg, j1j2, rydberg or pauli"
+    )
+    lattice: str | None = Field(default=None, description="chain or square; or edges")
+    size: list[int] | None = Field(default=None, description="lengths of the lattice")
+    periodic: bool | None = Field(default=None, description="closed in every direction; false")
+    edges: list[list[int]] | None = Field(default=None, description="pairs of sites")
+    J: Couplings | None = Field(default=None, description="one, or one for each edge; 1")
+    h: Couplings | None = Field(default=None, description="ising: transverse field; 1")
+    g: Couplings | None = Field(default=None, description="ising: longitudinal field; 0")
+    disorder_seed: int | None = Field(
+        default=None, ge=0, description="of couplings {uniform = [low, high]}; 0"
+    )
+    delta: float | None = Field(default=None, description="xxz: anisotropy; rydberg: detuning; 1")
+    hx: Couplings | None = Field(default=None, description="xxz: field along X; 0")
+    hz: Couplings | None = Field(default=None, description="xxz: field along Z; 0")
+    J1: float | None = Field(default=None, description="j1j2: nearest neighbours; 1")
+    J2: float | None = Field(default=None, description="j1j2: next nearest; 0.5")
+    omega: float | None = Field(default=None, description="rydberg: Rabi frequency; 1")
+    V: float | None = Field(default=None, description="rydberg: interaction at distance 1; 7")
+    C6: float | None = Field(default=None, description="rydberg: with spacing instead of V")
+    spacing: float | None = Field(default=None, gt=0, description="rydberg: V = C6 / spacing⁶")
+    cutoff: float | None = Field(default=None, gt=0, description="rydberg: largest distance; none")
+    file: str | None = Field(default=None, description="pauli: text, JSON, HDF5 or OpenFermion")
+    terms: list[tuple[float, str]] | None = Field(
+        default=None, description='pauli: [[0.5, "X0 Y3"], …]', strict=False
+    )
+    units: Literal["pauli", "spin-half"] = Field(
+        default="pauli", description="pauli matrices, or spin-half: S = σ/2 (xxz, heisenberg, j1j2)"
+    )
+
+
+class Ansatz(Table):
+    name: str | None = Field(
+        default=None,
+        description="recurrent, rbm-symmetric, conv, rbm-positive, rbm-phase, rbm; chosen",
+    )
+    hidden: int | None = Field(default=None, ge=1, le=4096, description="hidden units; chosen")
+    phase: bool | None = Field(default=None, description="recurrent: complex ψ; chosen")
+    site_dependent: bool | None = Field(
+        default=None, description="recurrent: biases and heads for every site; chosen"
+    )
+    features: int | None = Field(
+        default=None, ge=1, le=512, description="rbm-symmetric, conv: filters; chosen"
+    )
+    signed: bool | None = Field(default=None, description="conv: ψ may change sign; chosen")
+    magnetisation: int | None = Field(
+        default=None, description="Σ Z of every configuration; chosen"
+    )
+    free_magnetisation: bool = Field(default=False, description="choose no magnetisation")
+    marshall: bool | None = Field(
+        default=None, description="signs of two sublattices, (−1)^ones on one of them; chosen"
+    )
+
+
+class Training(Table):
+    optimiser: Literal["natural", "adam"] = Field(
+        default="natural", description="natural gradient with momentum (minSR, SPRING), or adam"
+    )
+    samples: int | Literal["all"] | None = Field(
+        default=None, description="a step; all: exact sums over the sector; chosen"
+    )
+    sampler: Literal["direct", "metropolis", "exchange", "exact", "all"] | None = Field(
+        default=None, description="chosen from the ansatz"
+    )
+    sweeps: int = Field(default=1, ge=1, le=1000, description="of chains between two steps")
+    steps: int | None = Field(default=None, ge=10, description="of the whole schedule; chosen")
+    rate: float | None = Field(default=None, gt=0, le=1, description="first learning rate; chosen")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="natural: after 20 steps")
+    shift: float | None = Field(
+        default=None, gt=0, description="natural: least diagonal shift, relative; chosen"
+    )
+    trust: float = Field(default=0.1, gt=0, description="natural: largest change of log ψ a step")
+    precision: Literal["float32", "float64"] = Field(
+        default="float32", description="of the network in training; sums are float64 always"
+    )
+    grow_from: list[int] = Field(
+        default=[], description="recurrent chains: lengths of shorter ones trained before, in turn"
+    )
+    grow_steps: int = Field(default=400, ge=10, description="of each shorter chain")
+    grow_samples: int = Field(default=192, ge=1, description="a step of each shorter chain")
+
+
+class Evaluation(Table):
+    samples: int = Field(
+        default=16384, ge=100, le=10**8, description="fresh ones behind the final energy"
+    )
+
+
+class Reference(Table):
+    energy: float | None = Field(default=None, description="known from elsewhere, to compare with")
+    method: str | None = Field(default=None, description="where it is from")
+
+
+class GroundState(Table):
+    """A ground-state job."""
+
+    job: Literal["ground-state"] = "ground-state"
+    seed: int = Field(default=1, ge=0, le=2**31 - 1, description="of every random draw")
+    budget: Duration | None = Field(
+        default=None, description='how long to train, such as "8m"; shortens the schedule'
+    )
+    time_limit: Duration | None = Field(
+        default=None, description="wall-clock limit of the batch queue: stop before, exit 75"
+    )
+    hamiltonian: Hamiltonian = Hamiltonian()
+    ansatz: Ansatz = Ansatz()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    reference: Reference = Reference()

@@ -1,0 +1,140 @@
+"""The judges of a ground state: every number of its summary."""
+
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nqs.evaluation import alarms
+from nqs.evaluation.energy import Energy, sampled_energy, summed_energy
+from nqs.evaluation.heldout import Estimate
+from nqs.jobs.choices import Choice
+from nqs.jobs.hamiltonian import exact
+from nqs.jobs.judge import versions
+from nqs.jobs.optimise import Problem, Trained
+from nqs.statistics import finite
+from nqs.training.run import Run
+
+_FRESH = 0x5EED
+"""Added to the seed, so that the final samples are not those of the training."""
+
+_PACKAGES = ("netket", "arviz-stats")
+
+
+def judge(trained: Trained, problem: Problem, made: list[Choice], run: Run) -> dict[str, Any]:
+    """The contents of summary.json."""
+    config, state = problem.config, trained.state
+    run.heed()
+    found = measured(trained, problem)
+    run.heed()
+    system = problem.system
+    known = exact(system, config.reference, config.ansatz.magnetisation)
+    run.heed()
+    v_score = found.v_score(state.sites, system.total.constant) if system.spin_model else None
+    warnings = alarms.warnings(
+        found,
+        v_score,
+        None if known is None else known.energy,
+        alarms.Training(
+            skipped=int(trained.descent.skipped),
+            halvings=int(trained.descent.halvings),
+            ended_early=run.stopped,
+        ),
+    )
+    summary = _about(problem, made, run)
+    summary["verdict"] = "warning" if warnings else "ok"
+    summary["warnings"] = warnings
+    summary["training"]["steps"] = int(trained.descent.step)
+    energy, error = found.energy
+    per_site = Estimate(energy / state.sites, None if error is None else error / state.sites)
+    summary |= {
+        "energy": {**_number(found.energy), "per_site": _number(per_site)},
+        "variance": _number(found.variance),
+        "v_score": None if v_score is None else v_score.value,
+        "v_score_error": None if v_score is None else v_score.error,
+        "exact": None if known is None else known._asdict(),
+        "relative_error": None if known is None else _relative(found.energy, known.energy),
+        "sampling": _sampling(found),
+    }
+    return summary
+
+
+def measured(trained: Trained, problem: Problem) -> Energy:
+    """The energy of a trained state: an exact sum where it was trained by one, else fresh samples."""
+    config, state = problem.config, trained.state
+    if config.training.sampler == "all":
+        return summed_energy(state, jax.tree.map(jnp.asarray, problem.listed()))
+    seed = config.seed + _FRESH
+    drawn = state.sample(config.evaluation.samples, seed)
+    quick = None if problem.quick is problem.model else problem.quick
+    return sampled_energy(state, drawn, problem.elements(), quick=quick, seed=seed)
+
+
+def failed(failure: Exception, problem: Problem, made: list[Choice], run: Run) -> dict[str, Any]:
+    """The summary of a run whose numbers failed: what was tried, and no result."""
+    return {
+        **_about(problem, made, run),
+        "verdict": "failed",
+        "warnings": [str(failure)],
+        "stopped": "numerical failure",
+    }
+
+
+def _about(problem: Problem, made: list[Choice], run: Run) -> dict[str, Any]:
+    """What a summary says of its making, whatever came of it."""
+    config, training = problem.config, problem.config.training
+    return {
+        "nqs": version("nqs"),
+        "job": "ground-state",
+        "verdict": None,
+        "warnings": [],
+        "stopped": run.stopped,
+        "seed": config.seed,
+        "versions": versions() | {name: version(name) for name in _PACKAGES},
+        "sites": problem.sites,
+        "ansatz": {"name": config.ansatz.name, "parameters": problem.parameters, **problem.options},
+        "chosen": [choice._asdict() for choice in made],
+        "training": {
+            "optimiser": training.optimiser,
+            "sampler": training.sampler,
+            "samples": training.samples,
+            "schedule": training.steps,
+            "rate": training.rate,
+            "precision": problem.precision,
+            "steps": None,
+            "best_step": None,
+            "seconds": round(run.seconds, 3),
+            "seconds_compiling": round(run.seconds_compiling, 3),
+        },
+        "hamiltonian": {
+            "name": problem.system.name,
+            "parameters": problem.system.parameters,
+            "units": config.hamiltonian.units,
+        },
+    }
+
+
+def _number(estimate: Estimate) -> dict[str, float | None]:
+    return {"value": estimate.value, "error": estimate.error}
+
+
+def _relative(energy: Estimate, known: float) -> dict[str, float | None]:
+    scale = abs(known) or 1.0
+    error = None if energy.error is None else energy.error / scale
+    return {"value": (energy.value - known) / scale, "error": error}
+
+
+def _sampling(found: Energy) -> dict[str, Any]:
+    around = found.around
+    return {
+        "samples": found.samples or None,
+        "distinct": found.distinct,
+        "effective_samples": found.effective_samples or (found.samples or None),
+        "r_hat": finite(found.r_hat),
+        "acceptance": found.acceptance,
+        "top_share": found.top_share,
+        "variance_around": None if around is None else _number(around),
+        "rounding": found.rounding,
+    }

@@ -1,0 +1,200 @@
+"""Ground states: a Hamiltonian in; an energy with its error, its V-score and its alarms out."""
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from nqs.config import toml
+from nqs.config.ground_state import GroundState
+from nqs.config.summary import write_summary
+from nqs.jobs import energy_choices
+from nqs.jobs import folder as place
+from nqs.jobs.hamiltonian import System, system
+PATHS = ("hamiltonian.file",)
+"""Keys of the config that are paths."""
+
+
+def ground_state(
+    hamiltonian: Any, ansatz: Any = None, *, out: str | Path | None = None, **settings: Any
+):
+    """Train a neural state towards the lowest energy of a Hamiltonian, and judge it.
+
+    hamiltonian: a NetKet operator on spins 1/2 or qubits, a PauliSum, or the path of a
+    config. ansatz: a name, or any Flax linen module from bits (batch, sites) to complex
+    log ψ (batch,). out: run folder; nothing is written without one. settings: keys of the
+    config, such as seed=1, steps=500, samples=1024 or budget="5m"; they win over a
+    file. Returns a Result. ValueError names what is wrong.
+
+    Carleo and Troyer, Science 355, 602 (2017).
+    """
+    from nqs.jobs.start import prepare
+
+    if isinstance(hamiltonian, str | Path):
+        path = Path(hamiltonian).expanduser().resolve()
+        tables = toml.read(path)
+        toml.absolute(tables, path.parent, PATHS)
+        given = toml.from_keywords(GroundState, settings).model_dump(exclude_unset=True)
+        config = toml.checked(GroundState, toml.merged(tables, given), str(path))
+        found = system(config.hamiltonian)
+    else:
+        config = toml.from_keywords(GroundState, settings)
+        prepare()
+        found = given_system(hamiltonian)
+    model = None
+    if isinstance(ansatz, str):
+        config.ansatz.name = ansatz
+    elif ansatz is not None:
+        from nqs.ansatz import own_module
+
+        prepare()  # a module may build arrays as soon as it is looked at
+        model = own_module(ansatz, found.total.sites)
+        config.ansatz.name = type(model).__name__
+    config, made = chosen(config, found, model)
+    problem = prepared(config, found, model)
+    folder = None if out is None else place.new_folder(Path(out))
+    return carry_out(problem, made, folder)
+
+
+def given_system(operator: Any) -> System:
+    """A Hamiltonian that is in memory."""
+    from nqs.systems.pauli import PauliSum
+
+    if isinstance(operator, PauliSum):
+        return System("pauli", operator, None, None, {"terms": len(operator.coefficients)}, True)
+    from nqs.systems.operator import from_netket
+
+    total = from_netket(operator)
+    return given_system(total)
+
+
+def chosen(config: GroundState, found: System, model: Any = None):
+    """The config with its gaps filled and checked, and what was filled in.
+
+    model: the ansatz where it is a module of the user's.
+    """
+    known = energy_choices.facts(found)
+    own = None
+    if model is not None:
+        from nqs.ansatz.autoregressive import Autoregressive
+
+        own = isinstance(model, Autoregressive)
+    config, made = energy_choices.choose(config, known, own)
+    energy_choices.check(config, known, own)
+    return config, made
+
+
+def continued(folder: Path, ansatz: Any, time_limit: str | float | None) -> Callable[..., Any]:
+    """What goes on with a ground state, all checked; called with `watch` and `tell`."""
+    from nqs.jobs.start import prepare
+
+    config, found = read_run(folder, time_limit)
+    model = None
+    if ansatz is not None:
+        from nqs.ansatz import own_module
+
+        prepare()
+        model = own_module(ansatz, found.total.sites, held=config.ansatz.name)
+    config, made = chosen(config, found, model)
+    return partial(carry_out, prepared(config, found, model), made, folder, resume=True)
+
+
+def read_run(folder: Path, time_limit: str | float | None) -> tuple[GroundState, System]:
+    """Config and Hamiltonian of a run to go on with; ValueError where they are not as they were."""
+    tables = place.resolved(folder, time_limit)
+    config = toml.checked(GroundState, tables, str(folder / "config.toml"))
+    stored = folder / place.TERMS
+    if stored.is_file():
+        from nqs.systems.pauli_files import read_pauli_sum
+
+        found = given_system(read_pauli_sum(stored))
+    else:
+        found = system(config.hamiltonian)
+    place.refuse_changed(folder, source_of(config, found))
+    return config, found
+
+
+def source_of(config: GroundState, found: System) -> dict[str, Any]:
+    """What a resumed run must find unchanged."""
+    return {"file": config.hamiltonian.file, "sha256": found.total.sha256()}
+
+
+def prepared(config: GroundState, found: System, model: Any = None):
+    """What a chosen config trains; ValueError where it needs more memory than there is."""
+    from nqs.jobs.start import prepare
+
+    prepare()  # before anything of JAX is built
+    from nqs.jobs.optimise import problem
+
+    made = problem(config, found, model)
+    made.refuse_too_large()
+    return made
+
+
+def carry_out(
+    problem: Any,
+    made: list,
+    folder: Path | None,
+    *,
+    watch: Callable[[dict], None] = lambda row: None,
+    tell: Callable[[str], None] = lambda text: None,
+    resume: bool = False,
+):
+    """Train, judge and write; the way of every ground state, new or resumed."""
+    from nqs.jobs import energy_judge, optimise
+    from nqs.jobs.choices import Choice
+    from nqs.jobs.result import Result, write_state
+    from nqs.jobs.start import meanwhile
+    from nqs.training.run import NumericalFailure, Run
+
+    config, found = problem.config, problem.system
+    if folder is not None:
+        tell(f"the run lies in {folder}")
+    tell("double precision is switched on; the network trains in " + problem.precision)
+    for choice in made:
+        tell(f"{choice.key} = {choice.shown}  ({choice.why})")
+    if folder is not None:
+        if not resume:
+            if config.hamiltonian.name is None:
+                place.keep_terms(folder, found.total)
+            source = source_of(config, found)
+            place.begin(folder, config, source, made, "nqs ground-state THIS-FILE")
+        made = [Choice(*choice) for choice in place.begun(folder).chosen]
+    run = Run(folder, budget=config.budget, time_limit=config.time_limit, watch=watch)
+    if resume:
+        complaint = run.restore(problem.templates())
+        if complaint:
+            tell(complaint)
+    if folder is not None:
+        meanwhile(partial(import_module, "nqs.report.page"))
+    with run.listening():
+        try:
+            trained = optimise.optimise(problem, run)
+        except NumericalFailure as failure:
+            if folder is not None:
+                write_summary(folder, energy_judge.failed(failure, problem, made, run))
+            raise
+        summary = energy_judge.judge(trained, problem, made, run)
+    if folder is not None:
+        write_state(folder, trained.state, str(config.ansatz.name), problem.options)
+        write_summary(folder, summary)
+        _report(folder, summary, run.rows)
+    return Result(trained.state, summary, folder)
+
+
+def _report(folder: Path, summary: dict, rows: list[dict]) -> None:
+    from nqs.report import figures, page
+
+    exact = (summary.get("exact") or {}).get("energy")
+    page.write(folder, summary, [figures.energy_curve(rows, exact)])
+
+
+def plan(config: GroundState, found: System) -> dict[str, Any]:
+    """What a run would do: the resolved config, its parameters, memory (MB) and time (s)."""
+    problem = prepared(config, found)
+    return {
+        "config": config.model_dump(exclude_none=True),
+        "parameters": problem.parameters,
+        **problem.cost(),
+    }

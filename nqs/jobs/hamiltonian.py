@@ -1,0 +1,162 @@
+"""A Hamiltonian from its config, and the energy that is known of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nqs.config.ground_state import Hamiltonian, Reference, Uniform
+from nqs.systems import hamiltonians, lattices
+from nqs.systems.exact import ising_chain_energy, lanczos, sector_size
+from nqs.systems.lattices import Lattice
+from nqs.systems.pauli import PauliSum
+from nqs.systems.pauli_files import read_pauli_sum
+
+_ON_LATTICE = ("lattice", "size", "periodic", "edges")
+_KEYS = {
+    "ising": ("J", "h", "g", "disorder_seed"),
+    "xxz": ("J", "delta", "hx", "hz", "disorder_seed", "units"),
+    "heisenberg": ("J", "disorder_seed", "units"),
+    "j1j2": ("J1", "J2", "units"),
+    "rydberg": ("omega", "delta", "V", "C6", "spacing", "cutoff"),
+    "pauli": ("file", "terms"),
+}
+_SPINS = ("xxz", "heisenberg", "j1j2")
+
+_LANCZOS_STATES = 2**18
+"""Basis states up to which the exact energy is computed beside every run: some seconds."""
+
+
+class Exact(NamedTuple):
+    """A known energy, and how it is known."""
+
+    energy: float
+    method: str
+
+
+@dataclass(frozen=True)
+class System:
+    """What a ground state is sought of.
+
+    total: in the units of the config. lattice: None for a sum of Pauli strings alone.
+    size: lengths of a periodic lattice, None for any other. parameters: for the summary.
+    spin_model: whether Tr H / 2^N is an energy scale, so that a V-score means something.
+    """
+
+    name: str
+    total: PauliSum
+    lattice: Lattice | None
+    size: tuple[int, ...] | None
+    parameters: dict[str, Any]
+    spin_model: bool
+
+
+def system(config: Hamiltonian) -> System:
+    """The Hamiltonian that a config names; ValueError says what is wrong."""
+    name = config.name
+    if name not in _KEYS:
+        found = "no Hamiltonian is named" if name is None else f"unknown Hamiltonian {name!r}"
+        raise ValueError(f"{found}; choose hamiltonian.name from {', '.join(_KEYS)}.")
+    given = config.model_dump(exclude_none=True, exclude={"name"}, exclude_defaults=True)
+    known = _KEYS[name] + (() if name == "pauli" else _ON_LATTICE)
+    for key in given:
+        if key not in known:
+            raise ValueError(
+                f"hamiltonian.{key} has no effect on {name!r}; its keys are {', '.join(known)}."
+            )
+    if name == "pauli":
+        return System(name, _pauli(config), None, None, given, config.file is None)
+    lattice = _lattice(config)
+    total = getattr(hamiltonians, name)(lattice, **_arguments(name, config, lattice))
+    if config.units == "spin-half":
+        total = PauliSum.from_bits(
+            total.x, total.z, total.coefficients * _spin_factors(total), total.constant
+        )
+    size = tuple(config.size or ()) if config.periodic and config.edges is None else None
+    return System(name, total, lattice, size, given, True)
+
+
+def _pauli(config: Hamiltonian) -> PauliSum:
+    if (config.file is None) == (config.terms is None):
+        raise ValueError("hamiltonian 'pauli' takes either file or terms.")
+    if config.file is not None:
+        return read_pauli_sum(Path(config.file))
+    return PauliSum.from_terms(config.terms or [])
+
+
+def _lattice(config: Hamiltonian) -> Lattice:
+    if config.edges is not None:
+        for key in ("lattice", "size", "periodic"):
+            if getattr(config, key) is not None:
+                raise ValueError(f"hamiltonian.{key} has no effect beside edges; leave it out.")
+        return lattices.from_edges(config.edges)
+    if config.lattice is None or config.size is None:
+        raise ValueError(
+            f"hamiltonian {config.name!r} needs lattice and size, such as "
+            'lattice = "chain", size = [20]; or edges.'
+        )
+    return lattices.lattice(config.lattice, config.size, bool(config.periodic))
+
+
+def _arguments(name: str, config: Hamiltonian, lattice: Lattice) -> dict[str, Any]:
+    """The couplings that are given; random ones drawn in the order J, h, g, hx, hz."""
+    if name == "rydberg":
+        return _rydberg(config)
+    keys = [k for k in _KEYS[name] if k not in ("disorder_seed", "units")]
+    rng = np.random.default_rng(config.disorder_seed or 0)
+    found = {}
+    for key in keys:
+        value = getattr(config, key)
+        if isinstance(value, Uniform):
+            number = len(lattice.edges) if key == "J" else lattice.sites
+            value = rng.uniform(*value.uniform, number)
+        if value is not None:
+            found[key] = value
+    return found
+
+
+def _rydberg(config: Hamiltonian) -> dict[str, Any]:
+    found = {k: getattr(config, k) for k in ("omega", "delta", "V", "cutoff")}
+    if config.C6 is not None or config.spacing is not None:
+        if config.C6 is None or config.spacing is None or config.V is not None:
+            raise ValueError("rydberg takes either V, or C6 and spacing together.")
+        found["V"] = config.C6 / config.spacing**6
+    return {k: v for k, v in found.items() if v is not None}
+
+
+def _spin_factors(total: PauliSum) -> np.ndarray:
+    """½ for every Pauli matrix of a term: H in spins 1/2."""
+    return 0.5 ** (total.x | total.z).sum(axis=1)
+
+
+def exact(found: System, reference: Reference, magnetisation: int | None) -> Exact | None:
+    """The exact energy where it can be had, else the one the config knows."""
+    chain = _free_fermions(found)
+    if chain is not None:
+        return Exact(chain, "free fermions")
+    if sector_size(found.total.sites, magnetisation) <= _LANCZOS_STATES:
+        energy = lanczos(found.total, magnetisation).energy
+        where = "" if magnetisation is None else f" at Σ Z = {magnetisation}"
+        return Exact(energy, f"Lanczos{where}")
+    if reference.energy is not None:
+        return Exact(reference.energy, reference.method or "given in the config")
+    return None
+
+
+def _free_fermions(found: System) -> float | None:
+    """Of an Ising chain without a longitudinal field, read off its strings."""
+    if found.name != "ising" or found.lattice is None or found.lattice.name != "chain":
+        return None
+    total, sites = found.total, found.total.sites
+    x, z, value = total.x, total.z, -total.coefficients
+    if sites < 3 or (z.sum(axis=1) == 1).any():
+        return None
+    field = np.zeros(sites)
+    flips = x.any(axis=1)
+    field[x[flips].argmax(axis=1)] = value[flips]
+    coupling = {tuple(np.flatnonzero(row)): c for row, c in zip(z[~flips], value[~flips], strict=True)}
+    bonds = [coupling.get((i, i + 1), 0.0) for i in range(sites - 1)]
+    if found.size is not None:
+        bonds.append(coupling.get((0, sites - 1), 0.0))
+    return ising_chain_energy(bonds, field, periodic=found.size is not None)

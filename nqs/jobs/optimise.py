@@ -1,0 +1,236 @@
+"""Training a state against a Hamiltonian: what is trained, how, and on what it grew."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from nqs import ansatz as menu
+from nqs.ansatz.autoregressive import Autoregressive
+from nqs.ansatz.prior import with_prior
+from nqs.config.ground_state import GroundState
+from nqs.config.menu import ANSATZ_OPTIONS, PERIODIC, SINGLE_PRECISION
+from nqs.jobs.energy_choices import options
+from nqs.jobs.hamiltonian import System, system
+from nqs.state.draws import Draws, Listed, listed
+from nqs.state.local_energy import ROWS, joined
+from nqs.state.reach import available_memory
+from nqs.state.state import State, initial_variables
+from nqs.systems.elements import Elements, elements
+from nqs.systems.symmetry import sublattice
+from nqs.training.descent import Recipe
+from nqs.training.lower import lower
+from nqs.training.run import Run
+from nqs.training.variational import Descent, Teacher, started
+
+TRAIN = "train"
+_SHARE = 0.85
+"""Of a budget or time limit that training may use; the rest evaluates."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """state: in double precision. descent: how the training ended."""
+
+    state: State
+    descent: Descent
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One ground state to be found: a system, its ansatz in both precisions, and the recipe.
+
+    options: that build the ansatz again. quick: the model that is trained.
+    own: a module of the user's, or None.
+    """
+
+    config: GroundState
+    system: System
+    model: nn.Module
+    quick: nn.Module
+    options: dict[str, Any]
+    own: nn.Module | None
+
+    @property
+    def sites(self) -> int:
+        return self.system.total.sites
+
+    @property
+    def precision(self) -> str:
+        return "float64" if self.quick is self.model else "float32"
+
+    @property
+    def parameters(self) -> int:
+        return State(self.model, self._shapes(), self.sites).parameters
+
+    def _shapes(self) -> Any:
+        bits = jnp.zeros((1, self.sites), jnp.int32)
+        return jax.eval_shape(lambda key: self.model.init(key, bits), jax.random.key(0))
+
+    def start(self) -> Any:
+        """Variables before the first step."""
+        first = initial_variables(self.quick, self.sites, self.config.seed, 1)
+        return jax.tree.map(lambda leaf: leaf[0], first)
+
+    def draws(self) -> Draws:
+        training = self.config.training
+        number = training.samples if isinstance(training.samples, int) else 1
+        return Draws(
+            str(training.sampler), number, training.sweeps, self.options.get("ones")
+        )
+
+    def listed(self) -> Listed | None:
+        """All that is summed or drawn from; None where samples come otherwise."""
+        if self.config.training.sampler not in ("exact", "all"):
+            return None
+        symmetric = self.config.ansatz.name in PERIODIC and self.own is None
+        return listed(
+            self.system.total,
+            self.config.ansatz.magnetisation,
+            size=self.system.size if symmetric else None,
+            flip=symmetric,
+            rotated=tuple(self.options.get("rotated", ())),
+        )
+
+    def teacher(self) -> Teacher:
+        training = self.config.training
+        recipe = Recipe(
+            optimiser=training.optimiser,
+            rate=float(training.rate or 0),
+            momentum=training.momentum,
+            least_shift=float(training.shift or 0),
+            trust=training.trust,
+        )
+        flips = np.asarray(self.elements().flips)
+        return Teacher(self.quick, self.draws(), recipe, joined(flips), self.config.seed)
+
+    def elements(self) -> Elements:
+        return jax.tree.map(jnp.asarray, elements(self.system.total))
+
+    def smaller(self) -> list["Problem"]:
+        """Shorter chains that are trained before."""
+        return [_of_length(self, sites) for sites in self.config.training.grow_from]
+
+    def phases(self) -> dict[str, "Problem"]:
+        """All phases in turn, by their name."""
+        before = {f"grow-{p.sites}": p for p in self.smaller()}
+        return {**before, TRAIN: self}
+
+    def templates(self) -> dict[str, Descent]:
+        """Progress of every phase as it would begin: the shape of a checkpoint."""
+        return {
+            name: started(p.teacher(), p.start(), p.sites, int(p.config.training.steps or 0))
+            for name, p in self.phases().items()
+        }
+
+    def memory(self) -> float:
+        """Bytes that a step needs at its largest, roughly."""
+        training, width = self.config.training, 8.0
+        rows = 2**14 if training.samples == "all" else float(training.samples or 0)
+        parts = 1 if getattr(self.model, "real", False) else 2
+        smaller = min(rows * parts, self.parameters)
+        jacobian = 3 * width * rows * parts * self.parameters
+        if training.optimiser == "adam":
+            jacobian = width * rows * self.sites * 64
+        samples = width * rows * self.sites * 64
+        return 4e8 + jacobian + 4 * width * smaller**2 + samples + ROWS * self.sites * 64 * width
+
+    def refuse_too_large(self) -> None:
+        """ValueError where the memory does not suffice."""
+        needed, there = self.memory(), available_memory()
+        if there is not None and needed > there:
+            raise ValueError(
+                f"{self.config.training.samples} samples of {self.parameters:,} parameters need about "
+                f"{needed / 1e9:.1f} GB, and {there / 1e9:.1f} GB are free; take fewer training.samples, "
+                "or optimiser adam."
+            )
+
+    def cost(self) -> dict[str, float]:
+        """Memory in MB, and seconds by a rule of thumb for two cores."""
+        training = self.config.training
+        rows = 2**11 if training.samples == "all" else int(training.samples or 0)
+        groups = len(np.asarray(self.elements().flips)) + 10
+        work = rows * groups * self.sites * 0.5 * max(self.parameters / self.sites, 100.0)
+        return {
+            "memory_mb": self.memory() / 1e6,
+            "seconds": 10 + int(training.steps or 0) * (0.01 + work / 2e10),
+        }
+
+
+def problem(config: GroundState, found: System, own: nn.Module | None) -> Problem:
+    """What a chosen config trains. own: the user's module, in place of a name."""
+    ansatz, sites = config.ansatz, found.total.sites
+    facts: dict[str, Any] = {}
+    if ansatz.magnetisation is not None:
+        facts["ones"] = (sites - ansatz.magnetisation) // 2
+    if ansatz.marshall and found.lattice is not None:
+        facts["rotated"] = list(sublattice(found.lattice) or ())
+    if own is not None:
+        model = with_prior(own, sites, facts.get("ones"), tuple(facts.get("rotated", ())))
+        return Problem(config, found, model, model, facts, own)
+    given = options(config) | facts
+    if ansatz.name in PERIODIC and found.size is not None:
+        given["size"] = list(found.size)
+    model = menu.build(str(ansatz.name), sites, **given)
+    quick = model
+    if config.training.precision == "float32" and ansatz.name in SINGLE_PRECISION:
+        quick = menu.build(str(ansatz.name), sites, precision="float32", **given)
+    return Problem(config, found, model, quick, given, None)
+
+
+def _of_length(larger: Problem, sites: int) -> Problem:
+    config = larger.config.model_copy(deep=True)
+    config.hamiltonian.size = [sites]
+    training = config.training
+    training.grow_from, training.steps, training.samples = [], training.grow_steps, training.grow_samples
+    return problem(config, system(config.hamiltonian), None)
+
+
+def optimise(whole: Problem, run: Run) -> Trained:
+    """Train every phase in turn, each from what the one before has learnt."""
+    before: Any = None
+    phases = whole.phases()
+    descent = None
+    for number, (name, part) in enumerate(phases.items()):
+        variables = part.start() if before is None else grown(before, part.start())
+        teacher = part.teacher()
+        states = part.listed()
+        descent = lower(
+            run,
+            name,
+            teacher,
+            part.elements(),
+            None if states is None else jax.tree.map(jnp.asarray, states),
+            variables,
+            steps=int(part.config.training.steps or 0),
+            share=_SHARE * (number + 1) / len(phases),
+        )
+        before = descent.variables
+        if run.stopped == "time limit" and part is not whole:
+            before = grown(before, whole.start())
+            break
+    assert descent is not None
+    variables = jax.device_get(before)
+    if whole.precision == "float32":
+        variables = jax.tree.map(lambda leaf: leaf.astype(np.float64), variables)
+    return Trained(State(whole.model, variables, whole.sites), descent)
+
+
+def grown(small: Any, large: Any) -> Any:
+    """The variables of a short recurrent chain, carried over to a longer one.
+
+    What is the same at all sites is kept; what each site has of its own is kept at both
+    ends, and repeated from the middle in between.
+    """
+
+    def one(short, long):
+        if short.shape == long.shape:
+            return short
+        middle = short.shape[0] // 2
+        between = jnp.repeat(short[middle : middle + 1], long.shape[0] - short.shape[0], axis=0)
+        return jnp.concatenate([short[:middle], between, short[middle:]])
+
+    return jax.tree.map(one, small, large)

@@ -1,0 +1,105 @@
+"""Markov chains over bits: Gibbs sweeps of Boltzmann machines, Metropolis flips and exchanges."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+
+def gibbs_sweep(model: nn.Module, variables: Any, bits: Array, key: Array) -> tuple[Array, Array]:
+    """All hidden units given the bits, then all bits given them: |ψ|² is the marginal."""
+    for_hidden, for_visible = jax.random.split(key)
+    field = model.apply(variables, bits.astype(float), method="hidden_field")
+    hidden = jax.random.bernoulli(for_hidden, jax.nn.sigmoid(field)).astype(field.dtype)
+    field = model.apply(variables, hidden, method="visible_field")
+    bits = jax.random.bernoulli(for_visible, jax.nn.sigmoid(field))
+    return bits.astype(jnp.int32), jnp.ones(())
+
+
+def _flip(key: Array, bits: Array) -> tuple[Array, Array]:
+    """One bit of each chain turned over, and whether any is."""
+    chains, sites = bits.shape
+    site = jax.random.randint(key, (chains,), 0, sites + 1)
+    return jnp.where(jnp.arange(sites) == site[:, None], 1 - bits, bits), site < sites
+
+
+def _exchange(key: Array, bits: Array) -> tuple[Array, Array]:
+    """A 0 and a 1 of each chain exchanged, anywhere, and whether any are."""
+    chains, sites = bits.shape
+    lots = jax.random.uniform(key, (2, chains, sites + 1))
+    one = jnp.argmax(jnp.where(bits == 1, lots[0, :, :-1], -1.0), axis=1)
+    zero = jnp.argmax(jnp.where(bits == 0, lots[1, :, :-1], -1.0), axis=1)
+    places = jnp.arange(sites)
+    moved = (lots[0, :, -1] > 1 / (sites + 1)) & (bits.max(axis=1) > bits.min(axis=1))
+    turned = (places == one[:, None]) ^ (places == zero[:, None])
+    return jnp.where(turned & moved[:, None], 1 - bits, bits), moved
+
+
+def _metropolis_sweep(
+    move: Any, model: nn.Module, variables: Any, bits: Array, key: Array
+) -> tuple[Array, Array]:
+    """As many proposals as there are sites, and the share of them that was taken.
+
+    One proposal in sites + 1 moves nothing: where all are accepted, the parity of
+    a chain would otherwise return after every second sweep.
+    """
+
+    def log_density(bits):
+        return 2 * model.apply(variables, bits).real
+
+    def propose(number, carry):
+        bits, log_p, taken, proposed = carry
+        for_move, for_choice = jax.random.split(jax.random.fold_in(key, number))
+        new, moved = move(for_move, bits)
+        new_log_p = log_density(new)
+        threshold = jnp.log(jax.random.uniform(for_choice, (len(bits),)))
+        # a chain that begins where ψ vanishes walks freely until it finds the state
+        accept = (threshold < new_log_p - log_p) | ~jnp.isfinite(log_p)
+        return (
+            jnp.where(accept[:, None], new, bits),
+            jnp.where(accept, new_log_p, log_p),
+            taken + jnp.sum(accept & moved),
+            proposed + jnp.sum(moved),
+        )
+
+    none = jnp.zeros((), int)
+    start = (bits, log_density(bits), none, none)
+    bits, _, taken, proposed = jax.lax.fori_loop(0, bits.shape[1], propose, start)
+    return bits, taken / jnp.maximum(proposed, 1)
+
+
+SWEEPS = {
+    "gibbs": gibbs_sweep,
+    "metropolis": partial(_metropolis_sweep, _flip),
+    "exchange": partial(_metropolis_sweep, _exchange),
+}
+"""One sweep of all chains: (model, variables, bits (chains, sites), key) → (bits, acceptance)."""
+
+
+def random_bits(key: Array, chains: int, sites: int, ones: int | None = None) -> Array:
+    """Where chains begin, (chains, sites) int32: fair coins, or `ones` bits 1 at random places."""
+    if ones is None:
+        return jax.random.bernoulli(key, shape=(chains, sites)).astype(jnp.int32)
+    first = jnp.broadcast_to(jnp.arange(sites) < ones, (chains, sites)).astype(jnp.int32)
+    return jax.random.permutation(key, first, axis=1, independent=True)
+
+
+def sweeps(
+    method: str, model: nn.Module, variables: Any, bits: Array, key: Array, first: Any, number: int
+) -> tuple[Array, Array]:
+    """`number` sweeps and their mean acceptance.
+
+    The key of each is folded from its place after `first`, so that it can be found again.
+    """
+
+    def one(count, carry):
+        bits, accepted = carry
+        bits, share = SWEEPS[method](model, variables, bits, jax.random.fold_in(key, count))
+        return bits, accepted + share
+
+    nothing = jnp.zeros(())
+    bits, accepted = jax.lax.fori_loop(first, first + number, one, (bits, nothing))
+    return bits, accepted / number

@@ -1,0 +1,82 @@
+"""Which symmetries of its lattice a Hamiltonian has, and where its elements are negative."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nqs.systems.lattices import Lattice
+from nqs.systems.pauli import PauliSum
+
+_MOST_SIGNS = 16
+
+
+def translation_invariant(total: PauliSum, size: Sequence[int]) -> bool:
+    """Whether H commutes with every translation: with one step along each direction."""
+    number = np.arange(np.prod(size)).reshape(size)
+    for axis in range(len(size)):
+        order = np.roll(number, 1, axis).reshape(-1)
+        moved = PauliSum.from_bits(total.x[:, order], total.z[:, order], total.coefficients)
+        if not _equal(total, moved):
+            return False
+    return True
+
+
+def flip_invariant(total: PauliSum) -> bool:
+    """Whether H commutes with ∏ X, the flip of all spins."""
+    return not (total.z.sum(axis=1) % 2).any()
+
+
+def sublattice(lattice: Lattice) -> tuple[int, ...] | None:
+    """Sites of one of two sublattices, the one without site 0; None where edges frustrate it."""
+    neighbours: list[list[int]] = [[] for _ in range(lattice.sites)]
+    for a, b in lattice.edges.tolist():
+        neighbours[a].append(b)
+        neighbours[b].append(a)
+    side = [-1] * lattice.sites
+    for start in range(lattice.sites):
+        if side[start] >= 0:
+            continue
+        side[start], waiting = 0, [start]
+        while waiting:
+            here = waiting.pop()
+            for there in neighbours[here]:
+                if side[there] < 0:
+                    side[there] = 1 - side[here]
+                    waiting.append(there)
+                elif side[there] == side[here]:
+                    return None
+    return tuple(site for site, value in enumerate(side) if value)
+
+
+def stoquastic(total: PauliSum, rotated: Sequence[int] = ()) -> bool:
+    """Whether a positive ground state exists: no off-diagonal element is above zero.
+
+    rotated: sites of a Marshall sign ∏_{i rotated} (−1)^{σ_i}, under which an element
+    that flips an odd number of them changes sign. False as well where it would take
+    more than 2^16 signs to know.
+    """
+    if not total.real:
+        return False
+    distinct, group = total.flips
+    for number in range(1, len(distinct)):
+        sign = (-1) ** int(distinct[number, list(rotated)].sum())
+        terms = np.flatnonzero(group == number)
+        z = total.z[terms]
+        read = np.flatnonzero(z.any(axis=0))
+        if len(read) > _MOST_SIGNS:
+            return False
+        bits = (np.arange(2 ** len(read))[:, None] >> np.arange(len(read))) & 1
+        signs = 1 - 2 * ((bits @ z[:, read].T.astype(int)) % 2)
+        phase = ((-1j) ** (total.x & total.z)[terms].sum(axis=1)).real
+        if (sign * (signs @ (total.coefficients[terms] * phase))).max() > 1e-12:
+            return False
+    return True
+
+
+def _equal(one: PauliSum, other: PauliSum) -> bool:
+    """Both come sorted from `from_bits`."""
+    return (
+        one.x.shape == other.x.shape
+        and bool((one.x == other.x).all() and (one.z == other.z).all())
+        and np.allclose(one.coefficients, other.coefficients, rtol=1e-12, atol=1e-14)
+    )

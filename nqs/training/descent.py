@@ -1,0 +1,153 @@
+"""Steps towards the lowest energy: natural gradients with momentum, or Adam."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jax import Array
+
+from nqs.training.flat import flattened
+
+_WARM_UP = 20
+"""Steps before momentum sets in: the first directions are not worth keeping."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the steps are taken.
+
+    optimiser: "natural" or "adam". rate: of the first `plateau` of the schedule; then
+    it falls geometrically to last_rate · rate. Natural gradients alone: momentum of
+    SPRING; shift and its decay a step and floor, relative to the mean of the
+    diagonal of T; trust: the largest rate · ‖J δ‖, the change of log ψ in one step.
+    """
+
+    optimiser: str = "natural"
+    rate: float = 0.1
+    last_rate: float = 0.1
+    plateau: float = 0.3
+    momentum: float = 0.9
+    shift: float = 1e-2
+    shift_decay: float = 0.98
+    least_shift: float = 1e-4
+    trust: float = 0.1
+
+
+class Sampled(NamedTuple):
+    """What a direction is made of.
+
+    weights: (samples,), sum 1. residual: (samples,) E_loc less its mean, complex.
+    """
+
+    bits: Array
+    weights: Array
+    residual: Array
+
+
+def learning_rate(recipe: Recipe, step: Array, steps: Array) -> Array:
+    """The rate at a step of a schedule of `steps`."""
+    falling = jnp.clip((step / steps - recipe.plateau) / (1 - recipe.plateau), 0, 1)
+    return recipe.rate * recipe.last_rate**falling
+
+
+def memory_of(recipe: Recipe, variables: Any) -> Any:
+    """What the optimiser carries before its first step."""
+    return OPTIMISERS[recipe.optimiser].begin(flattened(variables)[0])
+
+
+def _begin_natural(vector: Array) -> Array:
+    return jnp.zeros(vector.shape, jnp.result_type(float))
+
+
+def _natural(recipe: Recipe, model: nn.Module, variables, drawn: Sampled, memory, step, rate):
+    """(J†J + λ)⁻¹ J†ε with SPRING's momentum, and its step, within the trust region.
+
+    Rows of J are √p (∂ log ψ − mean), real and imaginary parts below each other;
+    whichever of J†J and T = J J† is smaller is solved, in double precision.
+    Chen and Heyl, Nat. Phys. 20, 1476 (2024); Goldshlager, Abrahamsen and Lin,
+    J. Comput. Phys. 516, 113351 (2024).
+    """
+    root = jnp.sqrt(drawn.weights)
+    jacobian = _centred_jacobian(model, variables, drawn).astype(memory.dtype)
+    parts = [drawn.residual.real] if _real(model) else [drawn.residual.real, drawn.residual.imag]
+    momentum = jnp.where(step < _WARM_UP, 0.0, recipe.momentum)
+    target = jnp.concatenate([root * part for part in parts]) - momentum * (jacobian @ memory)
+    shift = jnp.maximum(recipe.shift * recipe.shift_decay**step, recipe.least_shift)
+    rows, parameters = jacobian.shape
+    if rows <= parameters:
+        solved = jacobian.T @ _solve(jacobian @ jacobian.T, shift, target)
+    else:
+        solved = _solve(jacobian.T @ jacobian, shift, jacobian.T @ target)
+    direction = solved + momentum * memory
+    change = rate * jnp.linalg.norm(jacobian @ direction)
+    direction = direction * jnp.minimum(1.0, recipe.trust / jnp.maximum(change, 1e-300))
+    return rate * direction, direction
+
+
+def _solve(matrix: Array, shift: Array, target: Array) -> Array:
+    size = len(matrix)
+    shifted = matrix + shift * jnp.trace(matrix) / size * jnp.eye(size)
+    return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(shifted), target)
+
+
+def _centred_jacobian(model, variables, drawn: Sampled) -> Array:
+    vector, rebuilt = flattened(variables)
+
+    def one(bits):
+        def parts(vector):
+            log_psi = model.apply(rebuilt(vector), bits[None])[0]
+            return log_psi.real[None] if _real(model) else jnp.stack([log_psi.real, log_psi.imag])
+
+        return jax.jacrev(parts)(vector)
+
+    rows = jnp.swapaxes(jax.vmap(one)(drawn.bits), 0, 1)  # (parts, samples, parameters)
+    weights = drawn.weights.astype(rows.dtype)
+    rows = rows - jnp.einsum("s,qsp->qp", weights, rows)[:, None]
+    return (jnp.sqrt(weights)[:, None] * rows).reshape(-1, rows.shape[-1])
+
+
+_scaled = optax.scale_by_adam()
+
+
+def _adam(recipe: Recipe, model: nn.Module, variables, drawn: Sampled, memory, step, rate):
+    """The gradient 2 Re Σ p ε* ∂ log ψ, scaled by its moments."""
+    vector, rebuilt = flattened(variables)
+
+    def pull(vector):
+        log_psi = model.apply(rebuilt(vector), drawn.bits)
+        force = jax.lax.stop_gradient(drawn.weights * drawn.residual.conj())
+        return 2 * jnp.sum((force * log_psi).real)
+
+    gradient = jax.grad(pull)(vector)
+    update, memory = _scaled.update(gradient, memory)
+    return rate * update, memory
+
+
+def _real(model: nn.Module) -> bool:
+    """Whether only log |ψ| depends on the parameters."""
+    return getattr(model, "real", False)
+
+
+class _Optimiser(NamedTuple):
+    begin: Callable
+    step: Callable
+
+
+OPTIMISERS = {
+    "natural": _Optimiser(_begin_natural, _natural),
+    "adam": _Optimiser(_scaled.init, _adam),
+}
+"""begin: a flat vector → its memory. step: → (what is taken off the parameters, memory)."""
+
+
+def moved(recipe: Recipe, model: nn.Module, variables, drawn: Sampled, memory, step, rate):
+    """Variables and memory after one step."""
+    vector, rebuilt = flattened(variables)
+    update, memory = OPTIMISERS[recipe.optimiser].step(
+        recipe, model, variables, drawn, memory, step, rate
+    )
+    return rebuilt((vector - update).astype(vector.dtype)), memory

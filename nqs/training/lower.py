@@ -1,0 +1,129 @@
+"""Lowering an energy: the loop on the host that logs, saves, watches over the steps and rolls back."""
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from nqs.state.draws import Listed
+from nqs.systems.elements import Elements
+from nqs.training.descent import memory_of
+from nqs.training.run import NumericalFailure, Run
+from nqs.training.variational import (
+    STEPS_PER_DISPATCH,
+    Curve,
+    Descent,
+    Teacher,
+    descend,
+    fresh_chains,
+    started,
+)
+
+_MOST_HALVINGS = 3
+_LOST = 0.2
+"""Share of the way down from the first energy that may be lost before it counts as exploded."""
+
+
+def lower(
+    run: Run,
+    phase: str,
+    teacher: Teacher,
+    e: Elements,
+    states: Listed | None,
+    variables: Any,
+    *,
+    steps: int,
+    share: float = 1.0,
+) -> Descent:
+    """Drive a schedule of `steps` from `variables`, or from where the run left off.
+
+    A budget that would end before shortens the schedule, so that the rate still comes
+    to rest. NaN, an exploded energy or chains that stand still bring the last good
+    state back at half the rate; NumericalFailure after three times. Interrupted on a signal.
+    """
+    d = run.phases.get(phase) or started(teacher, variables, e.flips.shape[1], steps)
+    first, spent, begun_at = True, 0.0, int(d.step)
+    while int(d.step) < int(d.steps) and not run.out_of_time(share):
+        begun, before = time.monotonic(), d
+        d, curve = descend(teacher, e, states, d)
+        curve = jax.tree.map(np.asarray, curve)
+        seconds = time.monotonic() - begun
+        if first and not run.seconds_compiling:
+            run.seconds_compiling = seconds  # and the first dispatch with it
+            begun_at = int(d.step)
+        else:
+            run.seconds += seconds
+            spent += seconds
+        first = False
+        run.log(_row(phase, before, d, curve))
+        problem = _problem(teacher, before, d, curve)
+        d = _marked(before, d, curve) if problem is None else _back(run, teacher, d, problem)
+        done = int(d.step) - begun_at
+        if done > 0:
+            left = run.budget_left(share)
+            if left is not None:
+                d = _fitted(d, int(left / (spent / done)))
+        run.phases[phase] = d
+        run.heed()
+    run.phases[phase] = d
+    run.heed(now=True)
+    return d
+
+
+def _marked(before: Descent, d: Descent, curve: Curve) -> Descent:
+    """With the lowest energy so far, and the variables that had it, kept."""
+    energy = float(curve.energy.mean())
+    first = energy if int(before.step) == 0 else float(before.first)
+    if energy < float(before.lowest):
+        return d._replace(first=np.float64(first), lowest=np.float64(energy), good=before.variables)
+    return d._replace(first=np.float64(first))
+
+
+def _problem(teacher: Teacher, before: Descent, d: Descent, curve: Curve) -> str | None:
+    """What went wrong in these steps, if anything."""
+    taken = int(d.step) - int(before.step)
+    if int(d.skipped) - int(before.skipped) > taken / 2:
+        return "numbers that are not finite"
+    if teacher.draws.method in ("metropolis", "exchange") and not curve.acceptance.any():
+        return "chains that stand still"
+    lowest = float(before.lowest)
+    margin = 5 * float(np.sqrt(curve.variance.mean())) + _LOST * (float(before.first) - lowest)
+    if np.isfinite(lowest) and float(curve.energy.mean()) > lowest + margin:
+        return "an energy that exploded"
+    return None
+
+
+def _back(run: Run, teacher: Teacher, d: Descent, problem: str) -> Descent:
+    """The last good state, at half the rate, its momentum forgotten and its chains begun anew."""
+    if int(d.halvings) >= _MOST_HALVINGS:
+        run.save()
+        raise NumericalFailure(
+            f"{problem} came back {_MOST_HALVINGS} times, within {int(d.step)} steps; the rate is "
+            f"{teacher.recipe.rate:g}, try a tenth of it, or a larger training.shift."
+        )
+    return d._replace(
+        variables=d.good,
+        memory=memory_of(teacher.recipe, d.good),
+        chains=fresh_chains(teacher, d),
+        halvings=d.halvings + 1,
+    )
+
+
+def _fitted(d: Descent, affordable: int) -> Descent:
+    """A schedule no longer than what can be afforded."""
+    reachable = int(d.step) + max(affordable, STEPS_PER_DISPATCH)
+    return d._replace(steps=np.int32(reachable)) if reachable < int(d.steps) else d
+
+
+def _row(phase: str, before: Descent, d: Descent, curve: Curve) -> dict:
+    taken = int(d.step) - int(before.step)
+    energy, variance = curve.energy[:taken].mean(), curve.variance[:taken].mean()
+    return {
+        "phase": phase,
+        "step": int(d.step),
+        "steps": int(d.steps),
+        "energy": float(energy) if np.isfinite(energy) else None,
+        "variance": float(variance) if np.isfinite(variance) else None,
+        "acceptance": float(curve.acceptance[:taken].mean()),
+    }
