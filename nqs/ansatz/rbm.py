@@ -42,6 +42,8 @@ class RBMPositive(nn.Module):
     sites: int
     hidden: int | None = None
 
+    real = True
+
     def setup(self):
         self.amplitude = Energy(self.sites, self.hidden or self.sites)
 

@@ -67,7 +67,9 @@ class Conv(nn.Module):
         f, n, dtype, size = self.features, self.sites, self.param_dtype, _size(self)
         first = self.param("first", nn.initializers.normal(0.5 / n**0.5), (f, n), dtype)
         even = _log_cosh(_moved(z, first, size)).reshape(*bits.shape[:-1], f * n)
-        kernel = self.param("second", nn.initializers.normal(0.3 / (f * n) ** 0.5), (f, f, n), dtype)
+        kernel = self.param(
+            "second", nn.initializers.normal(0.3 / (f * n) ** 0.5), (f, f, n), dtype
+        )
         bias = self.param("bias", nn.initializers.normal(0.1), (f,), dtype)
         full = jnp.moveaxis(kernel[:, :, shifts(size)], 2, 1)  # (to, t, from, i)
         field = (even @ full.reshape(f * n, f * n).T).reshape(*even.shape[:-1], f, n)

@@ -61,7 +61,8 @@ def ground_state(
         found = job.system(resolved.hamiltonian)
         resolved, made = job.chosen(resolved, found)
         if out is not None and not dry_run:
-            place.refuse_used(out, overwrite)
+            used = resolved.hamiltonian.file
+            place.refuse_used(out, overwrite, [] if used is None else [used])
         if dry_run:
             show_plan(job.plan(resolved, found), json)
             return 0

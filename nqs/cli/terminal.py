@@ -139,7 +139,9 @@ def _energy_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("exact", f"{known['energy']:.7f} ({printable(known['method'])})"))
         lines.append(("relative error", measured(summary["relative_error"])))
     if sampling["samples"]:
-        text = f"{sampling['samples']:,} fresh samples, {sampling['effective_samples']:,.0f} effective"
+        text = (
+            f"{sampling['samples']:,} fresh samples, {sampling['effective_samples']:,.0f} effective"
+        )
         if sampling["r_hat"] is not None:
             text += f", R̂ {sampling['r_hat']:.3f}"
         lines.append(("sampling", text))

@@ -10,10 +10,6 @@ _MIXED = 1.05
 _FEWEST_EFFECTIVE = 100
 _LEAST_ACCEPTANCE = 0.01
 _FEWEST_DISTINCT = 10
-_HEAVY = 0.4
-"""Share of the variance in the top hundredth: 0.08 for a Gaussian, 0.15 for Student's t
-with ten degrees of freedom, above 0.6 with one and a half."""
-
 _BLIND = 2.0
 """How much larger the second look at the variance may be."""
 
@@ -72,21 +68,17 @@ def _of_samples(found: Energy) -> list[str]:
             f"the chains took {found.acceptance:.2%} of their moves: they stand still, and neither energy "
             "nor variance can be trusted. Try an autoregressive ansatz, or exact sums."
         )
-    if 0 < found.samples and found.distinct < min(_FEWEST_DISTINCT, found.samples):
+    if found.samples > 0 and found.distinct < min(_FEWEST_DISTINCT, found.samples):
         said.append(
             f"{found.samples:,} samples are only {found.distinct} different configuration(s): the variance "
             "between them says little of the state."
         )
-    around = found.around
-    if around is not None and around.error is not None and found.variance.error is not None:
-        margin = _ERRORS * float((around.error**2 + found.variance.error**2) ** 0.5)
-        floor = _BLIND * found.variance.value + 1e-9 * found.energy.value**2
-        if around.value > floor + margin:
-            said.append(
-                f"the samples miss where H ψ is large and ψ small: the variance is "
-                f"{found.variance.value:.2g} on them and {around.value:.2g} one step away. The V-score is "
-                "too small; train further, or with exact sums."
-            )
+    if _blind(found) and found.around is not None:
+        said.append(
+            f"the samples miss where H ψ is large and ψ small: the variance is "
+            f"{found.variance.value:.2g} on them and {found.around.value:.2g} one step away. The V-score "
+            "is too small; train further, or with exact sums."
+        )
     if found.r_hat is not None and not found.r_hat < _MIXED:
         said.append(
             f"the chains disagree (R̂ = {found.r_hat:.2f}, expected below {_MIXED}); take more sweeps or "
@@ -96,9 +88,26 @@ def _of_samples(found: Energy) -> list[str]:
         said.append(
             f"the energy rests on {found.effective_samples:.0f} independent samples; take more."
         )
-    if found.samples and found.top_share > _HEAVY and found.variance.value > 0:
+    if found.heavy_tailed and not _confirmed(found):
         said.append(
             f"{found.top_share:.0%} of the variance comes from 1 % of the samples: such heavy tails make "
             "the error bar too small. Train further or take more samples."
         )
     return said
+
+
+def _blind(found: Energy) -> bool:
+    """Whether there is variance that the samples do not see."""
+    around, seen = found.around, found.variance
+    if around is None or around.error is None or seen.error is None:
+        return False
+    margin = _ERRORS * float((around.error**2 + seen.error**2) ** 0.5)
+    return around.value > _BLIND * seen.value + 1e-9 * found.energy.value**2 + margin
+
+
+def _confirmed(found: Energy) -> bool:
+    """Whether the second look, which goes where samples are rare, finds no more variance."""
+    around = found.around
+    if around is None or around.error is None:
+        return False
+    return around.value + 2 * around.error < _BLIND * found.variance.value

@@ -37,7 +37,8 @@ class Energy:
     energy, variance: error None where they are exact sums. samples: drawn; 0 for an
     exact sum. distinct: different ones among them. effective_samples, r_hat, acceptance:
     of the local energies' chains, None where samples are independent. top_share: of
-    the variance in the furthest hundredth. around: the variance again, from
+    the variance in the furthest hundredth; heavy_tailed: whether more may be to come.
+    around: the variance again, from
     configurations one step away from the samples, where the state is small; None for an
     exact sum. rounding: largest error of the mean that single precision can have, 0 where
     all was double.
@@ -51,6 +52,7 @@ class Energy:
     r_hat: float | None
     acceptance: float | None
     top_share: float
+    heavy_tailed: bool
     around: Estimate | None
     rounding: float
 
@@ -75,6 +77,7 @@ def summed_energy(state: State, states: Listed) -> Energy:
         r_hat=None,
         acceptance=None,
         top_share=0.0,
+        heavy_tailed=False,
         around=None,
         rounding=0.0,
     )
@@ -119,6 +122,7 @@ def sampled_energy(
         r_hat=r_hat,
         acceptance=drawn.acceptance,
         top_share=statistics.top_share(values),
+        heavy_tailed=statistics.heavy_tailed(values),
         around=_variance_around(state, e, drawn.bits, mean, seed),
         rounding=rounding,
     )
@@ -148,14 +152,14 @@ def _quickly(state, quick, e, distinct, which) -> tuple[np.ndarray, float]:
     return energies, rounding
 
 
-def _evaluated(model, variables: Any, e: Elements, bits: np.ndarray) -> np.ndarray:
+def _evaluated(model: nn.Module, variables: Any, e: Elements, bits: Any) -> np.ndarray:
     """Local energies of bits (rows, sites), padded so that few shapes are compiled."""
     padded = -(-len(bits) // _TOGETHER) * _TOGETHER
-    rows = np.concatenate([bits, np.repeat(bits[:1], padded - len(bits), axis=0)])
+    rows: Any = np.concatenate([bits, np.repeat(bits[:1], padded - len(bits), axis=0)])
     return np.asarray(local(model, variables, e, rows.astype(np.int32)).energy)[: len(bits)]
 
 
-def _variance_around(state, e: Elements, bits: np.ndarray, mean: float, seed: int):
+def _variance_around(state, e: Elements, bits: Any, mean: float, seed: int):
     """The variance of H from configurations σ' that H connects with the samples.
 
     A sample σ of |ψ|² and one of the G flips, each as likely, lead to σ' with

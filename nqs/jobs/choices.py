@@ -43,7 +43,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         else:
             fill(ansatz, "phase", True, "rotated settings")
         fill(ansatz, "hidden", *_recurrent_size(data))
-    elif ansatz.name in ANSATZ_OPTIONS:
+    elif "hidden" in ANSATZ_OPTIONS.get(str(ansatz.name), ()):
         fill(ansatz, "hidden", max(8, 2 * data.sites), "two hidden units a site")
     work = len(data.settings) * 2**data.sites
     restarts, steps = 4, 2000

@@ -27,7 +27,8 @@ class Facts:
     periodic: whether it commutes with all translations and the flip of all spins.
     conserves: whether Σ Z is conserved. rotated: sites of Marshall's sign, None where the
     lattice is not bipartite. positive: whether a positive ground state exists, marshall:
-    whether one does under that sign. uniform: whether all sites see the same couplings.
+    whether one does under that sign. uniform: whether all flips have the same strength, along
+    a chain: what a cell that is the same at every site can do without knowing where it is.
     """
 
     sites: int
@@ -47,6 +48,8 @@ def facts(found: System) -> Facts:
         and flip_invariant(total)
     )
     off = total.x.any(axis=1)
+    strengths = np.unique(np.round(np.abs(total.coefficients[off]), 12))
+    chain = found.lattice is not None and found.lattice.name == "chain"
     conserves = bool(off.any()) and total.conserves_magnetisation()
     rotated = None if found.lattice is None or not conserves else sublattice(found.lattice)
     return Facts(
@@ -55,8 +58,8 @@ def facts(found: System) -> Facts:
         conserves=conserves,
         rotated=rotated,
         positive=stoquastic(total),
-        marshall=bool(rotated) and stoquastic(total, rotated),
-        uniform=len(np.unique(np.round(np.abs(total.coefficients[off]), 12))) <= 1,
+        marshall=rotated is not None and bool(rotated) and stoquastic(total, rotated),
+        uniform=chain and len(strengths) <= 1,
     )
 
 
@@ -113,7 +116,12 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
     if ansatz.name == "recurrent":
         fill(ansatz, "hidden", 32, "as much as a minute's training uses")
         fill(ansatz, "phase", not settled, "ψ is positive" if settled else "ψ may have any phases")
-        fill(ansatz, "site_dependent", not known.uniform, "uniform" if known.uniform else "disorder")
+        fill(
+            ansatz,
+            "site_dependent",
+            not known.uniform,
+            "a uniform chain" if known.uniform else "sites differ",
+        )
     elif ansatz.name == "rbm-symmetric":
         fill(ansatz, "features", 12, "filters of the size of the lattice")
     elif ansatz.name == "conv":
@@ -125,7 +133,7 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
 
 def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
     """ValueError where what a chosen config asks for cannot be done, before JAX is loaded."""
-    ansatz, training, sites = config.ansatz, config.training, known.sites
+    ansatz, training = config.ansatz, config.training
     if own is None:
         refuse_unknown_ansatz(str(ansatz.name), options(config))
         if ansatz.name in PERIODIC and not known.periodic:
@@ -136,7 +144,9 @@ def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
     _check_sector(config, known)
     _check_sampler(config, known, own)
     if training.grow_from and ansatz.name != "recurrent":
-        raise ValueError("training.grow_from needs the ansatz 'recurrent', whose cell is the same at every size.")
+        raise ValueError(
+            "training.grow_from needs the ansatz 'recurrent', whose cell is the same at every size."
+        )
 
 
 def _check_sector(config: GroundState, known: Facts) -> None:
@@ -178,7 +188,9 @@ def _check_sampler(config: GroundState, known: Facts, own: bool | None) -> None:
         )
     autoregressive = ansatz.name in _AUTOREGRESSIVE if own is None else own
     if sampler == "direct" and not autoregressive:
-        raise ValueError(f"ansatz {ansatz.name!r} has no conditionals; choose another training.sampler.")
+        raise ValueError(
+            f"ansatz {ansatz.name!r} has no conditionals; choose another training.sampler."
+        )
     if (sampler == "all") != (training.samples == "all"):
         raise ValueError("training.sampler and training.samples are 'all' together, or neither is.")
     if sampler in ("all", "exact"):

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from nqs.evaluation import alarms
 from nqs.evaluation.energy import Energy, sampled_energy, summed_energy

@@ -12,6 +12,7 @@ from nqs.config.summary import write_summary
 from nqs.jobs import energy_choices
 from nqs.jobs import folder as place
 from nqs.jobs.hamiltonian import System, system
+
 PATHS = ("hamiltonian.file",)
 """Keys of the config that are paths."""
 

@@ -110,7 +110,8 @@ def _arguments(name: str, config: Hamiltonian, lattice: Lattice) -> dict[str, An
         value = getattr(config, key)
         if isinstance(value, Uniform):
             number = len(lattice.edges) if key == "J" else lattice.sites
-            value = rng.uniform(*value.uniform, number)
+            low, high = value.uniform
+            value = rng.uniform(low, high, number)
         if value is not None:
             found[key] = value
     return found
@@ -155,7 +156,8 @@ def _free_fermions(found: System) -> float | None:
     field = np.zeros(sites)
     flips = x.any(axis=1)
     field[x[flips].argmax(axis=1)] = value[flips]
-    coupling = {tuple(np.flatnonzero(row)): c for row, c in zip(z[~flips], value[~flips], strict=True)}
+    pairs = (tuple(np.flatnonzero(row).tolist()) for row in z[~flips])
+    coupling = dict(zip(pairs, value[~flips], strict=True))
     bonds = [coupling.get((i, i + 1), 0.0) for i in range(sites - 1)]
     if found.size is not None:
         bonds.append(coupling.get((0, sites - 1), 0.0))

@@ -9,10 +9,9 @@ import numpy as np
 from flax import linen as nn
 
 from nqs import ansatz as menu
-from nqs.ansatz.autoregressive import Autoregressive
 from nqs.ansatz.prior import with_prior
 from nqs.config.ground_state import GroundState
-from nqs.config.menu import ANSATZ_OPTIONS, PERIODIC, SINGLE_PRECISION
+from nqs.config.menu import PERIODIC, SINGLE_PRECISION
 from nqs.jobs.energy_choices import options
 from nqs.jobs.hamiltonian import System, system
 from nqs.state.draws import Draws, Listed, listed
@@ -78,9 +77,7 @@ class Problem:
     def draws(self) -> Draws:
         training = self.config.training
         number = training.samples if isinstance(training.samples, int) else 1
-        return Draws(
-            str(training.sampler), number, training.sweeps, self.options.get("ones")
-        )
+        return Draws(str(training.sampler), number, training.sweeps, self.options.get("ones"))
 
     def listed(self) -> Listed | None:
         """All that is summed or drawn from; None where samples come otherwise."""
@@ -185,7 +182,11 @@ def _of_length(larger: Problem, sites: int) -> Problem:
     config = larger.config.model_copy(deep=True)
     config.hamiltonian.size = [sites]
     training = config.training
-    training.grow_from, training.steps, training.samples = [], training.grow_steps, training.grow_samples
+    training.grow_from, training.steps, training.samples = (
+        [],
+        training.grow_steps,
+        training.grow_samples,
+    )
     return problem(config, system(config.hamiltonian), None)
 
 

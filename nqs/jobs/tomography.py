@@ -19,7 +19,6 @@ from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import rows_of
 from nqs.measurement.target import checked, read_target
 
-
 PATHS = ("data.file", "data.bases", "target")
 """Keys of the config that are paths."""
 

@@ -139,7 +139,9 @@ def sampling(summary: Mapping[str, Any]) -> list[Row]:
     return [
         *rows,
         Row("Variance one step away", measured(found.get("variance_around")), around),
-        Row("Variance in 1 % of the samples", f"{found.get('top_share', 0):.0%}", "8 % if Gaussian"),
+        Row(
+            "Variance in 1 % of the samples", f"{found.get('top_share', 0):.0%}", "8 % if Gaussian"
+        ),
     ]
 
 
@@ -277,9 +279,7 @@ def about_method(summary: Mapping[str, Any]) -> list[Row]:
     if training:
         best = training.get("best_step")
         note = f"{printable(training.get('optimiser'))}, {printable(training.get('sampler'))}"
-        rows.append(
-            Row("Training", steps, note if best is None else f"best at step {count(best)}")
-        )
+        rows.append(Row("Training", steps, note if best is None else f"best at step {count(best)}"))
         rows.append(Row("Time", duration(training.get("seconds")), f"compiling {compiling}"))
     rows.append(Row("Seed", printable(summary.get("seed"))))
     rows.append(Row("nqs", printable(summary.get("nqs"))))

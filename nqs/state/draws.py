@@ -86,7 +86,7 @@ def listed(
     if size is not None:
         least, length = _orbits(states, size, flip)
         states = least
-    bits = index_bits(states, total.sites).astype(np.int32)
+    bits: Any = index_bits(states, total.sites).astype(np.int32)
     place_value = 1 << np.arange(total.sites - 1, -1, -1)
     connected = states[:, None] ^ (e.flips @ place_value)
     element = np.asarray(off_diagonal(e, bits))
@@ -143,9 +143,9 @@ def draw(
 ) -> Drawn:
     """Configurations distributed as |ψ|², or all of them with their weight, and their energies.
 
-    blocks: `joined` of the flips of e. states: for "exact" and "all".
+    blocks: `joined` of the flips of e. states: for "exact" and "all", None for others.
     """
-    if draws.method in ("exact", "all"):
+    if states is not None:
         return _from_list(draws, model, variables, states, chains, key)
     acceptance = jnp.ones(())
     if draws.method == "direct":

@@ -1,15 +1,15 @@
 """Markov chains over bits: Gibbs sweeps of Boltzmann machines, Metropolis flips and exchanges."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 from jax import Array
 
 
-def gibbs_sweep(model: nn.Module, variables: Any, bits: Array, key: Array) -> tuple[Array, Array]:
+def gibbs_sweep(model: Any, variables: Any, bits: Array, key: Array) -> tuple[Array, Array]:
     """All hidden units given the bits, then all bits given them: |ψ|² is the marginal."""
     for_hidden, for_visible = jax.random.split(key)
     field = model.apply(variables, bits.astype(float), method="hidden_field")
@@ -39,7 +39,11 @@ def _exchange(key: Array, bits: Array) -> tuple[Array, Array]:
 
 
 def _metropolis_sweep(
-    move: Any, model: nn.Module, variables: Any, bits: Array, key: Array
+    move: Callable[[Array, Array], tuple[Array, Array]],
+    model: Any,
+    variables: Any,
+    bits: Array,
+    key: Array,
 ) -> tuple[Array, Array]:
     """As many proposals as there are sites, and the share of them that was taken.
 
@@ -71,7 +75,7 @@ def _metropolis_sweep(
     return bits, taken / jnp.maximum(proposed, 1)
 
 
-SWEEPS = {
+SWEEPS: dict[str, Callable[..., tuple[Array, Array]]] = {
     "gibbs": gibbs_sweep,
     "metropolis": partial(_metropolis_sweep, _flip),
     "exchange": partial(_metropolis_sweep, _exchange),
@@ -88,7 +92,7 @@ def random_bits(key: Array, chains: int, sites: int, ones: int | None = None) ->
 
 
 def sweeps(
-    method: str, model: nn.Module, variables: Any, bits: Array, key: Array, first: Any, number: int
+    method: str, model: Any, variables: Any, bits: Array, key: Array, first: Any, number: int
 ) -> tuple[Array, Array]:
     """`number` sweeps and their mean acceptance.
 

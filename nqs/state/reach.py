@@ -1,5 +1,7 @@
 """How far a state vector reaches, and what is said beyond; known without loading JAX."""
 
+from pathlib import Path
+
 DENSE_SITES = 16
 """Sites of the dense likelihood."""
 
@@ -20,12 +22,10 @@ FISHER_WORK = 2**28
 def available_memory() -> float | None:
     """Bytes that are free now; None where the system does not say."""
     try:
-        for line in open("/proc/meminfo", encoding="ascii"):
-            if line.startswith("MemAvailable:"):
-                return 1024.0 * float(line.split()[1])
-    except (OSError, ValueError, IndexError):
-        pass
-    return None
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(1024.0 * float(x.split()[1]) for x in lines if x.startswith("MemAvailable:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
 
 
 def refuse_out_of_reach(sites: int, settings: int) -> None:

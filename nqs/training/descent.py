@@ -90,16 +90,19 @@ def _natural(recipe: Recipe, model: nn.Module, variables, drawn: Sampled, memory
 
 def _solve(matrix: Array, shift: Array, target: Array) -> Array:
     size = len(matrix)
-    shifted = matrix + shift * jnp.trace(matrix) / size * jnp.eye(size)
+    scale = shift * jnp.trace(matrix) / size
+    # where all samples are the same there is nothing to solve, and no reason for NaN
+    shifted = matrix + jnp.where(scale > 0, scale, 1.0) * jnp.eye(size)
     return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(shifted), target)
 
 
-def _centred_jacobian(model, variables, drawn: Sampled) -> Array:
+def _centred_jacobian(model: Any, variables, drawn: Sampled) -> Array:
     vector, rebuilt = flattened(variables)
 
     def one(bits):
         def parts(vector):
-            log_psi = model.apply(rebuilt(vector), bits[None])[0]
+            log_psi: Any = model.apply(rebuilt(vector), bits[None])
+            log_psi = log_psi[0]
             return log_psi.real[None] if _real(model) else jnp.stack([log_psi.real, log_psi.imag])
 
         return jax.jacrev(parts)(vector)
@@ -118,7 +121,7 @@ def _adam(recipe: Recipe, model: nn.Module, variables, drawn: Sampled, memory, s
     vector, rebuilt = flattened(variables)
 
     def pull(vector):
-        log_psi = model.apply(rebuilt(vector), drawn.bits)
+        log_psi: Any = model.apply(rebuilt(vector), drawn.bits)
         force = jax.lax.stop_gradient(drawn.weights * drawn.residual.conj())
         return 2 * jnp.sum((force * log_psi).real)
 

@@ -1,0 +1,99 @@
+"""Translation-invariant states, Marshall's signs and fixed magnetisation, written out."""
+
+import numpy as np
+import pytest
+from lively import lively
+from numpy.testing import assert_allclose
+
+from nqs.ansatz import build
+from nqs.ansatz.symmetric import shifts
+from nqs.measurement.effects import basis_bits
+from nqs.state.state import State
+
+SIZES = [(6,), (2, 3)]
+KINDS = [("rbm-symmetric", {}), ("conv", {}), ("conv", {"signed": True})]
+
+
+def rolled(bits, size, shift):
+    axes = tuple(range(1, 1 + len(size)))
+    return np.roll(bits.reshape(-1, *size), shift, axes).reshape(len(bits), -1)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(("name", "options"), KINDS)
+def test_translations_and_the_flip_of_all_spins_change_nothing(name, options, size):
+    state = lively(name, 6, seed=1, size=size, **options)
+    bits = basis_bits(6)
+    psi = np.exp(state.log_psi(bits))
+    assert np.abs(psi).std() > 1e-3 * np.abs(psi).max()
+    for shift in np.ndindex(size):
+        assert_allclose(np.exp(state.log_psi(rolled(bits, size, shift))), psi, rtol=1e-10)
+    assert_allclose(np.exp(state.log_psi(1 - bits)), psi, rtol=1e-10)
+    assert_allclose(psi.imag, 0, atol=1e-9 * np.abs(psi).max())
+
+
+def test_the_signed_network_has_both_signs_and_the_other_one():
+    bits = basis_bits(6)
+    signs = np.sign(np.exp(lively("conv", 6, seed=1, signed=True).log_psi(bits)).real)
+    assert set(signs) == {-1.0, 1.0}
+    assert (np.exp(lively("conv", 6, seed=1).log_psi(bits)).real > 0).all()
+
+
+def test_a_symmetric_boltzmann_machine_is_a_product_of_hyperbolic_cosines():
+    state = lively("rbm-symmetric", 4, features=2)
+    filters = np.asarray(state.variables["params"]["filters"])
+    bits = basis_bits(4)
+    z = 1 - 2.0 * bits
+    psi = np.prod([np.cosh(z @ np.roll(f, t)) for f in filters for t in range(4)], axis=0)
+    assert_allclose(np.exp(state.log_psi(bits)), psi, rtol=1e-12)
+
+
+def test_shifts_see_a_site_from_every_origin():
+    places = shifts((2, 3))
+    assert places[0].tolist() == list(range(6))
+    assert places[1].tolist() == [2, 0, 1, 5, 3, 4]
+    assert places[3].tolist() == [3, 4, 5, 0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["recurrent", "rbm"])
+def test_a_prior_leaves_one_sector_and_turns_its_signs(name):
+    bits = basis_bits(5)
+    inside = bits.sum(axis=1) == 2
+    signed = lively(name, 5, seed=3, ones=2, rotated=(1, 3))
+    plain = State(build(name, 5, ones=2), signed.variables, 5)
+    assert_allclose(signed.vector()[~inside], 0, atol=1e-12)
+    assert np.abs(signed.vector()[inside]).min() > 1e-4
+    signs = (-1.0) ** bits[:, [1, 3]].sum(axis=1)
+    assert_allclose(signed.vector(), signs * plain.vector(), atol=1e-12)
+
+
+def test_a_boltzmann_machine_is_itself_inside_its_sector():
+    bits = basis_bits(5)
+    inside = bits[bits.sum(axis=1) == 2]
+    kept = lively("rbm", 5, seed=3, ones=2)
+    free = State(build("rbm", 5), {"params": kept.variables["params"]["inner"]}, 5)
+    assert_allclose(kept.log_psi(inside), free.log_psi(inside), atol=1e-12)
+
+
+def test_a_recurrent_state_is_normalised_inside_its_sector():
+    state = lively("recurrent", 5, seed=3, ones=2)
+    assert_allclose(np.sum(np.exp(2 * state.log_psi(basis_bits(5)).real)), 1, atol=1e-12)
+
+
+def test_samples_of_a_constrained_recurrent_state_stay_in_their_sector():
+    state = lively("recurrent", 8, seed=2, ones=3, rotated=(0, 2))
+    drawn = state.sample(4000, seed=1)
+    assert drawn.method == "direct"
+    assert (drawn.bits.sum(axis=1) == 3).all()
+    index = drawn.bits @ (1 << np.arange(7, -1, -1))
+    expected = 4000 * np.abs(state.vector()) ** 2
+    counts = np.bincount(index, minlength=256)
+    seen = expected > 5
+    chi2 = ((counts - expected)[seen] ** 2 / expected[seen]).sum()
+    assert chi2 < seen.sum() + 5 * np.sqrt(2 * seen.sum())  # by chance once in a million
+
+
+def test_sites_of_a_site_dependent_state_differ():
+    uniform, own = (lively("recurrent", 4, site_dependent=s).variables["params"] for s in (0, 1))
+    assert own["amplitude_head"].shape == (4, *uniform["amplitude_head"].shape)
+    assert own["site_bias"].shape == (4, 3 * uniform["first"].size)

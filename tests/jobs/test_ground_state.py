@@ -1,0 +1,280 @@
+"""The ground-state job: from a Hamiltonian to an energy, and on after an interruption, bit for bit."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import netket as nk
+import numpy as np
+import pytest
+from flax import linen as nn
+from numpy.testing import assert_allclose, assert_array_equal
+
+import nqs
+from nqs.config import toml
+from nqs.config.ground_state import GroundState
+from nqs.jobs import folder as place
+from nqs.jobs import ground_state as job
+from nqs.jobs.optimise import grown
+from nqs.systems.hamiltonians import heisenberg, ising, xxz
+from nqs.systems.lattices import chain
+from nqs.systems.pauli import PauliSum
+from nqs.training import lower as lowering
+from nqs.training.run import Interrupted, NumericalFailure
+
+CHAIN = {"name": "ising", "lattice": "chain", "size": [6]}
+KINDS = {
+    "natural direct": ("recurrent", {"samples": 32}),
+    "adam direct": ("recurrent", {"samples": 32, "optimiser": "adam"}),
+    "natural metropolis": ("rbm", {"samples": 32}),
+    "adam metropolis": ("rbm", {"samples": 32, "optimiser": "adam"}),
+}
+
+
+def configured(kind, **more):
+    name, training = KINDS[kind]
+    return toml.checked(
+        GroundState,
+        {
+            "hamiltonian": CHAIN,
+            "ansatz": {"name": name, "hidden": 6},
+            "training": {"steps": 60, **training},
+            "evaluation": {"samples": 256},
+            **more,
+        },
+    )
+
+
+def begun(config, folder, **rest):
+    found = job.system(config.hamiltonian)
+    config, made = job.chosen(config, found)
+    return job.carry_out(job.prepared(config, found), made, place.new_folder(folder), **rest)
+
+
+def summary(folder):
+    found = json.loads((folder / "summary.json").read_text())
+    for key in ("seconds", "seconds_compiling"):
+        del found["training"][key]
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_resumed_equals_uninterrupted(kind, tmp_path):
+    """Stopped by SIGTERM in the middle, then taken up from what lies in the folder alone."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    begun(configured(kind), whole)
+
+    def stop(row):
+        if row["step"] == 30:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        begun(configured(kind), parts, watch=stop)
+    rows = (parts / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(rows[-1])["step"] == 30
+    nqs.resume(parts)
+    assert summary(parts) == summary(whole)
+    assert (parts / "metrics.jsonl").read_text() == (whole / "metrics.jsonl").read_text()
+    a, b = nqs.load(parts).state, nqs.load(whole).state
+    for x, y in zip(jax.tree.leaves(a.variables), jax.tree.leaves(b.variables), strict=True):
+        assert_array_equal(x, y)
+
+
+def test_a_small_chain_reaches_its_ground_state_and_is_loaded_again(tmp_path):
+    result = nqs.ground_state(ising(chain(6)), steps=150, samples=128, out=tmp_path / "run")
+    found = result.summary
+    assert found["verdict"] == "ok"
+    assert 0 < found["v_score"] < 1e-4
+    assert abs(found["relative_error"]["value"]) < 1e-4
+    assert_allclose(found["exact"]["energy"], -7.296229810558757, rtol=1e-9)
+    psi = nqs.load(tmp_path / "run").state.vector()
+    assert_allclose(
+        np.vdot(psi, ising(chain(6)).times(psi)).real, found["exact"]["energy"], rtol=1e-4
+    )
+    assert found["sampling"]["distinct"] <= 64
+    assert found["training"]["steps"] == 150
+
+
+def test_a_run_of_a_hamiltonian_in_memory_is_resumed_from_its_terms(tmp_path):
+    folder = tmp_path / "run"
+    nqs.ground_state(ising(chain(4)), steps=40, samples=32, out=folder)
+    before = summary(folder)
+    (folder / "summary.json").unlink()
+    nqs.resume(folder)
+    assert summary(folder) == before
+
+
+def test_a_netket_operator_and_its_pauli_sum_are_the_same_run():
+    graph = nk.graph.Chain(5, pbc=False)
+    operator = nk.operator.Ising(nk.hilbert.Spin(0.5, 5), graph, h=0.7, J=-1.0)
+    one, other = (
+        nqs.ground_state(h, "rbm", steps=20, samples=64, seed=3).summary["energy"]
+        for h in (operator, ising(chain(5), 1.0, 0.7))
+    )
+    assert one == other
+
+
+class Jastrow(nn.Module):
+    """A module of somebody else's, with complex parameters."""
+
+    @nn.compact
+    def __call__(self, bits):
+        z = 1 - 2.0 * bits
+        pair = self.param("pair", nn.initializers.normal(0.1), (6, 6), jnp.complex128)
+        return jnp.einsum("...i,ij,...j->...", z, pair, z)
+
+
+@pytest.mark.parametrize("optimiser", ["natural", "adam"])
+def test_a_module_of_the_users_with_complex_parameters_descends(optimiser):
+    result = nqs.ground_state(
+        xxz(chain(6), -1.0, 0.5, hx=0.7),
+        Jastrow(),
+        sampler="all",
+        samples="all",
+        steps=200,
+        rate=0.05,
+        optimiser=optimiser,
+    )
+    found = result.summary
+    assert found["energy"]["error"] is None
+    assert found["exact"]["energy"] <= found["energy"]["value"] < 0.8 * found["exact"]["energy"]
+    assert found["chosen"]  # what was not given
+
+
+def test_exact_sums_over_orbits_lower_a_frustrated_energy_to_the_exact_one():
+    result = nqs.ground_state(_config(PERIODIC))
+    found = result.summary
+    assert found["ansatz"]["ones"] == 4
+    assert found["ansatz"]["rotated"] == [1, 3, 5, 7]
+    assert 0 <= found["relative_error"]["value"] < 1e-4
+    assert found["sampling"]["samples"] is None
+    psi = result.state.vector()
+    assert_allclose(
+        np.vdot(psi, heisenberg(chain(8, True)).times(psi)).real,
+        found["energy"]["value"],
+        rtol=1e-9,
+    )
+
+
+PERIODIC = """
+[hamiltonian]
+name = "heisenberg"
+lattice = "chain"
+size = [8]
+periodic = true
+[ansatz]
+features = 3
+[training]
+samples = "all"
+steps = 150
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def _config(text):
+    Path("config.toml").write_text(text)
+    return "config.toml"
+
+
+@pytest.mark.parametrize("name", ["conv", "recurrent", "rbm"])
+def test_every_way_to_stay_in_a_sector_finds_the_same_energy(name):
+    options = {"recurrent": {"hidden": 12}, "conv": {"features": 3}, "rbm": {"hidden": 12}}
+    file = _config(
+        PERIODIC.replace("features = 3\n", "").replace('samples = "all"', "samples = 256")
+    )
+    found = nqs.ground_state(file, name, steps=250, **options[name]).summary
+    sampler = {"conv": "exchange", "recurrent": "direct", "rbm": "exchange"}[name]
+    assert found["training"]["sampler"] == sampler
+    error = found["relative_error"]
+    assert -4 * error["error"] < error["value"] < 0.01
+
+
+def test_a_long_chain_grows_from_a_short_one():
+    file = _config(
+        """
+[hamiltonian]
+name = "ising"
+lattice = "chain"
+size = [24]
+[ansatz]
+hidden = 12
+[training]
+steps = 10
+samples = 32
+grow_from = [6, 12]
+grow_steps = 100
+grow_samples = 64
+"""
+    )
+    result = nqs.ground_state(file, out="run")
+    rows = Path("run/metrics.jsonl").read_text().splitlines()
+    phases = {json.loads(row)["phase"] for row in rows}
+    assert phases == {"grow-6", "grow-12", "train"}
+    assert 0 < result.summary["relative_error"]["value"] < 0.01
+
+
+def test_what_sites_have_of_their_own_is_stretched_in_the_middle():
+    small = {"bias": jnp.arange(4.0), "cell": jnp.ones((2, 2))}
+    large = {"bias": jnp.zeros(7), "cell": jnp.zeros((2, 2))}
+    found = grown(small, large)
+    assert found["bias"].tolist() == [0, 1, 2, 2, 2, 2, 3]
+    assert found["cell"].tolist() == [[1, 1], [1, 1]]
+
+
+def test_a_budget_shortens_the_schedule_and_says_nothing_else(tmp_path):
+    found = nqs.ground_state(ising(chain(6)), steps=10**6, samples=16, budget=6.0)
+    assert found.summary["training"]["steps"] < 10**5
+
+
+def poisoned(monkeypatch, times):
+    """The first `times` dispatches end in NaN."""
+    descend, left = lowering.descend, [times]
+
+    def broken(*arguments):
+        d, curve = descend(*arguments)
+        if left[0] > 0:
+            left[0] -= 1
+            d = d._replace(skipped=d.skipped + 10)
+        return d, curve
+
+    monkeypatch.setattr(lowering, "descend", broken)
+
+
+def test_a_failure_goes_back_to_the_last_good_state_at_half_the_rate(monkeypatch):
+    poisoned(monkeypatch, 2)
+    found = nqs.ground_state(ising(chain(5)), steps=150, samples=64).summary
+    assert found["verdict"] == "warning"
+    assert "2 time(s)" in " ".join(found["warnings"])
+    assert abs(found["relative_error"]["value"]) < 1e-2
+
+
+def test_failures_that_come_back_end_the_run_with_a_summary(monkeypatch, tmp_path):
+    poisoned(monkeypatch, 100)
+    with pytest.raises(NumericalFailure, match="not finite"):
+        nqs.ground_state(ising(chain(5)), steps=150, samples=64, out=tmp_path / "run")
+    assert summary(tmp_path / "run")["verdict"] == "failed"
+
+
+def test_chains_that_stand_still_are_a_failure():
+    """Two spins that are equal but for e^−600: once there, no flip is ever taken."""
+    with pytest.raises(NumericalFailure, match="stand still"):
+        nqs.ground_state(
+            PauliSum.from_terms([(-1.0, "Z0 Z1"), (-1e-9, "X0"), (-1e-9, "X1")]),
+            Peaked(),
+            steps=150,
+            samples=16,
+        )
+
+
+class Peaked(nn.Module):
+    @nn.compact
+    def __call__(self, bits):
+        strength = self.param("strength", nn.initializers.constant(300.0), (), jnp.float64)
+        return strength * (bits[..., 0] == bits[..., 1]) + 0j

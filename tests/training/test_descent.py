@@ -1,0 +1,125 @@
+"""Directions of descent against finite differences and dense algebra."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from lively import lively
+from numpy.testing import assert_allclose
+
+from nqs.measurement.effects import basis_bits
+from nqs.training.descent import OPTIMISERS, Recipe, Sampled, learning_rate, memory_of, moved
+from nqs.training.flat import flattened
+
+SITES = 4
+H = np.random.default_rng(1).normal(size=(2, 16, 16))
+H = H[0] + H[0].T + 1j * (H[1] - H[1].T)
+
+
+def everything(state):
+    """All configurations with their weight, and the deviation of their local energy."""
+    psi = state.vector()
+    local = (H @ psi) / psi
+    weights = np.abs(psi) ** 2
+    return Sampled(
+        jnp.asarray(basis_bits(SITES), jnp.int32), weights, local - np.vdot(psi, H @ psi).real
+    )
+
+
+def energy(state, vector):
+    _, rebuilt = flattened(state.variables)
+    psi = np.exp(np.asarray(state.model.apply(rebuilt(vector), basis_bits(SITES).astype(np.int32))))
+    return np.vdot(psi, H @ psi).real / np.vdot(psi, psi).real
+
+
+def centred(state):
+    """∂ log ψ − mean of all configurations, (16, parameters), by finite differences."""
+    vector, rebuilt = flattened(state.variables)
+    bits = basis_bits(SITES).astype(np.int32)
+
+    def log_psi(x):
+        return np.asarray(state.model.apply(rebuilt(x), bits))
+
+    step = 1e-6 * np.eye(len(vector))
+    rows = np.stack([(log_psi(vector + s) - log_psi(vector - s)) / 2e-6 for s in step], axis=1)
+    return rows - np.abs(state.vector()) ** 2 @ rows
+
+
+STATES = {
+    "fewer parameters than rows": lively("rbm", SITES, seed=1, hidden=1),
+    "more": lively("recurrent", SITES, seed=2, hidden=4),
+    "positive": lively("rbm-positive", SITES, seed=3, hidden=3),
+}
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=list(STATES))
+def test_adam_goes_down_the_gradient_of_the_energy(state):
+    vector, _ = flattened(state.variables)
+    slope = [
+        (energy(state, vector + s) - energy(state, vector - s)) / 2e-6
+        for s in 1e-6 * np.eye(len(vector))
+    ]
+    recipe = Recipe(optimiser="adam")
+    update, _ = OPTIMISERS["adam"].step(
+        recipe,
+        state.model,
+        state.variables,
+        everything(state),
+        memory_of(recipe, state.variables),
+        0,
+        1.0,
+    )
+    # the first step of Adam is the sign of the gradient
+    slope = np.array(slope)
+    assert np.abs(slope).max() > 0.1
+    assert_allclose(update, slope / (np.abs(slope) + 1e-8), atol=1e-4)
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=list(STATES))
+def test_natural_gradients_solve_the_regularised_equations(state):
+    """Both ways to solve them, with momentum, against one dense least-squares problem."""
+    jacobian, drawn = centred(state), everything(state)
+    root = np.sqrt(np.asarray(drawn.weights))[:, None]
+    rows = np.concatenate([(root * jacobian).real, (root * jacobian).imag])
+    target = root[:, 0] * np.asarray(drawn.residual)
+    target = np.concatenate([target.real, target.imag])
+    if state.model is STATES["positive"].model:
+        rows, target = rows[:16], target[:16]
+    number, parameters = rows.shape
+    recipe = Recipe(shift=0.05, shift_decay=1.0, trust=1e9, momentum=0.7)
+    memory = jnp.asarray(np.random.default_rng(0).normal(size=parameters))
+    step = OPTIMISERS["natural"].step
+    update, kept = step(recipe, state.model, state.variables, drawn, memory, 50, 0.1)
+    shift = 0.05 * (rows**2).sum() / min(number, parameters)
+    left = np.concatenate([rows, np.sqrt(shift) * np.eye(parameters)])
+    right = np.concatenate([target - 0.7 * rows @ np.asarray(memory), np.zeros(parameters)])
+    expected = np.linalg.lstsq(left, right, rcond=None)[0] + 0.7 * np.asarray(memory)
+    assert_allclose(kept, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+    assert_allclose(update, 0.1 * kept)
+
+
+def test_a_step_changes_the_state_no_more_than_it_is_trusted():
+    state = STATES["more"]
+    recipe = Recipe(trust=1e-3)
+    memory = memory_of(recipe, state.variables)
+    after, _ = moved(recipe, state.model, state.variables, everything(state), memory, 0, 0.5)
+    bits = basis_bits(SITES).astype(np.int32)
+    change = np.asarray(state.model.apply(after, bits) - state.model.apply(state.variables, bits))
+    weights = np.abs(state.vector()) ** 2
+    change = change - weights @ change
+    assert_allclose(np.sqrt(weights @ np.abs(change) ** 2), 1e-3, rtol=0.02)
+
+
+def test_the_rate_rests_and_then_falls_geometrically():
+    recipe = Recipe(rate=0.1, last_rate=0.1, plateau=0.3)
+    rates = [float(learning_rate(recipe, step, 1000)) for step in (0, 300, 650, 1000)]
+    assert_allclose(rates, [0.1, 0.1, 0.1 * 0.1**0.5, 0.01])
+
+
+def test_complex_parameters_count_twice_and_come_back():
+    tree = {"a": jnp.arange(3.0), "b": jnp.array([[1 + 2j, 3 - 1j]])}
+    vector, rebuilt = flattened(tree)
+    assert vector.shape == (7,)
+    assert not jnp.iscomplexobj(vector)
+    for leaf, again in zip(jax.tree.leaves(tree), jax.tree.leaves(rebuilt(vector)), strict=True):
+        assert_allclose(leaf, again)
