@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from nqs.config.tables import Duration, Table
+from nqs.config.tables import Duration, Network, Table
 
 
 class Uniform(Table):
@@ -49,20 +49,7 @@ class Hamiltonian(Table):
     )
 
 
-class Ansatz(Table):
-    name: str | None = Field(
-        default=None,
-        description="recurrent, rbm-symmetric, conv, rbm-positive, rbm-phase, rbm; chosen",
-    )
-    hidden: int | None = Field(default=None, ge=1, le=4096, description="hidden units; chosen")
-    phase: bool | None = Field(default=None, description="recurrent: complex ψ; chosen")
-    site_dependent: bool | None = Field(
-        default=None, description="recurrent: biases and heads for every site; chosen"
-    )
-    features: int | None = Field(
-        default=None, ge=1, le=512, description="rbm-symmetric, conv: filters; chosen"
-    )
-    signed: bool | None = Field(default=None, description="conv: ψ may change sign; chosen")
+class Ansatz(Network):
     magnetisation: int | None = Field(
         default=None, description="Σ Z of every configuration; chosen"
     )
@@ -96,8 +83,10 @@ class Training(Table):
     grow_from: list[int] = Field(
         default=[], description="recurrent chains: lengths of shorter ones trained before, in turn"
     )
-    grow_steps: int = Field(default=400, ge=10, description="of each shorter chain")
-    grow_samples: int = Field(default=192, ge=1, description="a step of each shorter chain")
+    grow_steps: list[int] = Field(default=[], description="of each shorter chain; 400")
+    grow_samples: list[int] = Field(
+        default=[], description="a step of each shorter chain; those of the long one"
+    )
 
 
 class Evaluation(Table):

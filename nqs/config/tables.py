@@ -3,7 +3,7 @@
 from os import PathLike
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from nqs.config.duration import seconds
 
@@ -24,3 +24,23 @@ class Table(BaseModel):
     """Unknown keys and wrong types are refused."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True, strict=True)
+
+
+class Network(Table):
+    """The ansatz by name, and its options."""
+
+    name: str | None = Field(
+        default=None,
+        description="recurrent, rbm-positive, rbm-phase, rbm, rbm-symmetric, conv; chosen",
+    )
+    hidden: int | None = Field(default=None, ge=1, le=4096, description="hidden units; chosen")
+    phase: bool | None = Field(
+        default=None, description="recurrent: False keeps the state positive; chosen"
+    )
+    site_dependent: bool | None = Field(
+        default=None, description="recurrent: biases and heads for every site; chosen"
+    )
+    features: int | None = Field(
+        default=None, ge=1, le=512, description="rbm-symmetric, conv: filters; chosen"
+    )
+    signed: bool | None = Field(default=None, description="conv: ψ may change sign; chosen")

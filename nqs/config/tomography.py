@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from nqs.config.tables import Duration, Paths, Table
+from nqs.config.tables import Duration, Network, Paths, Table
 
 
 class Data(Table):
@@ -18,16 +18,6 @@ class Data(Table):
         default=0.2, ge=0, le=0.5, description="share of every setting's shots held out for choices"
     )
     refit: bool = Field(default=True, description="train the state kept again, on all shots")
-
-
-class Ansatz(Table):
-    name: str | None = Field(
-        default=None, description="recurrent, rbm-positive, rbm-phase, rbm; chosen from the data"
-    )
-    hidden: int | None = Field(default=None, ge=1, le=4096, description="hidden units; chosen")
-    phase: bool | None = Field(
-        default=None, description="recurrent: False keeps the state positive; chosen"
-    )
 
 
 class Training(Table):
@@ -57,6 +47,6 @@ class Tomography(Table):
         default=None, description="file of the true state; two text files for a density matrix"
     )
     data: Data = Data()
-    ansatz: Ansatz = Ansatz()
+    ansatz: Network = Network()
     training: Training = Training()
     baseline: Baseline = Baseline()

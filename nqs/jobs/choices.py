@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from nqs.config.menu import ANSATZ_OPTIONS, DEFAULT_ANSATZ
+from nqs.config.menu import ANSATZ_OPTIONS, DEFAULT_ANSATZ, PERIODIC
 from nqs.config.tomography import Tomography
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import FISHER_SITES, FISHER_WORK
@@ -29,11 +29,12 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     """The config with every gap filled, and what was filled in."""
     made: list[Choice] = []
     config = config.model_copy(deep=True)
+    name_of = {id(config.ansatz): "ansatz", id(config.training): "training"}
 
     def fill(table, key, value, why):
         if getattr(table, key) is None:
             setattr(table, key, value)
-            made.append(Choice(f"{type(table).__name__.lower()}.{key}", value, why))
+            made.append(Choice(f"{name_of[id(table)]}.{key}", value, why))
 
     ansatz, training = config.ansatz, config.training
     fill(ansatz, "name", DEFAULT_ANSATZ, "normalised, and best on most states tried")
@@ -43,7 +44,12 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         else:
             fill(ansatz, "phase", True, "rotated settings")
         fill(ansatz, "hidden", *_recurrent_size(data))
-    elif "hidden" in ANSATZ_OPTIONS.get(str(ansatz.name), ()):
+        fill(ansatz, "site_dependent", False, "fewer parameters than shots can fill")
+    elif ansatz.name in PERIODIC:
+        fill(ansatz, "features", 8, "filters of the length of the ring")
+        if ansatz.name == "conv":
+            fill(ansatz, "signed", not data.only_z, "rotated settings see signs")
+    elif ansatz.name in ANSATZ_OPTIONS:
         fill(ansatz, "hidden", max(8, 2 * data.sites), "two hidden units a site")
     work = len(data.settings) * 2**data.sites
     restarts, steps = 4, 2000

@@ -133,7 +133,7 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
 
 def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
     """ValueError where what a chosen config asks for cannot be done, before JAX is loaded."""
-    ansatz, training = config.ansatz, config.training
+    ansatz = config.ansatz
     if own is None:
         refuse_unknown_ansatz(str(ansatz.name), options(config))
         if ansatz.name in PERIODIC and not known.periodic:
@@ -143,10 +143,25 @@ def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
             )
     _check_sector(config, known)
     _check_sampler(config, known, own)
-    if training.grow_from and ansatz.name != "recurrent":
+    _check_growth(config)
+
+
+def _check_growth(config: GroundState) -> None:
+    training, hamiltonian = config.training, config.hamiltonian
+    if not training.grow_from:
+        return
+    if config.ansatz.name != "recurrent" or hamiltonian.lattice != "chain" or hamiltonian.periodic:
         raise ValueError(
-            "training.grow_from needs the ansatz 'recurrent', whose cell is the same at every size."
+            "training.grow_from needs the ansatz 'recurrent' on an open chain, where its cell is the "
+            "same at every length."
         )
+    lengths = [*training.grow_from, *(hamiltonian.size or [])]
+    if lengths != sorted(set(lengths)) or lengths[0] < 2:
+        raise ValueError(f"training.grow_from is {training.grow_from}; expected growing lengths.")
+    for key in ("grow_steps", "grow_samples"):
+        given = getattr(training, key)
+        if given and (len(given) != len(training.grow_from) or min(given) < 1):
+            raise ValueError(f"training.{key} is {given}; expected a number for each length.")
 
 
 def _check_sector(config: GroundState, known: Facts) -> None:

@@ -26,6 +26,8 @@ from nqs.training.run import Run
 from nqs.training.variational import Descent, Teacher, started
 
 TRAIN = "train"
+_GROW_STEPS = 400
+_MOST_SUMMED = 2**14
 _SHARE = 0.85
 """Of a budget or time limit that training may use; the rest evaluates."""
 
@@ -109,7 +111,7 @@ class Problem:
 
     def smaller(self) -> list["Problem"]:
         """Shorter chains that are trained before."""
-        return [_of_length(self, sites) for sites in self.config.training.grow_from]
+        return [_of_length(self, i) for i in range(len(self.config.training.grow_from))]
 
     def phases(self) -> dict[str, "Problem"]:
         """All phases in turn, by their name."""
@@ -123,10 +125,16 @@ class Problem:
             for name, p in self.phases().items()
         }
 
+    def work(self) -> float:
+        """How long it trains, in units of its own: flips times sites that are read."""
+        training = self.config.training
+        rows = training.samples if isinstance(training.samples, int) else _MOST_SUMMED
+        return float(int(training.steps or 0) * rows * self.sites**2)
+
     def memory(self) -> float:
         """Bytes that a step needs at its largest, roughly."""
         training, width = self.config.training, 8.0
-        rows = 2**14 if training.samples == "all" else float(training.samples or 0)
+        rows = _MOST_SUMMED if training.samples == "all" else float(training.samples or 0)
         parts = 1 if getattr(self.model, "real", False) else 2
         smaller = min(rows * parts, self.parameters)
         jacobian = 3 * width * rows * parts * self.parameters
@@ -178,15 +186,14 @@ def problem(config: GroundState, found: System, own: nn.Module | None) -> Proble
     return Problem(config, found, model, quick, given, None)
 
 
-def _of_length(larger: Problem, sites: int) -> Problem:
+def _of_length(larger: Problem, number: int) -> Problem:
+    """The shorter chain that is grown from as the `number`-th."""
     config = larger.config.model_copy(deep=True)
-    config.hamiltonian.size = [sites]
     training = config.training
-    training.grow_from, training.steps, training.samples = (
-        [],
-        training.grow_steps,
-        training.grow_samples,
-    )
+    config.hamiltonian.size = [training.grow_from[number]]
+    training.steps = training.grow_steps[number] if training.grow_steps else _GROW_STEPS
+    training.samples = training.grow_samples[number] if training.grow_samples else training.samples
+    training.grow_from = []
     return problem(config, system(config.hamiltonian), None)
 
 
@@ -195,7 +202,8 @@ def optimise(whole: Problem, run: Run) -> Trained:
     before: Any = None
     phases = whole.phases()
     descent = None
-    for number, (name, part) in enumerate(phases.items()):
+    work = np.cumsum([part.work() for part in phases.values()])
+    for share, (name, part) in zip(_SHARE * work / work[-1], phases.items(), strict=True):
         variables = part.start() if before is None else grown(before, part.start())
         teacher = part.teacher()
         states = part.listed()
@@ -207,7 +215,7 @@ def optimise(whole: Problem, run: Run) -> Trained:
             None if states is None else jax.tree.map(jnp.asarray, states),
             variables,
             steps=int(part.config.training.steps or 0),
-            share=_SHARE * (number + 1) / len(phases),
+            share=float(share),
         )
         before = descent.variables
         if run.stopped == "time limit" and part is not whole:

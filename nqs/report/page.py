@@ -46,15 +46,16 @@ def write(
 def rebuild(folder: str | os.PathLike, *, title: str | None = None) -> Path:
     """Write the report again from summary.json, metrics.jsonl and figures/*.csv.
 
-    A learning curve without its CSV is drawn from metrics.jsonl.
+    A learning or energy curve without its CSV is drawn from metrics.jsonl.
     """
     folder = Path(folder)
     summary = read_summary(folder)
     tables = {name: folder / "figures" / f"{name}.csv" for name in figures.AGAIN}
     drawings = [_redrawn(name, path) for name, path in tables.items() if path.is_file()]
     metrics = folder / "metrics.jsonl"
-    if metrics.is_file() and not tables["learning_curve"].is_file():
-        drawings.append(_learning_curve(metrics, summary))
+    curve = "energy_curve" if summary.get("job") == "ground-state" else "learning_curve"
+    if metrics.is_file() and not tables[curve].is_file():
+        drawings.append(_FROM_METRICS[curve](metrics, summary))
     return write(folder, summary, drawings, title=title)
 
 
@@ -150,11 +151,20 @@ def _redrawn(name: str, path: Path) -> Drawing:
 def _learning_curve(metrics: Path, summary: Mapping[str, Any]) -> Drawing:
     training = sections.part(summary, "training")
     restart = training.get("best_restart")
-    return figures.learning_curve(_logged(metrics), training.get("best_step"), (), chosen=restart)
+    rows = _logged(metrics, "train_nll")
+    return figures.learning_curve(rows, training.get("best_step"), (), chosen=restart)
 
 
-def _logged(metrics: Path) -> list[dict[str, Any]]:
-    """Rows of the log that hold a likelihood; a line cut short by a crash is passed over."""
+def _energy_curve(metrics: Path, summary: Mapping[str, Any]) -> Drawing:
+    exact = sections.part(summary, "exact").get("energy")
+    return figures.energy_curve(_logged(metrics, "energy"), exact)
+
+
+_FROM_METRICS = {"learning_curve": _learning_curve, "energy_curve": _energy_curve}
+
+
+def _logged(metrics: Path, key: str) -> list[dict[str, Any]]:
+    """Rows of the log that hold `key`; a line cut short by a crash is passed over."""
     rows = []
     for line in metrics.read_text(encoding="utf-8", errors="replace").splitlines():
         if not re.match(r"\s*\{.*\}\s*$", line):
@@ -163,6 +173,6 @@ def _logged(metrics: Path) -> list[dict[str, Any]]:
             row = json.loads(line)
         except ValueError:
             continue
-        if "step" in row and row.get("train_nll") is not None:
+        if "step" in row and row.get(key) is not None:
             rows.append(row)
     return rows

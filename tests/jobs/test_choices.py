@@ -7,7 +7,8 @@ import pytest
 
 from nqs.ansatz import ANSATZE, build
 from nqs.config.menu import ANSATZ_OPTIONS
-from nqs.config.tomography import Ansatz, Tomography, Training
+from nqs.config.tables import Network as Ansatz
+from nqs.config.tomography import Tomography, Training
 from nqs.jobs.choices import choose, cost
 from nqs.measurement.dataset import Measurements
 
@@ -57,7 +58,7 @@ def test_every_gap_is_filled_and_told(kind, name):
 def test_what_is_given_stays(kind):
     given = Tomography(
         seed=9,
-        ansatz=Ansatz(name="recurrent", hidden=5, phase=kind == "z"),
+        ansatz=Ansatz(name="recurrent", hidden=5, phase=kind == "z", site_dependent=False),
         training=Training(steps=77, rate=0.5, restarts=3),
     )
     config, made = choose(given, KINDS[kind])

@@ -154,3 +154,13 @@ def histogram_table(settings=8, sites=4, shots=100, seed=4):
             for index in range(2**sites)
         ]
     return rows
+
+
+def energy_rows(steps=30):
+    """A training against a Hamiltonian, with a shorter system before and a row that failed."""
+    rows = [
+        {"phase": "train", "step": 10 * i, "energy": -12.4 + 3 / i, "variance": 2 / i**2}
+        for i in range(1, steps + 1)
+    ]
+    before = {"phase": "grow-4", "step": 10, "energy": -3.0, "variance": 0.1}
+    return [before, *rows[:5], {**rows[5], "energy": None, "variance": None}, *rows[6:]]

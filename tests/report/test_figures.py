@@ -36,6 +36,9 @@ DRAWINGS = {
     "amplitudes, mixed": lambda: figures.amplitudes(
         [{"bits": row["bits"], "probability": 0.5} for row in made_up.amplitude_table(1)]
     ),
+    "energy": lambda: figures.energy_curve(made_up.energy_rows(), -12.4),
+    "energy, not known": lambda: figures.energy_curve(made_up.energy_rows(900), None),
+    "energy, empty": lambda: figures.energy_curve([], None),
     "amplitudes, empty": lambda: figures.amplitudes([]),
 }
 

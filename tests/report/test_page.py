@@ -80,7 +80,7 @@ def test_page_is_complete_in_itself(tmp_path):
     reader = assert_complete_in_itself(text)
     assert text.count("<svg") == 4
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(
-        f"{name}.{kind}" for name in figures.AGAIN for kind in ("svg", "csv")
+        f"{drawing.name}.{kind}" for drawing in drawings() for kind in ("svg", "csv")
     )
     assert reader.text.index("Warning") < reader.text.index("Fidelity") < text.index("<svg")
     for words in (

@@ -152,7 +152,9 @@ def test_samples_of_a_broken_state_are_refused():
 
 def test_an_unknown_method_is_answered_with_the_menu():
     state = lively("rbm", SITES)
-    with pytest.raises(ValueError, match="'gibs'; choose one of direct, gibbs, metropolis, exact"):
+    with pytest.raises(
+        ValueError, match="'gibs'; choose one of direct, gibbs, metropolis, exchange, exact"
+    ):
         draw(state, 10, 0, method="gibs")
     with pytest.raises(ValueError, match="RBMComplex has no conditionals"):
         draw(state, 10, 0, method="direct")

@@ -209,8 +209,8 @@ hidden = 12
 steps = 10
 samples = 32
 grow_from = [6, 12]
-grow_steps = 100
-grow_samples = 64
+grow_steps = [100, 40]
+grow_samples = [64, 32]
 """
     )
     result = nqs.ground_state(file, out="run")
