@@ -83,7 +83,10 @@ def convert(
 def simulate(
     state: Annotated[
         str,
-        typer.Argument(help="ghz, w, cluster, product, random, ising, or a file of a state."),
+        typer.Argument(
+            help="ghz, w, cluster, product, random, ising, a file of a state, or a config of a "
+            "ground state."
+        ),
     ],
     file: Annotated[Path, typer.Argument(help="Native measurement file to write.")],
     sites: Annotated[int | None, typer.Option(help="Number of sites, at most 20.")] = None,
@@ -155,6 +158,10 @@ def _state(name: str, sites: int | None, seed: int) -> Any:
         raise ValueError(
             f"{name!r} is neither a known state ({', '.join(KNOWN)}) nor a file of a state."
         )
+    if path.suffix == ".toml":
+        from nqs.jobs.hamiltonian import ground_vector
+
+        return ground_vector(path)
     from nqs.measurement.target import read_target, sites_of
 
     return read_target([path], sites if sites is not None else sites_of(path))

@@ -36,6 +36,7 @@ def ground_state(
     from nqs.config.ground_state import GroundState
     from nqs.jobs import folder as place
     from nqs.jobs import ground_state as job
+    from nqs.jobs.hamiltonian import PATHS
 
     with checking_input():
         if file is not None and config is not None:
@@ -44,7 +45,7 @@ def ground_state(
         tables: dict[str, Any] = {}
         if source is not None:
             tables = toml.read(source)
-            toml.absolute(tables, source.resolve().parent, job.PATHS)
+            toml.absolute(tables, source.resolve().parent, PATHS)
         flags = {
             "ansatz.name": ansatz,
             "seed": seed,
@@ -56,7 +57,7 @@ def ground_state(
                 toml.put(tables, key.split("."), value)
         for assignment in set_ or []:
             toml.assign(tables, assignment)
-        toml.absolute(tables, Path.cwd(), job.PATHS)
+        toml.absolute(tables, Path.cwd(), PATHS)
         resolved = toml.checked(GroundState, tables, str(source or "config"))
         found = job.system(resolved.hamiltonian)
         resolved, made = job.chosen(resolved, found)

@@ -11,10 +11,7 @@ from nqs.config.ground_state import GroundState
 from nqs.config.summary import write_summary
 from nqs.jobs import energy_choices
 from nqs.jobs import folder as place
-from nqs.jobs.hamiltonian import System, system
-
-PATHS = ("hamiltonian.file",)
-"""Keys of the config that are paths."""
+from nqs.jobs.hamiltonian import PATHS, System, system
 
 
 def ground_state(

@@ -6,12 +6,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nqs.config.ground_state import Hamiltonian, Reference, Uniform
+from nqs.config import toml
+from nqs.config.ground_state import GroundState, Hamiltonian, Reference, Uniform
 from nqs.systems import hamiltonians, lattices
 from nqs.systems.exact import ising_chain_energy, lanczos, sector_size
 from nqs.systems.lattices import Lattice
 from nqs.systems.pauli import PauliSum
 from nqs.systems.pauli_files import read_pauli_sum
+
+PATHS = ("hamiltonian.file",)
+"""Keys of the config that are paths."""
 
 _ON_LATTICE = ("lattice", "size", "periodic", "edges")
 _KEYS = {
@@ -129,6 +133,21 @@ def _rydberg(config: Hamiltonian) -> dict[str, Any]:
 def _spin_factors(total: PauliSum) -> np.ndarray:
     """½ for every Pauli matrix of a term: H in spins 1/2."""
     return 0.5 ** (total.x | total.z).sum(axis=1)
+
+
+def ground_vector(path: Path) -> np.ndarray:
+    """The exact ground state that a config asks for, (2**sites,); within its sector if it names one.
+
+    Of a degenerate level it is the state that Lanczos finds from one fixed vector.
+    """
+    tables = toml.read(path)
+    toml.absolute(tables, path.resolve().parent, PATHS)
+    config = toml.checked(GroundState, tables, str(path))
+    total = system(config.hamiltonian).total
+    found = lanczos(total, config.ansatz.magnetisation)
+    psi = np.zeros(2**total.sites, found.psi.dtype)
+    psi[found.states] = found.psi
+    return psi
 
 
 def exact(found: System, reference: Reference, magnetisation: int | None) -> Exact | None:

@@ -5,11 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from nqs.config import toml
 from nqs.config.ground_state import GroundState
 from nqs.jobs import ground_state as job
+from nqs.measurement.file import read
+from nqs.systems.exact import lanczos
+from nqs.systems.hamiltonians import heisenberg
+from nqs.systems.lattices import chain
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ISING = "--set hamiltonian.name=ising --set hamiltonian.lattice=chain --set hamiltonian.size=[6]"
@@ -172,3 +178,14 @@ def test_the_plan_and_the_commented_config(nqs):
     said = nqs("ground-state", "c.toml", *ISING.split(), "--dry-run", "--json")
     assert said.status == 0, said.err
     assert json.loads(said.out)["config"] == plan["config"]
+
+
+def test_shots_of_the_ground_state_of_a_config(nqs, tmp_path):
+    """The stored vector is the eigenvector: its energy is the exact one."""
+    text = "[hamiltonian]\nname = 'heisenberg'\nlattice = 'chain'\nsize = [4]\n"
+    Path("h.toml").write_text(text)
+    said = nqs("data", "simulate", "h.toml", "shots.h5", "--settings", "Z,X", "--shots", "50")
+    assert said.status == 0, said.err
+    psi = read(Path("shots.h5")).target
+    total = heisenberg(chain(4))
+    assert_allclose(np.vdot(psi, total.times(psi)).real, lanczos(total).energy, rtol=1e-9)

@@ -1,0 +1,260 @@
+"""Speed of recurrent ground states against NetKet's FastGRU, on the open critical Ising chain.
+
+    NETKET_SHARDING=0 python scripts/benchmark_netket.py            everything, an hour or more
+    ... --only speed         local energies and sampling alone, five minutes
+    ... --limit 900          seconds after which a setting of NetKet's is given up
+
+Local energies and sampling: 1,008 samples, compiled before the clock starts, the two taken in
+turn, medians; equal parameters and dtype, and default against default. Time to a relative error
+of 1e-4 at 40 sites: training seconds without compilation until the mean of the last 20 steps'
+energies lies within 1e-4 of exact; NetKet by the better of VMC_SR and Adam over six printed
+settings, and its RBM with Metropolis beside it.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+
+os.environ.setdefault("NETKET_SHARDING", "0")  # its recurrent models do not run with it
+
+import jax
+import jax.numpy as jnp
+import netket as nk
+import netket.experimental as nkx
+import numpy as np
+
+from nqs.ansatz.recurrent import Recurrent
+from nqs.jobs.start import prepare
+from nqs.state.draws import Draws
+from nqs.state.local_energy import joined, local_energies
+from nqs.state.sampling import draw_directly
+from nqs.state.state import State
+from nqs.systems.elements import elements
+from nqs.systems.exact import ising_chain_energy
+from nqs.systems.hamiltonians import ising
+from nqs.systems.lattices import chain
+from nqs.training.descent import Recipe
+from nqs.training.variational import Teacher, descend, started
+
+SAMPLES = 1008
+WANTED = 1e-4
+WINDOW = 20
+OUR_STEPS = 400
+"""Length of the schedule of our training; the clock stops when the error is reached."""
+
+BARS = {"energies": 5.0, "energies, defaults": 10.0, "sampling": 1.3, "time to 1e-4": 10.0}
+
+
+def medians(*tasks: Callable[[], object], repeats: int = 7) -> list[float]:
+    """Median seconds of each, taken in turn; the first round compiles."""
+    spent: list[list[float]] = [[] for _ in tasks]
+    for _ in range(repeats + 1):
+        for seconds, task in zip(spent, tasks, strict=True):
+            begun = time.perf_counter()
+            jax.block_until_ready(task())
+            seconds.append(time.perf_counter() - begun)
+    return [statistics.median(seconds[1:]) for seconds in spent]
+
+
+def theirs(sites: int, features: int | None = None, dtype=None):
+    """NetKet's state; without features and dtype everything as NetKet has it."""
+    hilbert = nk.hilbert.Spin(0.5, sites)
+    options = {} if dtype is None else {"param_dtype": dtype}
+    model = nkx.models.FastGRUNet1D(hilbert, layers=1, features=features or _FEATURES, **options)
+    state = nk.vqs.MCState(
+        nk.sampler.ARDirectSampler(hilbert), model, n_samples=SAMPLES, seed=1, sampler_seed=2
+    )
+    graph = nk.graph.Chain(sites, pbc=False)
+    return state, nk.operator.IsingJax(hilbert, graph, h=1.0, J=-1.0)
+
+
+_FEATURES = 32
+"""Hidden units of both where nothing else is asked for: ours, as NetKet has no default."""
+
+
+def ours(sites: int, hidden: int, dtype) -> State:
+    return State.initial(Recurrent(sites, hidden, False, False, dtype), sites, 1)
+
+
+def as_large(parameters: int, sites: int) -> int:
+    """Hidden units with which our state has at least as many parameters."""
+    hidden = 1
+    while ours(sites, hidden, jnp.float64).parameters < parameters:
+        hidden += 1
+    return hidden
+
+
+def speed(sites: int) -> dict[str, float]:
+    """Ratios of NetKet's time to ours, each printed with the times behind it."""
+    found = {}
+    pairs = {
+        "": (jnp.float64, jnp.float64),
+        ", defaults": (None, jnp.float32),
+    }
+    for name, (their_dtype, our_dtype) in pairs.items():
+        state, operator = theirs(sites, dtype=their_dtype)
+        parameters = int(state.n_parameters)
+        hidden = as_large(parameters, sites) if not name else _FEATURES
+        mine = ours(sites, hidden, our_dtype)
+        e = jax.tree.map(jnp.asarray, elements(ising(chain(sites))))
+        key = jax.random.key(1)
+        bits = draw_directly(mine.model, mine.variables, key, SAMPLES)[0].astype(jnp.int32)
+
+        def resampled(state=state):
+            state.reset()
+            return state.samples
+
+        def energies(state=state, operator=operator):
+            return state.local_estimators(operator)
+
+        resampled()
+        their_energy, our_energy = medians(
+            energies, partial(local_energies, mine.model, mine.variables, e, bits), repeats=5
+        )
+        their_draw, our_draw = medians(
+            resampled, partial(draw_directly, mine.model, mine.variables, key, SAMPLES)
+        )
+        found[f"energies{name}"] = their_energy / our_energy
+        found[f"sampling{name}"] = their_draw / our_draw
+        print(
+            f"N={sites}{name or ', equal parameters and dtype'}: {parameters} and {mine.parameters} "
+            f"parameters\n  local energies {1e3 * their_energy:.0f} and {1e3 * our_energy:.0f} ms, "
+            f"ratio {found[f'energies{name}']:.1f}; sampling {1e3 * their_draw:.1f} and "
+            f"{1e3 * our_draw:.1f} ms, ratio {found[f'sampling{name}']:.2f}",
+            flush=True,
+        )
+    return found
+
+
+class Clock:
+    """Stops once the mean of the last energies is close enough."""
+
+    def __init__(self, exact: float):
+        self.exact, self.energies, self.seconds = exact, [], 0.0
+        self.best = float("inf")
+
+    def reached(self, seconds: float, energies) -> bool:
+        self.seconds += seconds
+        self.energies += [float(e) for e in np.atleast_1d(energies)]
+        if len(self.energies) < WINDOW:
+            return False
+        off = abs(np.mean(self.energies[-WINDOW:]) - self.exact) / abs(self.exact)
+        self.best = min(self.best, off)
+        return off <= WANTED
+
+
+def our_time(sites: int, exact: float) -> float:
+    total = ising(chain(sites))
+    e = jax.tree.map(jnp.asarray, elements(total))
+    blocks = joined(np.asarray(e.flips))
+    model = Recurrent(sites, 32, False, False, jnp.float32)
+    teacher = Teacher(model, Draws("direct", 256), Recipe(), blocks, 1)
+    variables = State.initial(model, sites, 1).variables
+    begun = partial(started, teacher, variables, sites, OUR_STEPS)
+    jax.block_until_ready(descend(teacher, e, None, begun()))  # compiles
+    d, clock = begun(), Clock(exact)
+    while int(d.step) < OUR_STEPS:
+        before = time.perf_counter()
+        d, curve = descend(teacher, e, None, d)
+        jax.block_until_ready(curve)
+        if clock.reached(time.perf_counter() - before, curve.energy):
+            return clock.seconds
+    raise SystemExit(f"we did not reach {WANTED}: {clock.best:.1e} after {clock.seconds:.0f} s.")
+
+
+def their_driver(state, operator, setting):
+    kind, rate, shift = setting
+    if kind == "Adam":
+        return nk.driver.VMC(operator, nk.optimizer.Adam(rate), variational_state=state)
+    return nk.driver.VMC_SR(
+        operator, nk.optimizer.Sgd(rate), diag_shift=shift, variational_state=state, use_ntk=True
+    )
+
+
+GRID = (
+    ("VMC_SR", 0.05, 1e-2),
+    ("VMC_SR", 0.05, 1e-3),
+    ("VMC_SR", 0.02, 1e-3),
+    ("Adam", 1e-2, None),
+    ("Adam", 3e-3, None),
+    ("Adam", 1e-3, None),
+)
+
+
+def their_time(make, setting, exact: float, limit: float) -> tuple[float | None, float]:
+    """Seconds of steps until reached, None where not, and the best error seen."""
+    state, operator = make()
+    try:
+        driver = their_driver(state, operator, setting)
+        driver.advance(1)  # compiles
+        clock = Clock(exact)
+        while clock.seconds < limit:
+            before = time.perf_counter()
+            driver.advance(1)
+            energy = float(driver.energy.mean.real)
+            if not np.isfinite(energy):
+                return None, clock.best
+            if clock.reached(time.perf_counter() - before, energy):
+                return clock.seconds, clock.best
+    except Exception as problem:
+        print(f"  {setting}: {type(problem).__name__}: {str(problem)[:100]}", flush=True)
+        return None, float("inf")
+    return None, clock.best
+
+
+def rbm(sites: int):
+    hilbert = nk.hilbert.Spin(0.5, sites)
+    sampler = nk.sampler.MetropolisLocal(hilbert, n_chains=112)
+    model = nk.models.RBM(alpha=1, param_dtype=float)
+    state = nk.vqs.MCState(sampler, model, n_samples=SAMPLES, seed=1, sampler_seed=2)
+    graph = nk.graph.Chain(sites, pbc=False)
+    return state, nk.operator.IsingJax(hilbert, graph, h=1.0, J=-1.0)
+
+
+def times(limit: float) -> float:
+    """The ratio of the better of NetKet's settings to ours; a lower bound where none arrives."""
+    sites = 40
+    exact = ising_chain_energy(np.ones(sites - 1), np.ones(sites))
+    mine = our_time(sites, exact)
+    print(f"time to {WANTED:g} at N={sites}: ours {mine:.1f} s", flush=True)
+    best = float("inf")
+    for setting in GRID:
+        seconds, error = their_time(partial(theirs, sites), setting, exact, min(limit, best))
+        shown = f"{seconds:.0f} s" if seconds else f"not within {min(limit, best):.0f} s"
+        print(f"  FastGRU {setting}: {shown}, best error {error:.1e}", flush=True)
+        best = min(best, seconds or float("inf"))
+    seconds, error = their_time(partial(rbm, sites), ("VMC_SR", 0.05, 1e-3), exact, limit)
+    print(
+        f"  RBM, Metropolis: {f'{seconds:.0f} s' if seconds else 'not reached'}, best {error:.1e}"
+    )
+    bound = "" if np.isfinite(best) else "more than "
+    ratio = min(best, limit) / mine
+    print(f"  ratio {bound}{ratio:.1f}", flush=True)
+    return ratio
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=("speed", "times"))
+    parser.add_argument("--limit", type=float, default=600.0)
+    asked = parser.parse_args()
+    prepare()
+    print(f"NetKet {nk.__version__}, JAX {jax.__version__}, {os.cpu_count()} processors")
+    found: dict[str, list[float]] = {}
+    if asked.only != "times":
+        for sites in (40, 80):
+            for name, ratio in speed(sites).items():
+                found.setdefault(name, []).append(ratio)
+    if asked.only != "speed":
+        found["time to 1e-4"] = [times(asked.limit)]
+    for name, bar in BARS.items():
+        if name in found:
+            least = min(found[name])
+            print(f"{name}: {least:.1f} (bar {bar:g}), {'met' if least >= bar else 'NOT MET'}")
+
+
+if __name__ == "__main__":
+    main()
