@@ -45,9 +45,10 @@ class RBMSymmetric(nn.Module):
 class Conv(nn.Module):
     """Two layers of circular convolutions as wide as the lattice, real; unnormalised.
 
-    A = log cosh(W * z), B = V * A + b. Positive: ψ = ∏ cosh B. Signed: ψ = ∏ (1 + B), whose
-    factors change sign one by one; of the signed forms tried it alone is not held up by
-    wrong signs. z enters through an even function, so ψ is even under a flip of all spins.
+    A = log cosh(W * z), B = V * A + b. Positive: ψ = ∏ cosh B. Signed: ψ = Re ∏ (1 + B + iC)
+    with C = V' * A + b'. A product of real factors would be a square, and never negative, on
+    configurations that a translation maps to themselves; its real part passes through zero there.
+    z enters through an even function, so ψ is even under a flip of all spins.
 
     size: lengths of the lattice; a chain where left out.
     """
@@ -67,18 +68,19 @@ class Conv(nn.Module):
         f, n, dtype, size = self.features, self.sites, self.param_dtype, _size(self)
         first = self.param("first", nn.initializers.normal(0.5 / n**0.5), (f, n), dtype)
         even = _log_cosh(_moved(z, first, size)).reshape(*bits.shape[:-1], f * n)
-        kernel = self.param(
-            "second", nn.initializers.normal(0.3 / (f * n) ** 0.5), (f, f, n), dtype
-        )
-        bias = self.param("bias", nn.initializers.normal(0.1), (f,), dtype)
+        maps = 2 * f if self.signed else f
+        small = nn.initializers.normal(0.3 / (f * n) ** 0.5)
+        kernel = self.param("second", small, (maps, f, n), dtype)
+        bias = self.param("bias", nn.initializers.normal(0.1), (maps,), dtype)
         full = jnp.moveaxis(kernel[:, :, shifts(size)], 2, 1)  # (to, t, from, i)
-        field = (even @ full.reshape(f * n, f * n).T).reshape(*even.shape[:-1], f, n)
+        field = (even @ full.reshape(maps * n, f * n).T).reshape(*even.shape[:-1], maps, n)
         field = field + bias[:, None]
         if not self.signed:
             return _log_cosh(field).sum((-2, -1)) + 0j
-        factors = 1 + field
-        negative = (factors < 0).sum((-2, -1)) % 2
-        return jnp.log(jnp.abs(factors)).sum((-2, -1)) + 1j * jnp.pi * negative
+        real, imaginary = 1 + field[..., :f, :], field[..., f:, :]
+        log_size = jnp.log(real**2 + imaginary**2).sum((-2, -1)) / 2
+        cosine = jnp.cos(jnp.arctan2(imaginary, real).sum((-2, -1)))
+        return log_size + jnp.log(jnp.abs(cosine)) + 1j * jnp.pi * (cosine < 0)
 
 
 def _size(module) -> tuple[int, ...]:

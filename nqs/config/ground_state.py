@@ -76,9 +76,11 @@ class Training(Table):
     shift: float | None = Field(
         default=None, gt=0, description="natural: least diagonal shift, relative; chosen"
     )
-    trust: float = Field(default=0.1, gt=0, description="natural: largest change of log ψ a step")
-    precision: Literal["float32", "float64"] = Field(
-        default="float32", description="of the network in training; sums are float64 always"
+    trust: float | None = Field(
+        default=None, gt=0, description="natural: largest change of log ψ a step; chosen"
+    )
+    precision: Literal["float32", "float64"] | None = Field(
+        default=None, description="of the network in training; sums are float64 always; chosen"
     )
     grow_from: list[int] = Field(
         default=[], description="recurrent chains: lengths of shorter ones trained before, in turn"

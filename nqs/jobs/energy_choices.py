@@ -19,6 +19,9 @@ _MOST_LISTED = 2**20
 _MOST_SUMMED = 2**14
 """Orbits that are summed at every step."""
 
+_FEW = 1024
+"""Orbits up to which they are all summed, where nothing else is asked for."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -93,6 +96,9 @@ def choose(
         fill(training, "sampler", "all", "samples = all")
     elif autoregressive:
         fill(training, "sampler", "direct", "exact samples from the conditionals")
+    elif (few := _summands(config, known)) is not None:
+        listing = "all" if few <= _FEW and training.samples is None else "exact"
+        fill(training, "sampler", listing, f"{few:,} configurations, one of each symmetry")
     else:
         move = "metropolis" if ansatz.magnetisation is None else "exchange"
         fill(training, "sampler", move, "chains that go on from step to step")
@@ -100,11 +106,29 @@ def choose(
         training.samples = "all"
     fill(training, "samples", 256 if autoregressive else 512, f"for {ansatz.name}")
     fill(training, "steps", 1000, "enough for the systems tried; more lowers the energy further")
-    adam = training.optimiser == "adam"
-    fill(training, "rate", 0.01 if adam else 0.1, f"for {training.optimiser}")
+    if training.optimiser == "adam":
+        fill(training, "rate", 0.01, "for adam")
     exact = training.sampler == "all"
-    fill(training, "shift", 1e-6 if exact else 1e-4, "exact sums" if exact else "sampled sums")
+    why = "exact sums" if exact else "sampled sums"
+    for key, of_all, of_samples in _RECIPE:
+        fill(training, key, of_all if exact else of_samples, why)
     return config, made
+
+
+_RECIPE = (
+    ("rate", 0.05, 0.1),
+    ("shift", 1e-6, 1e-4),
+    ("trust", 0.3, 0.1),
+    ("precision", "float64", "float32"),
+)
+"""Key, and its value for exact sums and for samples: without noise a small shift and long steps are safe."""
+
+
+def _summands(config: GroundState, known: Facts) -> int | None:
+    """Configurations to be listed, one of each orbit, roughly; None where they are too many."""
+    states = sector_size(known.sites, config.ansatz.magnetisation)
+    orbits = states // (2 * known.sites if config.ansatz.name in PERIODIC else 1)
+    return None if states > _MOST_LISTED or orbits > _MOST_SUMMED else orbits
 
 
 def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
@@ -125,7 +149,7 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
     elif ansatz.name == "rbm-symmetric":
         fill(ansatz, "features", 12, "filters of the size of the lattice")
     elif ansatz.name == "conv":
-        fill(ansatz, "features", 6 if settled else 12, "filters of the size of the lattice")
+        fill(ansatz, "features", 6, "filters of the size of the lattice")
         fill(ansatz, "signed", not settled, "ψ is positive" if settled else "signs are not known")
     else:
         fill(ansatz, "hidden", max(8, 2 * known.sites), "two hidden units a site")
@@ -210,8 +234,7 @@ def _check_sampler(config: GroundState, known: Facts, own: bool | None) -> None:
         raise ValueError("training.sampler and training.samples are 'all' together, or neither is.")
     if sampler in ("all", "exact"):
         states = sector_size(known.sites, ansatz.magnetisation)
-        least = states / (2 * known.sites if ansatz.name in PERIODIC else 1)
-        if states > _MOST_LISTED or least > _MOST_SUMMED:
+        if _summands(config, known) is None:
             raise ValueError(
                 f"training.sampler {sampler!r} sums over all {states:,} basis states at every step; the limit "
                 f"is {_MOST_LISTED:,}, and {_MOST_SUMMED:,} after symmetries. Draw samples instead."

@@ -1,5 +1,6 @@
 """Training a state against a Hamiltonian: what is trained, how, and on what it grew."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,7 +102,8 @@ class Problem:
             rate=float(training.rate or 0),
             momentum=training.momentum,
             least_shift=float(training.shift or 0),
-            trust=training.trust,
+            trust=float(training.trust or 0),
+            clip=math.inf if training.sampler == "all" else 5.0,
         )
         flips = np.asarray(self.elements().flips)
         return Teacher(self.quick, self.draws(), recipe, joined(flips), self.config.seed)

@@ -162,9 +162,10 @@ def _from_list(draws, model, variables, states: Listed, chains, key) -> Drawn:
     log_p = log_weights(log_psi, states)
     if draws.method == "all":
         return Drawn(states.bits, jnp.exp(log_p), energy, chains, jnp.ones(()))
-    which = jax.random.categorical(key, log_p, shape=(draws.samples,))
-    weights = jnp.full(draws.samples, 1 / draws.samples)
-    return Drawn(states.bits[which], weights, energy[which], chains, jnp.ones(()))
+    which = jax.random.choice(key, len(log_p), (draws.samples,), p=jnp.exp(log_p))
+    rows = min(draws.samples, len(states.bits))
+    which, counts = jnp.unique(which, return_counts=True, size=rows, fill_value=0)
+    return Drawn(states.bits[which], counts / draws.samples, energy[which], chains, jnp.ones(()))
 
 
 def list_energies(model: nn.Module, variables: Any, states: Listed) -> tuple[Array, Array]:

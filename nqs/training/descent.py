@@ -35,6 +35,7 @@ class Recipe:
     shift_decay: float = 0.98
     least_shift: float = 1e-4
     trust: float = 0.1
+    clip: float = 5.0
 
 
 class Sampled(NamedTuple):

@@ -14,9 +14,6 @@ from nqs.systems.elements import Elements
 from nqs.training.descent import Recipe, Sampled, learning_rate, memory_of, moved
 
 STEPS_PER_DISPATCH = 10
-_CLIP = 5.0
-"""Standard deviations beyond which a local energy is clipped, for the gradient alone."""
-
 _PURPOSE = 0x6E17
 
 
@@ -108,7 +105,8 @@ def _step(teacher, e, states, key, d: Descent):
     deviation = drawn.energy - energy
     variance = jnp.sum(drawn.weights * jnp.abs(deviation) ** 2)
     rate = learning_rate(teacher.recipe, d.step, d.steps) * 0.5**d.halvings
-    sampled = Sampled(drawn.bits, drawn.weights, _clipped(deviation, drawn.weights, variance))
+    residual = _clipped(deviation, drawn.weights, teacher.recipe.clip * jnp.sqrt(variance))
+    sampled = Sampled(drawn.bits, drawn.weights, residual)
     variables, memory = moved(
         teacher.recipe, teacher.model, d.variables, sampled, d.memory, d.step, rate
     )
@@ -124,9 +122,8 @@ def _step(teacher, e, states, key, d: Descent):
     return after, Curve(energy.real, variance, drawn.acceptance)
 
 
-def _clipped(deviation: Array, weights: Array, variance: Array) -> Array:
-    """Deviations from the mean, none beyond five standard deviations; their mean is zero."""
-    limit = _CLIP * jnp.sqrt(variance)
+def _clipped(deviation: Array, weights: Array, limit: Array) -> Array:
+    """Deviations from the mean, none larger than the limit; their mean is zero."""
     size = jnp.abs(deviation)
     clipped = deviation * jnp.where(size > limit, limit / jnp.maximum(size, 1e-300), 1.0)
     return clipped - jnp.sum(weights * clipped)
