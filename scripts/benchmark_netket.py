@@ -63,7 +63,7 @@ def theirs(sites: int, features: int | None = None, dtype=None):
     """NetKet's state; without features and dtype everything as NetKet has it."""
     hilbert = nk.hilbert.Spin(0.5, sites)
     options = {} if dtype is None else {"param_dtype": dtype}
-    model = nkx.models.FastGRUNet1D(hilbert, layers=1, features=features or _FEATURES, **options)
+    model = nkx.models.FastGRUNet1D(hilbert, layers=2, features=features or _FEATURES, **options)
     state = nk.vqs.MCState(
         nk.sampler.ARDirectSampler(hilbert), model, n_samples=SAMPLES, seed=1, sampler_seed=2
     )
