@@ -183,14 +183,20 @@ def _config(text):
     return "config.toml"
 
 
-@pytest.mark.parametrize("name", ["conv", "recurrent", "rbm"])
-def test_every_way_to_stay_in_a_sector_finds_the_same_energy(name):
-    options = {"recurrent": {"hidden": 12}, "conv": {"features": 3}, "rbm": {"hidden": 12}}
+@pytest.mark.parametrize(
+    "name, sampler, size",
+    [
+        ("conv", "exact", {"features": 3}),
+        ("conv", "exchange", {"features": 3}),
+        ("recurrent", "direct", {"hidden": 12}),
+        ("rbm", "exchange", {"hidden": 12}),
+    ],
+)
+def test_every_way_to_stay_in_a_sector_finds_the_same_energy(name, sampler, size):
     file = _config(
         PERIODIC.replace("features = 3\n", "").replace('samples = "all"', "samples = 256")
     )
-    found = nqs.ground_state(file, name, steps=250, **options[name]).summary
-    sampler = {"conv": "exchange", "recurrent": "direct", "rbm": "exchange"}[name]
+    found = nqs.ground_state(file, name, sampler=sampler, steps=250, **size).summary
     assert found["training"]["sampler"] == sampler
     error = found["relative_error"]
     assert -4 * error["error"] < error["value"] < 0.01
@@ -268,6 +274,7 @@ def test_chains_that_stand_still_are_a_failure():
         nqs.ground_state(
             PauliSum.from_terms([(-1.0, "Z0 Z1"), (-1e-9, "X0"), (-1e-9, "X1")]),
             Peaked(),
+            sampler="metropolis",
             steps=150,
             samples=16,
         )
