@@ -184,7 +184,7 @@ def _config(text):
 
 
 @pytest.mark.parametrize(
-    "name, sampler, size",
+    ("name", "sampler", "size"),
     [
         ("conv", "exact", {"features": 3}),
         ("conv", "exchange", {"features": 3}),
