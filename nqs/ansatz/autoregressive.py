@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +15,30 @@ _DOUBLED_SITES = 5
 """Sites at the end that `all_log_psi` doubles rather than loops over: fewer compile faster."""
 
 
+class NextBit(NamedTuple):
+    """What a state expects of the next bit, given those behind it.
+
+    log_odds: log p(1)/p(0), (batch,); infinite where one outcome alone is possible.
+    phases: of outcome 0 and of outcome 1, each (batch,).
+    """
+
+    log_odds: Array
+    phases: tuple[Array, Array]
+
+    def log_modulus(self, bit: Any) -> Array:
+        """½ log p of the bit, of that outcome alone: it is most of the work for few units."""
+        return -0.5 * jax.nn.softplus(jnp.where(bit == 1, -self.log_odds, self.log_odds))
+
+    def phase(self, bit: Any) -> Array:
+        zero, one = self.phases
+        return jnp.where(bit == 1, one, zero)
+
+
 class Autoregressive(nn.Module):
     """A state whose conditionals are known, so that its samples are exact.
 
     A subclass says what it remembers of the sites behind it (`start`, `advance`)
-    and what it expects of the next one (`conditional_log_psi`). Everything else,
+    and what it expects of the next one (`next_bit`). Everything else,
     log ψ of given bits, of all bits at once, and what NetKet's direct sampler
     asks for, follows here. Bits are 0 and 1; |ψ|² sums to one.
 
@@ -33,8 +52,8 @@ class Autoregressive(nn.Module):
         """Memory before the first site, each leaf of shape (batch, …)."""
 
     @abstractmethod
-    def conditional_log_psi(self, memory: Any, site: Any) -> tuple[Array, Array]:
-        """½ log p and phase of both outcomes of the next site, each (batch, 2)."""
+    def next_bit(self, memory: Any, site: Any) -> NextBit:
+        """Odds and phases of the outcomes at the next site."""
 
     @abstractmethod
     def advance(self, memory: Any, bit: Array, site: Any) -> Any:
@@ -58,11 +77,11 @@ class Autoregressive(nn.Module):
         beginnings = jnp.asarray(np.indices((2,) * looped).reshape(looped, 2**looped).T)
         memory, log_modulus, phase = self._read(self._unread(2**looped), beginnings, 0)
         for site in range(looped, self.sites):
-            moduli, phases = self.conditional_log_psi(memory, site)
-            log_modulus = (log_modulus[:, None] + moduli).reshape(-1)
-            phase = (phase[:, None] + phases).reshape(-1)
+            expected, both = self.next_bit(memory, site), jnp.tile(jnp.arange(2), 2**site)
+            expected = jax.tree.map(_twice, expected)
+            log_modulus = _twice(log_modulus) + expected.log_modulus(both)
+            phase = _twice(phase) + expected.phase(both)
             if site + 1 < self.sites:
-                both = jnp.tile(jnp.arange(2), 2**site)
                 memory = self.advance(jax.tree.map(_twice, memory), both, site)
         return log_modulus + 1j * phase
 
@@ -90,7 +109,7 @@ class Autoregressive(nn.Module):
     def _unread(self, batch: int) -> tuple[Any, Array, Array]:
         """Memory, log |ψ| and phase before the first bit."""
         memory = self.start(batch)
-        zero = jnp.zeros_like(self.conditional_log_psi(memory, 0)[0][:, 0])
+        zero = jnp.zeros_like(self.next_bit(memory, 0).log_odds)
         return memory, zero, zero
 
     def _read(self, carry: Any, rows: Array, first: int) -> tuple[Any, Array, Array]:
@@ -99,9 +118,9 @@ class Autoregressive(nn.Module):
         def visit(carry, site_and_bit):
             memory, log_modulus, phase = carry
             site, bit = site_and_bit
-            moduli, phases = self.conditional_log_psi(memory, site)
-            log_modulus += jnp.where(bit == 1, moduli[:, 1], moduli[:, 0])
-            phase += jnp.where(bit == 1, phases[:, 1], phases[:, 0])
+            expected = self.next_bit(memory, site)
+            log_modulus += expected.log_modulus(bit)
+            phase += expected.phase(bit)
             return (self.advance(memory, bit, site), log_modulus, phase), None
 
         steps = (first + jnp.arange(rows.shape[1]), rows.T)
@@ -117,7 +136,8 @@ class Autoregressive(nn.Module):
         after = self.advance(remembered, seen, jnp.maximum(index - 1, 0))
         memory = jax.tree.map(lambda b, a: jnp.where(index > 0, a, b), before, after)
         self.put_variable("cache", "memory", memory)
-        return jnp.exp(2 * self.conditional_log_psi(memory, index)[0])
+        log_odds = self.next_bit(memory, index).log_odds
+        return jax.nn.sigmoid(jnp.stack([-log_odds, log_odds], axis=1))
 
     def reorder(self, indices: Array) -> Array:
         """Sites are visited in their own order."""

@@ -7,7 +7,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from nqs.ansatz.autoregressive import Autoregressive
+from nqs.ansatz.autoregressive import Autoregressive, NextBit
 
 
 class Prior(nn.Module):
@@ -56,20 +56,18 @@ class AutoregressivePrior(Autoregressive):
     def start(self, batch: int) -> Any:
         return self.inner.start(batch), jnp.zeros(batch, jnp.int32)
 
-    def conditional_log_psi(self, memory: Any, site: Any) -> tuple[Array, Array]:
+    def next_bit(self, memory: Any, site: Any) -> NextBit:
         inner, seen = memory
-        half_log_p, phase = self.inner.conditional_log_psi(inner, site)
+        log_odds, (zero_phase, one_phase) = self.inner.next_bit(inner, site)
         if self.ones is not None:
             one = seen < self.ones
             zero = site - seen < self.sites - self.ones
-            possible = jnp.stack([zero, one], axis=1)
-            settled = jnp.where(possible, 0.0, -jnp.inf).astype(half_log_p.dtype)
-            half_log_p = jnp.where((zero & one)[:, None], half_log_p, settled)
+            settled = jnp.where(one, jnp.inf, -jnp.inf).astype(log_odds.dtype)
+            log_odds = jnp.where(zero & one, log_odds, settled)
         if self.rotated:
             turned = np.pi * np.isin(np.arange(self.sites), self.rotated)
-            sign = jnp.asarray(turned, phase.dtype)[site] * jnp.array([0, 1], phase.dtype)
-            phase = phase + sign
-        return half_log_p, phase
+            one_phase = one_phase + jnp.asarray(turned, one_phase.dtype)[site]
+        return NextBit(log_odds, (zero_phase, one_phase))
 
     def advance(self, memory: Any, bit: Array, site: Any) -> Any:
         inner, seen = memory

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from nqs.ansatz.autoregressive import Autoregressive
+from nqs.ansatz.autoregressive import Autoregressive, NextBit
 
 
 class Recurrent(Autoregressive):
@@ -60,13 +60,12 @@ class Recurrent(Autoregressive):
     def start(self, batch):
         return jnp.broadcast_to(self.first, (batch, self.hidden))
 
-    def conditional_log_psi(self, memory, site):
-        logit = memory @ self._here(self.amplitude_head, site) + self.amplitude_bias[site]
-        half_log_p = -0.5 * jnp.stack([jax.nn.softplus(logit), jax.nn.softplus(-logit)], axis=1)
+    def next_bit(self, memory, site):
+        log_odds = memory @ self._here(self.amplitude_head, site) + self.amplitude_bias[site]
         if not self.phase:
-            return half_log_p, jnp.zeros_like(half_log_p)
-        bias = self.phase_bias[site] * jnp.array([0.0, 1.0], self.param_dtype)
-        return half_log_p, memory @ self._here(self.phase_head, site) + bias
+            return NextBit(log_odds, (jnp.zeros_like(log_odds), jnp.zeros_like(log_odds)))
+        zero, one = self._here(self.phase_head, site).T
+        return NextBit(log_odds, (memory @ zero, memory @ one + self.phase_bias[site]))
 
     def advance(self, memory, bit, site):
         # a product for each gate: one for all three, cut apart afterwards, takes up to eight

@@ -136,15 +136,15 @@ def draw_directly(model, variables, key, batch):
     def draw(module):
         def visit(carry, site):
             memory, log_modulus = carry
-            moduli, _ = module.conditional_log_psi(memory, site)
-            odds = 2 * (moduli[:, 1] - moduli[:, 0])
-            bit = jax.random.bernoulli(jax.random.fold_in(key, site), jax.nn.sigmoid(odds))
+            expected = module.next_bit(memory, site)
+            probability = jax.nn.sigmoid(expected.log_odds)
+            bit = jax.random.bernoulli(jax.random.fold_in(key, site), probability)
             bit = bit.astype(jnp.int32)
-            log_modulus += jnp.where(bit == 1, moduli[:, 1], moduli[:, 0])
+            log_modulus += expected.log_modulus(bit)
             return (module.advance(memory, bit, site), log_modulus), bit.astype(jnp.uint8)
 
         memory = module.start(batch)
-        zero = jnp.zeros_like(module.conditional_log_psi(memory, 0)[0][:, 0])
+        zero = jnp.zeros_like(module.next_bit(memory, 0).log_odds)
         (_, log_modulus), bits = jax.lax.scan(visit, (memory, zero), jnp.arange(module.sites))
         return bits.T, log_modulus
 
