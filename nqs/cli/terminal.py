@@ -10,7 +10,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from nqs.report.wording import measured, printable
+from nqs.report.wording import exact, measured, printable
 
 
 def tell(text: str) -> None:
@@ -136,7 +136,7 @@ def _energy_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if summary["exact"]:
         known = summary["exact"]
-        lines.append(("exact", f"{known['energy']:.7f} ({printable(known['method'])})"))
+        lines.append(("exact", f"{exact(known['energy'])} ({printable(known['method'])})"))
         lines.append(("relative error", measured(summary["relative_error"])))
     if sampling["samples"]:
         text = (

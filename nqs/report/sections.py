@@ -9,6 +9,7 @@ from nqs.report.wording import (
     count,
     counted,
     duration,
+    exact,
     finite,
     listed,
     measured,
@@ -91,7 +92,7 @@ def _energy_highlights(summary: Mapping[str, Any]) -> list[Row]:
         return []
     rows = [Row("Energy", measured(energy), _units(summary))]
     if known:
-        note = f"to {plain(known['energy'])}, {printable(known.get('method'))}"
+        note = f"to {exact(known['energy'])}, {printable(known.get('method'))}"
         rows.append(Row("Relative error", measured(summary.get("relative_error")), note))
     rows.append(Row("V-score", measured(summary.get("v_score")), "0 for an eigenstate"))
     rows.append(Row("Energy per site", measured(energy.get("per_site")), _units(summary)))
@@ -111,7 +112,7 @@ def energy(summary: Mapping[str, Any]) -> list[Row]:
     known = part(summary, "exact")
     rows = [Row("Energy", measured(found), _units(summary))]
     if known:
-        rows.append(Row("Known energy", f"{known['energy']:.10g}", printable(known.get("method"))))
+        rows.append(Row("Known energy", exact(known["energy"]), printable(known.get("method"))))
         rows.append(Row("Relative error", measured(summary.get("relative_error"))))
     return [
         *rows,

@@ -44,6 +44,11 @@ def plain(value: float) -> str:
     return f"{value:.5g}".replace("-", "−")
 
 
+def exact(value: float) -> str:
+    """A number without error, to ten significant digits; a small one as a rest of sums."""
+    return f"{value:.10g}".replace("-", "−") if abs(value) >= 1e-4 else plain(value)
+
+
 def measured(number: Any) -> str:
     """A number of summary.json: {"value", "error"}, a bare number, or null."""
     if not isinstance(number, Mapping):
@@ -53,7 +58,7 @@ def measured(number: Any) -> str:
     if value is None:
         return NOT_COMPUTED
     if error is None:
-        return plain(value) if "interval" in number else f"{plain(value)} (exact)"
+        return plain(value) if "interval" in number else f"{exact(value)} (exact)"
     return with_error(value, error) if error > 0 else plain(value)
 
 

@@ -27,6 +27,8 @@ def test_short_form(value, error, shown):
 def test_a_number_carries_its_error_or_says_why_not():
     assert measured({"value": 1.5, "error": 0.1}) == "1.50(10)"
     assert measured({"value": 1.5, "error": None}) == "1.5 (exact)"
+    assert measured({"value": -33.83169341, "error": None}) == "−33.83169341 (exact)"
+    assert measured({"value": 2.2e-7, "error": None}) == "2.20×10⁻⁷ (exact)"
     assert measured({"value": 0.9, "error": None, "interval": [0.8, 1.0]}) == "0.9"
     assert measured(0.98712345) == "0.98712"
     for unknown in (None, {"value": None, "error": 1.0}, float("nan"), "much", True, {}):
