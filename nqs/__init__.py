@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nqs.jobs.ground_state import ground_state
+    from nqs.jobs.hamiltonian import operator
     from nqs.jobs.result import Result, load
     from nqs.jobs.resume import resume
     from nqs.jobs.tomography import tomography
@@ -20,6 +21,7 @@ _HOMES = {
     "ground_state": "nqs.jobs.ground_state",
     "known": "nqs.systems",
     "load": "nqs.jobs.result",
+    "operator": "nqs.jobs.hamiltonian",
     "read_measurements": "nqs.measurement.formats",
     "resume": "nqs.jobs.resume",
     "tomography": "nqs.jobs.tomography",
@@ -32,6 +34,7 @@ __all__ = [
     "ground_state",
     "known",
     "load",
+    "operator",
     "read_measurements",
     "resume",
     "tomography",

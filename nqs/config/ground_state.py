@@ -1,8 +1,8 @@
 """Every word a ground state understands, with its default and unit."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from nqs.config.tables import Duration, Network, Table
 
@@ -14,6 +14,14 @@ class Uniform(Table):
 
 
 Couplings = float | list[float] | Uniform
+
+
+def _pair(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Term = Annotated[tuple[float, str], BeforeValidator(_pair)]
+"""A coefficient and its Pauli string; TOML has lists only."""
 
 
 class Hamiltonian(Table):
@@ -41,9 +49,7 @@ class Hamiltonian(Table):
     spacing: float | None = Field(default=None, gt=0, description="rydberg: V = C6 / spacing⁶")
     cutoff: float | None = Field(default=None, gt=0, description="rydberg: largest distance; none")
     file: str | None = Field(default=None, description="pauli: text, JSON, HDF5 or OpenFermion")
-    terms: list[tuple[float, str]] | None = Field(
-        default=None, description='pauli: [[0.5, "X0 Y3"], …]', strict=False
-    )
+    terms: list[Term] | None = Field(default=None, description='pauli: [[0.5, "X0 Y3"], …]')
     units: Literal["pauli", "spin-half"] = Field(
         default="pauli", description="pauli matrices, or spin-half: S = σ/2 (xxz, heisenberg, j1j2)"
     )
@@ -53,7 +59,9 @@ class Ansatz(Network):
     magnetisation: int | None = Field(
         default=None, description="Σ Z of every configuration; chosen"
     )
-    free_magnetisation: bool = Field(default=False, description="choose no magnetisation")
+    free_magnetisation: bool = Field(
+        default=False, description="leave Σ Z free, whatever theory says of it"
+    )
     marshall: bool | None = Field(
         default=None, description="signs of two sublattices, (−1)^ones on one of them; chosen"
     )
@@ -63,7 +71,7 @@ class Training(Table):
     optimiser: Literal["natural", "adam"] = Field(
         default="natural", description="natural gradient with momentum (minSR, SPRING), or adam"
     )
-    samples: int | Literal["all"] | None = Field(
+    samples: Annotated[int, Field(ge=2)] | Literal["all"] | None = Field(
         default=None, description="a step; all: exact sums over the sector; chosen"
     )
     sampler: Literal["direct", "metropolis", "exchange", "exact", "all"] | None = Field(

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 DEFAULT_ANSATZ = "recurrent"
 
 ANSATZ_OPTIONS = {
-    "recurrent": ("hidden", "phase", "site_dependent"),
+    "recurrent": ("hidden", "phase", "site_dependent", "even"),
     "rbm-positive": ("hidden",),
     "rbm-phase": ("hidden",),
     "rbm": ("hidden",),

@@ -23,7 +23,9 @@ Duration = Annotated[float, BeforeValidator(seconds)]
 class Table(BaseModel):
     """Unknown keys and wrong types are refused."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True, strict=True)
+    model_config = ConfigDict(
+        extra="forbid", validate_default=True, strict=True, allow_inf_nan=False
+    )
 
 
 class Network(Table):
@@ -39,6 +41,9 @@ class Network(Table):
     )
     site_dependent: bool | None = Field(
         default=None, description="recurrent: biases and heads for every site; chosen"
+    )
+    even: bool | None = Field(
+        default=None, description="recurrent: a flip of all spins leaves ψ as it is; chosen"
     )
     features: int | None = Field(
         default=None, ge=1, le=512, description="rbm-symmetric, conv: filters; chosen"

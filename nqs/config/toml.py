@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,7 +58,9 @@ def checked(model: type[Model], tables: dict[str, Any], source: str = "config") 
     try:
         return model.model_validate(tables)
     except ValidationError as problem:
-        raise ConfigError(f"{source}: {_sentence(model, problem.errors()[0])}") from None
+        raise ConfigError(
+            f"{source}: {_sentence(model, tables, _nearest(problem.errors()))}"
+        ) from None
 
 
 def merged(tables: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -143,17 +145,32 @@ def _line(name: str, default: Any, description: str | None) -> str:
     return f"{text:<32}# {description}" if description else text
 
 
-def _sentence(model: type[BaseModel], error: Any) -> str:
-    location = [str(part) for part in error["loc"]]
+def _nearest(errors: Sequence[Any]) -> Any:
+    """Of several readings of the first wrong value the one that came furthest."""
+    field = errors[0]["loc"][:2]
+    return max((e for e in errors if e["loc"][:2] == field), key=lambda e: len(e["loc"]))
+
+
+def _sentence(model: type[BaseModel], tables: Any, error: Any) -> str:
+    location = [str(part) for part in _written(tables, error["loc"])]
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
         known = _keys(model, location[:-1])
         near = difflib.get_close_matches(location[-1], known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}."
-        return f"unknown key {key!r}; {hint}"
+        return f"unknown key {key!r}; {hint if known else 'leave it out.'}"
     message = error["msg"].removeprefix("Value error, ")
     shown = repr(error.get("input"))[:60]
     return f"{key} = {shown} is not accepted: {message[:1].lower()}{message[1:]}."
+
+
+def _written(value: Any, location: Sequence[Any]) -> Iterator[Any]:
+    """The parts of a location that are written in a config, without the names of types."""
+    for part in location:
+        there = part in value if isinstance(value, dict) else isinstance(part, int)
+        if there and isinstance(value, dict | list):
+            value = value[part]
+            yield part
 
 
 def _keys(model: type[BaseModel], path: list[str]) -> list[str]:

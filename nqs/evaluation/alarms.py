@@ -13,6 +13,9 @@ _FEWEST_DISTINCT = 10
 _BLIND = 2.0
 """How much larger the second look at the variance may be."""
 
+_ROUNDED = 1e-9
+"""Variance, over the square of the energy, that may come from rounding."""
+
 _POOR_V_SCORE = 1e-2
 _POOR_ERROR = 1e-2
 
@@ -27,24 +30,36 @@ class Training:
 
 
 def warnings(
-    found: Energy, v_score: Estimate | None, exact: float | None, training: Training
+    found: Energy,
+    v_score: Estimate | None,
+    exact: float | None,
+    training: Training,
+    infinite_temperature: float = 0.0,
 ) -> list[str]:
-    """A sentence for everything that should be doubted, and what to do."""
-    said = _of_samples(found)
+    """A sentence for everything that should be doubted, and what to do.
+
+    infinite_temperature: Tr H / 2^N, from which energies are counted where it is asked
+    whether they are far apart.
+    """
     energy, error = found.energy.value, found.energy.error or 0.0
+    scale = abs((energy if exact is None else exact) - infinite_temperature)
+    said = _of_samples(found, scale)
+    far = v_score is not None and v_score.value > _POOR_V_SCORE
     if exact is not None:
         above = energy - exact
-        if above < -_ERRORS * error - 1e-8 * abs(exact):
+        if above < -_ERRORS * error - 1e-8 * scale:
             said.append(
                 f"the energy lies {-above:.2g} below the exact one, more than {_ERRORS:g} errors: no state "
                 "can. The samples do not represent |ψ|²; try another sampler or a smaller rate."
             )
-        elif above > _POOR_ERROR * abs(exact) + _ERRORS * error:
+        elif above > _POOR_ERROR * scale + _ERRORS * error:
+            far = False  # said once
+            share = f"{above / scale:.1%}" if scale else f"{above:.2g}"
             said.append(
-                f"the energy lies {above / abs(exact):.1%} above the exact one: the training has not "
+                f"the energy lies {share} above the exact one: the training has not "
                 "found the ground state. Try another seed, more steps or a larger ansatz."
             )
-    elif v_score is not None and v_score.value > _POOR_V_SCORE:
+    if far and v_score is not None:
         said.append(
             f"the V-score is {v_score.value:.2g}: the state is far from any eigenstate. Try more steps "
             "or a larger ansatz."
@@ -61,19 +76,20 @@ def warnings(
     return said
 
 
-def _of_samples(found: Energy) -> list[str]:
+def _of_samples(found: Energy, scale: float) -> list[str]:
     said = []
     if found.acceptance is not None and found.acceptance < _LEAST_ACCEPTANCE:
         said.append(
             f"the chains took {found.acceptance:.2%} of their moves: they stand still, and neither energy "
             "nor variance can be trusted. Try an autoregressive ansatz, or exact sums."
         )
-    if found.samples > 0 and found.distinct < min(_FEWEST_DISTINCT, found.samples):
+    few = found.samples > 0 and found.distinct < min(_FEWEST_DISTINCT, found.samples)
+    if few and not _confirmed(found, scale):
         said.append(
             f"{found.samples:,} samples are only {found.distinct} different configuration(s): the variance "
             "between them says little of the state."
         )
-    if _blind(found) and found.around is not None:
+    if _blind(found, scale) and found.around is not None:
         said.append(
             f"the samples miss where H ψ is large and ψ small: the variance is "
             f"{found.variance.value:.2g} on them and {found.around.value:.2g} one step away. The V-score "
@@ -88,7 +104,7 @@ def _of_samples(found: Energy) -> list[str]:
         said.append(
             f"the energy rests on {found.effective_samples:.0f} independent samples; take more."
         )
-    if found.heavy_tailed and not _confirmed(found):
+    if found.heavy_tailed and not _confirmed(found, scale):
         said.append(
             f"{found.top_share:.0%} of the variance comes from 1 % of the samples: such heavy tails make "
             "the error bar too small. Train further or take more samples."
@@ -96,18 +112,18 @@ def _of_samples(found: Energy) -> list[str]:
     return said
 
 
-def _blind(found: Energy) -> bool:
+def _blind(found: Energy, scale: float) -> bool:
     """Whether there is variance that the samples do not see."""
     around, seen = found.around, found.variance
     if around is None or around.error is None or seen.error is None:
         return False
     margin = _ERRORS * float((around.error**2 + seen.error**2) ** 0.5)
-    return around.value > _BLIND * seen.value + 1e-9 * found.energy.value**2 + margin
+    return around.value > _BLIND * seen.value + _ROUNDED * scale**2 + margin
 
 
-def _confirmed(found: Energy) -> bool:
+def _confirmed(found: Energy, scale: float) -> bool:
     """Whether the second look, which goes where samples are rare, finds no more variance."""
     around = found.around
     if around is None or around.error is None:
         return False
-    return around.value + 2 * around.error < _BLIND * found.variance.value
+    return around.value + 2 * around.error < _BLIND * found.variance.value + _ROUNDED * scale**2

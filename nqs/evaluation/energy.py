@@ -11,8 +11,8 @@ from flax import linen as nn
 
 from nqs import statistics
 from nqs.evaluation.heldout import Estimate
-from nqs.state.draws import Listed, list_energies, log_weights
-from nqs.state.local_energy import local
+from nqs.state.listed import Listed, list_energies, log_weights
+from nqs.state.local_energy import local_energies, surroundings
 from nqs.state.sampling import Samples
 from nqs.state.state import State
 from nqs.systems.elements import Elements, off_diagonal
@@ -22,9 +22,6 @@ _CHECKED = 256
 
 _HARMLESS = 0.1
 """Share of the statistical error that rounding may have."""
-
-_TOGETHER = 256
-"""Numbers of rows are rounded up to a multiple of this."""
 
 _AROUND = 2048
 """Configurations one step away from the samples behind the second look at the variance."""
@@ -40,8 +37,8 @@ class Energy:
     the variance in the furthest hundredth; heavy_tailed: whether more may be to come.
     around: the variance again, from
     configurations one step away from the samples, where the state is small; None for an
-    exact sum. rounding: largest error of the mean that single precision can have, 0 where
-    all was double.
+    exact sum. rounding: error of the mean by single precision, as 256 samples show it, 0
+    where all was double.
     """
 
     energy: Estimate
@@ -56,8 +53,10 @@ class Energy:
     around: Estimate | None
     rounding: float
 
-    def v_score(self, sites: int, infinite_temperature: float) -> Estimate:
-        """N · Var / (E − E∞)² [Wu et al., Science 386, 296 (2024)]."""
+    def v_score(self, sites: int, infinite_temperature: float) -> Estimate | None:
+        """N · Var / (E − E∞)² [Wu et al., Science 386, 296 (2024)]; None where E = E∞."""
+        if self.energy.value == infinite_temperature:
+            return None
         scale = sites / (self.energy.value - infinite_temperature) ** 2
         error = None if self.variance.error is None else self.variance.error * scale
         return Estimate(self.variance.value * scale, error)
@@ -98,17 +97,16 @@ def sampled_energy(
     rounding to be below a tenth of the statistical error. seed: of the second look at
     the variance.
     """
-    distinct, which = np.unique(drawn.bits, axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    energies, rounding = _quickly(state, quick, e, distinct, which)
-    values = energies[which].real
+    energies, rounding = _quickly(state, quick, e, drawn.bits)
+    values = energies.real
     mean = float(values.mean())
-    squares = np.abs(energies[which] - mean) ** 2
+    squares = np.abs(energies - mean) ** 2
     if drawn.r_hat is None:
         error, spread = _independent_error(values), _independent_error(squares)
         effective, r_hat = None, None
     else:
-        chains, squared = (x.reshape(-1, drawn.chains).T for x in (values, squares))
+        whole = len(values) // drawn.chains * drawn.chains  # the last draw may be cut short
+        chains, squared = (x[:whole].reshape(-1, drawn.chains).T for x in (values, squares))
         error = statistics.chain_mean_error(chains)
         spread = statistics.chain_mean_error(squared)
         effective = _effective(values, error)
@@ -117,7 +115,7 @@ def sampled_energy(
         energy=Estimate(mean, error),
         variance=Estimate(float(squares.mean()), spread),
         samples=len(values),
-        distinct=len(distinct),
+        distinct=len(np.unique(drawn.bits, axis=0)),
         effective_samples=effective,
         r_hat=r_hat,
         acceptance=drawn.acceptance,
@@ -134,36 +132,33 @@ def _independent_error(values: np.ndarray) -> float:
 
 def _effective(values: np.ndarray, error: float) -> float:
     """Independent samples that would have this error of the mean; no more than there are."""
-    return float(min(values.var(ddof=1) / error**2, len(values))) if error > 0 else 1.0
+    return float(min(values.var(ddof=1) / error**2, len(values)) if error > 0 else len(values))
 
 
-def _quickly(state, quick, e, distinct, which) -> tuple[np.ndarray, float]:
-    """Local energies of the distinct rows, and a bound on the error of their mean by rounding."""
+def _quickly(state, quick, e, bits) -> tuple[np.ndarray, float]:
+    """Local energies of bits (samples, sites), and a bound on the error of their mean by rounding."""
     if quick is None:
-        return _evaluated(state.model, state.variables, e, distinct), 0.0
+        return _evaluated(state.model, state.variables, e, bits), 0.0
     rounded = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), state.variables)
-    energies = _evaluated(quick, rounded, e, distinct)
-    chosen = np.linspace(0, len(distinct) - 1, min(_CHECKED, len(distinct))).astype(int)
-    exactly = _evaluated(state.model, state.variables, e, distinct[chosen])
+    energies = _evaluated(quick, rounded, e, bits)
+    chosen = np.linspace(0, len(bits) - 1, min(_CHECKED, len(bits))).astype(int)
+    exactly = _evaluated(state.model, state.variables, e, bits[chosen])
     off = (energies[chosen] - exactly).real
     rounding = float(abs(off.mean()) + 2 * off.std() / np.sqrt(len(off)))
-    if rounding > _HARMLESS * _independent_error(energies[which].real):
-        return _evaluated(state.model, state.variables, e, distinct), 0.0
+    if not rounding <= _HARMLESS * _independent_error(energies.real):
+        return _evaluated(state.model, state.variables, e, bits), 0.0
     return energies, rounding
 
 
-def _evaluated(model: nn.Module, variables: Any, e: Elements, bits: Any) -> np.ndarray:
-    """Local energies of bits (rows, sites), padded so that few shapes are compiled."""
-    padded = -(-len(bits) // _TOGETHER) * _TOGETHER
-    rows: Any = np.concatenate([bits, np.repeat(bits[:1], padded - len(bits), axis=0)])
-    return np.asarray(local(model, variables, e, rows.astype(np.int32)).energy)[: len(bits)]
+def _evaluated(model: nn.Module, variables: Any, e: Elements, bits: np.ndarray) -> np.ndarray:
+    return np.asarray(local_energies(model, variables, e, bits.astype(np.int32)))
 
 
 def _variance_around(state, e: Elements, bits: Any, mean: float, seed: int):
     """The variance of H from configurations σ' that H connects with the samples.
 
     A sample σ of |ψ|² and one of the G flips, each as likely, lead to σ' with
-    q(σ') = Σ_f |ψ(σ' ⊕ f)|² / G, so Var = ⟨|ψ(σ')|² / q(σ') · |E(σ') − E|²⟩. Samples of
+    q(σ') = Σ_f |ψ(σ' ⊕ f)|² / G, so Var = ⟨|(H ψ)(σ') − E ψ(σ')|² / q(σ')⟩. Samples of
     |ψ|² never see where ψ vanishes and H ψ does not; these do. A frozen chain has no
     variance by the first estimate and all of it by this one.
     """
@@ -175,9 +170,8 @@ def _variance_around(state, e: Elements, bits: Any, mean: float, seed: int):
     flip = rng.integers(0, groups, len(rows))
     moved = (rows ^ np.asarray(e.flips)[flip]).astype(np.int32)
     connected = np.asarray(off_diagonal(e, moved))[np.arange(len(rows)), flip] != 0
-    found = local(state.model, state.variables, e, moved)
-    energy, around = np.asarray(found.energy), np.asarray(found.around)
-    with np.errstate(all="ignore"):
-        term = groups / around * np.abs(energy - mean) ** 2
+    found = surroundings(state.model, state.variables, e, moved)
+    term = groups * np.abs(np.asarray(found.image) - mean * np.asarray(found.here)) ** 2
+    # what is not finite lies where no sample of ψ can come from
     term = np.where(connected & np.isfinite(term), term, 0.0)
     return Estimate(float(term.mean()), _independent_error(term))

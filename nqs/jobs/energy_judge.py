@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nqs.evaluation import alarms
 from nqs.evaluation.energy import Energy, sampled_energy, summed_energy
@@ -27,6 +28,10 @@ def judge(trained: Trained, problem: Problem, made: list[Choice], run: Run) -> d
     config, state = problem.config, trained.state
     run.heed()
     found = measured(trained, problem)
+    if not np.isfinite([found.energy.value, found.variance.value]).all():
+        raise FloatingPointError(
+            "the energy of the trained state is not finite; try a smaller rate."
+        )
     run.heed()
     system = problem.system
     known = exact(system, config.reference, config.ansatz.magnetisation)
@@ -37,15 +42,16 @@ def judge(trained: Trained, problem: Problem, made: list[Choice], run: Run) -> d
         v_score,
         None if known is None else known.energy,
         alarms.Training(
-            skipped=int(trained.descent.skipped),
-            halvings=int(trained.descent.halvings),
+            skipped=trained.skipped,
+            halvings=trained.halvings,
             ended_early=run.stopped,
         ),
+        system.total.constant,
     )
     summary = _about(problem, made, run)
     summary["verdict"] = "warning" if warnings else "ok"
     summary["warnings"] = warnings
-    summary["training"]["steps"] = int(trained.descent.step)
+    summary["training"]["steps"] = trained.steps
     energy, error = found.energy
     per_site = Estimate(energy / state.sites, None if error is None else error / state.sites)
     summary |= {
@@ -68,7 +74,7 @@ def measured(trained: Trained, problem: Problem) -> Energy:
     seed = config.seed + _FRESH
     drawn = state.sample(config.evaluation.samples, seed)
     quick = None if problem.quick is problem.model else problem.quick
-    return sampled_energy(state, drawn, problem.elements(), quick=quick, seed=seed)
+    return sampled_energy(state, drawn, problem.elements, quick=quick, seed=seed)
 
 
 def failed(failure: Exception, problem: Problem, made: list[Choice], run: Run) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from nqs.config import toml
 from nqs.config.atomic import replacing
+from nqs.config.ground_state import Hamiltonian
 from nqs.config.tomography import Tomography
 from nqs.jobs.choices import Choice
 from nqs.measurement import file
@@ -20,7 +21,7 @@ from nqs.systems.pauli import PauliSum
 
 _SHOTS = "shots.h5"
 _BEGUN = "begun.json"
-TERMS = "hamiltonian.json"
+_TERMS = "hamiltonian.json"
 """The strings of a Hamiltonian that had no file and no config."""
 
 _WRITTEN = (
@@ -31,7 +32,7 @@ _WRITTEN = (
     "checkpoint*.h5",
     "best*.h5",
     _SHOTS,
-    TERMS,
+    _TERMS,
     _BEGUN,
     "figures/*.svg",
     "figures/*.csv",
@@ -47,10 +48,11 @@ def keep_shots(folder: Path, config: Tomography, data: Measurements) -> dict[str
     return {"file": str(path), "sha256": digest([path])}
 
 
-def keep_terms(folder: Path, total: PauliSum) -> None:
-    """Write a Hamiltonian that was in memory into the run."""
-    with replacing(folder / TERMS) as temporary:
+def keep_terms(folder: Path, config: Hamiltonian, total: PauliSum) -> None:
+    """Write a Hamiltonian that was in memory into the run, and its file into the config."""
+    with replacing(folder / _TERMS) as temporary:
         temporary.write_text(json.dumps(total.terms()) + "\n", encoding="utf-8")
+    config.name, config.file = "pauli", str(folder / _TERMS)
 
 
 def begin(
@@ -80,7 +82,7 @@ def resolved(folder: Path, time_limit: str | float | None) -> dict[str, Any]:
 
 
 class Begun(NamedTuple):
-    """sha256: of the files of shots. chosen: (key, value, why) of every choice made."""
+    """sha256: of the files of shots, or of the Hamiltonian. chosen: (key, value, why) of every choice made."""
 
     sha256: str | None
     chosen: list[tuple[str, Any, str]]
@@ -99,11 +101,11 @@ def begun(folder: Path) -> Begun:
 
 
 def refuse_changed(folder: Path, source: dict[str, Any]) -> None:
-    """ValueError where the shots are no longer those that the run began with."""
+    """ValueError where shots or Hamiltonian are no longer those that the run began with."""
     if begun(folder).sha256 != source["sha256"]:
         raise ValueError(
-            f"the files of {folder} have changed since the run began (SHA-256 differs); "
-            "put them back, or begin a new run."
+            f"what {folder} was trained on has changed since the run began (SHA-256 differs); "
+            "put the files back, or begin a new run."
         )
 
 

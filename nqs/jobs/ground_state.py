@@ -9,9 +9,9 @@ from typing import Any
 from nqs.config import toml
 from nqs.config.ground_state import GroundState
 from nqs.config.summary import write_summary
-from nqs.jobs import energy_choices
+from nqs.jobs import energy_checks, energy_choices
 from nqs.jobs import folder as place
-from nqs.jobs.hamiltonian import PATHS, System, system
+from nqs.jobs.hamiltonian import PATHS, System, pauli_system, system
 
 
 def ground_state(
@@ -39,7 +39,7 @@ def ground_state(
     else:
         config = toml.from_keywords(GroundState, settings)
         prepare()
-        found = given_system(hamiltonian)
+        found = given_system(hamiltonian, config)
     model = None
     if isinstance(ansatz, str):
         config.ansatz.name = ansatz
@@ -55,16 +55,26 @@ def ground_state(
     return carry_out(problem, made, folder)
 
 
-def given_system(operator: Any) -> System:
-    """A Hamiltonian that is in memory."""
+def given_system(operator: Any, config: GroundState) -> System:
+    """A Hamiltonian that is in memory; ValueError where the config says something else of it."""
+    from nqs.systems.operator import from_netket
     from nqs.systems.pauli import PauliSum
 
+    named = config.hamiltonian.model_dump(exclude_defaults=True)
+    if named:
+        raise ValueError(
+            f"hamiltonian.{next(iter(named))} has no effect beside a Hamiltonian in memory; leave it out."
+        )
     if isinstance(operator, PauliSum):
-        return System("pauli", operator, None, None, {"terms": len(operator.coefficients)}, True)
-    from nqs.systems.operator import from_netket
-
-    total = from_netket(operator)
-    return given_system(total)
+        return pauli_system(operator)
+    ansatz = config.ansatz
+    constrained = getattr(getattr(operator, "hilbert", None), "constrained", False)
+    if constrained and ansatz.magnetisation is None and not ansatz.free_magnetisation:
+        raise ValueError(
+            "the operator's Hilbert space is constrained, which is not taken over; say magnetisation=… "
+            "(Σ Z, twice NetKet's total_sz) or free_magnetisation=True."
+        )
+    return pauli_system(from_netket(operator))
 
 
 def chosen(config: GroundState, found: System, model: Any = None):
@@ -79,7 +89,7 @@ def chosen(config: GroundState, found: System, model: Any = None):
 
         own = isinstance(model, Autoregressive)
     config, made = energy_choices.choose(config, known, own)
-    energy_choices.check(config, known, own)
+    energy_checks.check(config, known, own)
     return config, made
 
 
@@ -102,13 +112,7 @@ def read_run(folder: Path, time_limit: str | float | None) -> tuple[GroundState,
     """Config and Hamiltonian of a run to go on with; ValueError where they are not as they were."""
     tables = place.resolved(folder, time_limit)
     config = toml.checked(GroundState, tables, str(folder / "config.toml"))
-    stored = folder / place.TERMS
-    if stored.is_file():
-        from nqs.systems.pauli_files import read_pauli_sum
-
-        found = given_system(read_pauli_sum(stored))
-    else:
-        found = system(config.hamiltonian)
+    found = system(config.hamiltonian)
     place.refuse_changed(folder, source_of(config, found))
     return config, found
 
@@ -123,10 +127,11 @@ def prepared(config: GroundState, found: System, model: Any = None):
     from nqs.jobs.start import prepare
 
     prepare()  # before anything of JAX is built
+    from nqs.jobs.energy_cost import refuse_too_large
     from nqs.jobs.optimise import problem
 
     made = problem(config, found, model)
-    made.refuse_too_large()
+    refuse_too_large(made)
     return made
 
 
@@ -155,7 +160,7 @@ def carry_out(
     if folder is not None:
         if not resume:
             if config.hamiltonian.name is None:
-                place.keep_terms(folder, found.total)
+                place.keep_terms(folder, config.hamiltonian, found.total)
             source = source_of(config, found)
             place.begin(folder, config, source, made, "nqs ground-state THIS-FILE")
         made = [Choice(*choice) for choice in place.begun(folder).chosen]
@@ -169,11 +174,11 @@ def carry_out(
     with run.listening():
         try:
             trained = optimise.optimise(problem, run)
-        except NumericalFailure as failure:
+            summary = energy_judge.judge(trained, problem, made, run)
+        except (NumericalFailure, FloatingPointError) as failure:
             if folder is not None:
                 write_summary(folder, energy_judge.failed(failure, problem, made, run))
-            raise
-        summary = energy_judge.judge(trained, problem, made, run)
+            raise NumericalFailure(str(failure)) from failure
     if folder is not None:
         write_state(folder, trained.state, str(config.ansatz.name), problem.options)
         write_summary(folder, summary)
@@ -191,8 +196,10 @@ def _report(folder: Path, summary: dict, rows: list[dict]) -> None:
 def plan(config: GroundState, found: System) -> dict[str, Any]:
     """What a run would do: the resolved config, its parameters, memory (MB) and time (s)."""
     problem = prepared(config, found)
+    from nqs.jobs.energy_cost import cost
+
     return {
         "config": config.model_dump(exclude_none=True),
         "parameters": problem.parameters,
-        **problem.cost(),
+        **cost(problem),
     }

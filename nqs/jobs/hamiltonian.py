@@ -9,7 +9,7 @@ import numpy as np
 from nqs.config import toml
 from nqs.config.ground_state import GroundState, Hamiltonian, Reference, Uniform
 from nqs.systems import hamiltonians, lattices
-from nqs.systems.exact import ising_chain_energy, lanczos, sector_size
+from nqs.systems.exact import ising_chain_energy, lanczos, reachable
 from nqs.systems.lattices import Lattice
 from nqs.systems.pauli import PauliSum
 from nqs.systems.pauli_files import read_pauli_sum
@@ -26,8 +26,6 @@ _KEYS = {
     "rydberg": ("omega", "delta", "V", "C6", "spacing", "cutoff"),
     "pauli": ("file", "terms"),
 }
-_SPINS = ("xxz", "heisenberg", "j1j2")
-
 _LANCZOS_STATES = 2**18
 """Basis states up to which the exact energy is computed beside every run: some seconds."""
 
@@ -45,7 +43,8 @@ class System:
 
     total: in the units of the config. lattice: None for a sum of Pauli strings alone.
     size: lengths of a periodic lattice, None for any other. parameters: for the summary.
-    spin_model: whether Tr H / 2^N is an energy scale, so that a V-score means something.
+    spin_model: whether energies are counted from Tr H / 2^N, so that a V-score means
+    something. A sum of Pauli strings is one where it has no constant: a molecule has.
     """
 
     name: str
@@ -70,7 +69,7 @@ def system(config: Hamiltonian) -> System:
                 f"hamiltonian.{key} has no effect on {name!r}; its keys are {', '.join(known)}."
             )
     if name == "pauli":
-        return System(name, _pauli(config), None, None, given, config.file is None)
+        return pauli_system(_pauli(config))
     lattice = _lattice(config)
     total = getattr(hamiltonians, name)(lattice, **_arguments(name, config, lattice))
     if config.units == "spin-half":
@@ -79,6 +78,26 @@ def system(config: Hamiltonian) -> System:
         )
     size = tuple(config.size or ()) if config.periodic and config.edges is None else None
     return System(name, total, lattice, size, given, True)
+
+
+def pauli_system(total: PauliSum) -> System:
+    """A sum of Pauli strings alone."""
+    parameters = {"terms": len(total.coefficients), "sha256": total.sha256()}
+    return System("pauli", total, None, None, parameters, total.constant == 0)
+
+
+def operator(config: str | Path):
+    """The NetKet operator of a config, on nk.hilbert.Qubit, for NetKet's states and drivers."""
+    from nqs.systems.operator import PauliOperator
+
+    return PauliOperator(_of_file(Path(config).expanduser())[0].total)
+
+
+def _of_file(path: Path) -> tuple[System, GroundState]:
+    tables = toml.read(path)
+    toml.absolute(tables, path.resolve().parent, PATHS)
+    config = toml.checked(GroundState, tables, str(path))
+    return system(config.hamiltonian), config
 
 
 def _pauli(config: Hamiltonian) -> PauliSum:
@@ -108,6 +127,12 @@ def _arguments(name: str, config: Hamiltonian, lattice: Lattice) -> dict[str, An
     if name == "rydberg":
         return _rydberg(config)
     keys = [k for k in _KEYS[name] if k not in ("disorder_seed", "units")]
+    random = any(isinstance(getattr(config, key), Uniform) for key in keys)
+    if config.disorder_seed is not None and not random:
+        raise ValueError(
+            "hamiltonian.disorder_seed has no effect on given couplings; make some random, such as "
+            "J = {uniform = [0.5, 1.5]}."
+        )
     rng = np.random.default_rng(config.disorder_seed or 0)
     found = {}
     for key in keys:
@@ -140,10 +165,8 @@ def ground_vector(path: Path) -> np.ndarray:
 
     Of a degenerate level it is the state that Lanczos finds from one fixed vector.
     """
-    tables = toml.read(path)
-    toml.absolute(tables, path.resolve().parent, PATHS)
-    config = toml.checked(GroundState, tables, str(path))
-    total = system(config.hamiltonian).total
+    asked, config = _of_file(path)
+    total = asked.total
     found = lanczos(total, config.ansatz.magnetisation)
     psi = np.zeros(2**total.sites, found.psi.dtype)
     psi[found.states] = found.psi
@@ -152,16 +175,20 @@ def ground_vector(path: Path) -> np.ndarray:
 
 def exact(found: System, reference: Reference, magnetisation: int | None) -> Exact | None:
     """The exact energy where it can be had, else the one the config knows."""
+    given = None
+    if reference.energy is not None:
+        given = Exact(reference.energy, reference.method or "given in the config")
     chain = _free_fermions(found)
     if chain is not None:
         return Exact(chain, "free fermions")
-    if sector_size(found.total.sites, magnetisation) <= _LANCZOS_STATES:
-        energy = lanczos(found.total, magnetisation).energy
+    if reachable(found.total, magnetisation, _LANCZOS_STATES):
+        try:
+            energy = lanczos(found.total, magnetisation).energy
+        except RuntimeError:  # it did not converge
+            return given
         where = "" if magnetisation is None else f" at Σ Z = {magnetisation}"
         return Exact(energy, f"Lanczos{where}")
-    if reference.energy is not None:
-        return Exact(reference.energy, reference.method or "given in the config")
-    return None
+    return given
 
 
 def _free_fermions(found: System) -> float | None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -15,11 +16,12 @@ from nqs.config.ground_state import GroundState
 from nqs.config.menu import PERIODIC, SINGLE_PRECISION
 from nqs.jobs.energy_choices import options
 from nqs.jobs.hamiltonian import System, system
-from nqs.state.draws import Draws, Listed, listed
-from nqs.state.local_energy import ROWS, joined
-from nqs.state.reach import available_memory
+from nqs.state.draws import Draws
+from nqs.state.listed import Listed, listed
+from nqs.state.local_energy import joined
 from nqs.state.state import State, initial_variables
 from nqs.systems.elements import Elements, elements
+from nqs.systems.exact import sector_size
 from nqs.systems.symmetry import sublattice
 from nqs.training.descent import Recipe
 from nqs.training.lower import lower
@@ -28,17 +30,18 @@ from nqs.training.variational import Descent, Teacher, started
 
 TRAIN = "train"
 _GROW_STEPS = 400
-_MOST_SUMMED = 2**14
 _SHARE = 0.85
 """Of a budget or time limit that training may use; the rest evaluates."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """state: in double precision. descent: how the training ended."""
+    """state: in double precision. steps: of the last phase. skipped, halvings: of all phases."""
 
     state: State
-    descent: Descent
+    steps: int
+    skipped: int
+    halvings: int
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class Problem:
     @property
     def sites(self) -> int:
         return self.system.total.sites
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether all translations and the flip of all spins leave the ansatz as it is."""
+        return self.config.ansatz.name in PERIODIC and self.own is None
 
     @property
     def precision(self) -> str:
@@ -86,12 +94,11 @@ class Problem:
         """All that is summed or drawn from; None where samples come otherwise."""
         if self.config.training.sampler not in ("exact", "all"):
             return None
-        symmetric = self.config.ansatz.name in PERIODIC and self.own is None
         return listed(
             self.system.total,
             self.config.ansatz.magnetisation,
-            size=self.system.size if symmetric else None,
-            flip=symmetric,
+            size=self.system.size if self.symmetric else None,
+            flip=self.symmetric,
             rotated=tuple(self.options.get("rotated", ())),
         )
 
@@ -105,9 +112,10 @@ class Problem:
             trust=float(training.trust or 0),
             clip=math.inf if training.sampler == "all" else 5.0,
         )
-        flips = np.asarray(self.elements().flips)
+        flips = np.asarray(self.elements.flips)
         return Teacher(self.quick, self.draws(), recipe, joined(flips), self.config.seed)
 
+    @cached_property
     def elements(self) -> Elements:
         return jax.tree.map(jnp.asarray, elements(self.system.total))
 
@@ -127,44 +135,17 @@ class Problem:
             for name, p in self.phases().items()
         }
 
+    def rows(self) -> int:
+        """Configurations of a step."""
+        training, known = self.config.training, self.config.ansatz
+        if isinstance(training.samples, int):
+            return training.samples
+        symmetries = 2 * self.sites if self.symmetric else 1
+        return -(-sector_size(self.sites, known.magnetisation) // symmetries)
+
     def work(self) -> float:
         """How long it trains, in units of its own: flips times sites that are read."""
-        training = self.config.training
-        rows = training.samples if isinstance(training.samples, int) else _MOST_SUMMED
-        return float(int(training.steps or 0) * rows * self.sites**2)
-
-    def memory(self) -> float:
-        """Bytes that a step needs at its largest, roughly."""
-        training, width = self.config.training, 8.0
-        rows = _MOST_SUMMED if training.samples == "all" else float(training.samples or 0)
-        parts = 1 if getattr(self.model, "real", False) else 2
-        smaller = min(rows * parts, self.parameters)
-        jacobian = 3 * width * rows * parts * self.parameters
-        if training.optimiser == "adam":
-            jacobian = width * rows * self.sites * 64
-        samples = width * rows * self.sites * 64
-        return 4e8 + jacobian + 4 * width * smaller**2 + samples + ROWS * self.sites * 64 * width
-
-    def refuse_too_large(self) -> None:
-        """ValueError where the memory does not suffice."""
-        needed, there = self.memory(), available_memory()
-        if there is not None and needed > there:
-            raise ValueError(
-                f"{self.config.training.samples} samples of {self.parameters:,} parameters need about "
-                f"{needed / 1e9:.1f} GB, and {there / 1e9:.1f} GB are free; take fewer training.samples, "
-                "or optimiser adam."
-            )
-
-    def cost(self) -> dict[str, float]:
-        """Memory in MB, and seconds by a rule of thumb for two cores."""
-        training = self.config.training
-        rows = 2**11 if training.samples == "all" else int(training.samples or 0)
-        groups = len(np.asarray(self.elements().flips)) + 10
-        work = rows * groups * self.sites * 0.5 * max(self.parameters / self.sites, 100.0)
-        return {
-            "memory_mb": self.memory() / 1e6,
-            "seconds": 10 + int(training.steps or 0) * (0.01 + work / 2e10),
-        }
+        return float(int(self.config.training.steps or 0) * self.rows() * self.sites**2)
 
 
 def problem(config: GroundState, found: System, own: nn.Module | None) -> Problem:
@@ -203,7 +184,7 @@ def optimise(whole: Problem, run: Run) -> Trained:
     """Train every phase in turn, each from what the one before has learnt."""
     before: Any = None
     phases = whole.phases()
-    descent = None
+    descents = []
     work = np.cumsum([part.work() for part in phases.values()])
     for share, (name, part) in zip(_SHARE * work / work[-1], phases.items(), strict=True):
         variables = part.start() if before is None else grown(before, part.start())
@@ -213,21 +194,27 @@ def optimise(whole: Problem, run: Run) -> Trained:
             run,
             name,
             teacher,
-            part.elements(),
+            part.elements,
             None if states is None else jax.tree.map(jnp.asarray, states),
             variables,
             steps=int(part.config.training.steps or 0),
             share=float(share),
+            of_limit=_SHARE,
         )
+        descents.append(descent)
         before = descent.variables
         if run.stopped == "time limit" and part is not whole:
             before = grown(before, whole.start())
             break
-    assert descent is not None
     variables = jax.device_get(before)
     if whole.precision == "float32":
         variables = jax.tree.map(lambda leaf: leaf.astype(np.float64), variables)
-    return Trained(State(whole.model, variables, whole.sites), descent)
+    return Trained(
+        State(whole.model, variables, whole.sites),
+        steps=int(descents[-1].step),
+        skipped=sum(int(d.skipped) for d in descents),
+        halvings=sum(int(d.halvings) for d in descents),
+    )
 
 
 def grown(small: Any, large: Any) -> Any:

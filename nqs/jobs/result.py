@@ -12,6 +12,7 @@ from nqs.config.summary import read_summary
 from nqs.evaluation import observables
 from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.heldout import Estimate
+from nqs.report.wording import measured
 from nqs.state import checkpoint
 from nqs.state.state import State
 
@@ -40,6 +41,9 @@ class Result:
 
     def __repr__(self) -> str:
         lines = [f"{self.summary['job']} of {self.state.sites} sites: {self.summary['verdict']}"]
+        for key in ("energy", "v_score", "relative_error"):
+            if self.summary.get(key) is not None:
+                lines.append(f"  {key} {measured(self.summary[key])}")
         likelihood = self.summary.get("likelihood") or {}
         for key in ("nll", "held_out_nll"):
             if likelihood.get(key):

@@ -54,8 +54,8 @@ def _draw(points: list[dict[str, Any]], exact: float | None) -> Drawing:
     def paint(figure):
         axes = figure.add_subplot()
         axes.set_xlabel("training step")
-        if exact:
-            scale = abs(exact)
+        if exact is not None:
+            scale = abs(exact) or 1.0
             above = (energies - exact) / scale
             axes.plot(steps, above, color=BLUE, label="energy above exact, relative")
             axes.plot(steps, -above, color=GREY, label="below exact (noise of the samples)")
@@ -69,8 +69,8 @@ def _draw(points: list[dict[str, Any]], exact: float | None) -> Drawing:
             if late.size and np.ptp(late) > 0:
                 axes.set_ylim(late.min() - 0.05 * np.ptp(late), late.max() + 0.1 * np.ptp(late))
 
-    caption = "Energy during training, from the samples of each ten steps."
-    if exact:
+    caption = "Energy during training, mean of each ten steps."
+    if exact is not None:
         caption += f" The exact energy is {exact:.7g}; logarithmic axis."
     rows = list(points)
     if exact is not None:

@@ -4,6 +4,7 @@ Everything above this room asks here for log-probabilities, never for amplitudes
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +14,8 @@ from jax import Array
 
 from nqs.ansatz.autoregressive import Autoregressive
 from nqs.measurement.effects import UNMEASURED, basis_bits, rows_of
-from nqs.state.reach import refuse_out_of_reach
+from nqs.state.pieces import ROWS, in_turn
+from nqs.state.reach import DENSE_SITES, refuse_out_of_reach
 
 _FLOOR = 1e-30
 """Added to a probability before its logarithm: far below what shots can tell from zero."""
@@ -96,7 +98,10 @@ def all_log_psi(model, variables, sites: int) -> Array:
     """log ψ of every basis state in index order, (2**sites,), as normalised as the model."""
     if isinstance(model, Autoregressive):
         return jnp.asarray(model.apply(variables, method=model.all_log_psi))
-    log_psi = model.apply(variables, basis_bits(sites).astype(np.int32))
+    bits = jnp.asarray(basis_bits(sites), jnp.int32)
+    # all at once as far as they are differentiated, with which pieces would interfere
+    at_once = len(bits) if sites <= DENSE_SITES else ROWS
+    log_psi = in_turn(partial(model.apply, variables), bits, at_once)
     return log_psi.astype(jnp.result_type(complex))  # whatever precision the module works in
 
 

@@ -1,6 +1,5 @@
 """Local energies E(σ) = Σ_σ' ⟨σ|H|σ'⟩ ψ(σ') / ψ(σ) of any state under a sum of Pauli strings."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,51 +10,70 @@ from flax import linen as nn
 from jax import Array
 
 from nqs.ansatz.autoregressive import Autoregressive
+from nqs.state.pieces import ROWS, once_each
 from nqs.systems.elements import Elements, diagonal, off_diagonal
 
 _BLOCKS = 10
 """Blocks of sites of a shared reading: more share more and take longer to compile."""
 
-ROWS = 2**14
-"""Configurations read at once, so that memory does not grow with the samples."""
+_WORTHWHILE, _PIECES = 2**11, 8
+"""Configurations that fill the processor, and pieces of them that samples are cut into at least."""
 
 
-class Local(NamedTuple):
-    """energy: (samples,) E(σ), complex. around: (samples,) Σ |ψ(σ')/ψ(σ)|² over σ' ≠ σ
-    that H connects with σ.
+class Surroundings(NamedTuple):
+    """ψ and H ψ at configurations σ', in units of the neighbourhood Σ |ψ(σ'')|² = 1.
+
+    The sum runs over the σ'' ≠ σ' that H connects with σ'. here: (rows,) ψ(σ'). image: (rows,)
+    (H ψ)(σ'). Finite where ψ(σ') is zero; not finite where all of the neighbourhood is.
     """
 
-    energy: Array
-    around: Array
+    here: Array
+    image: Array
 
 
 def local_energies(
-    model: nn.Module, variables: Any, e: Elements, bits: Array, *, rows: int = ROWS
-) -> Array:
-    """Local energies of bits (samples, sites), complex, (samples,).
-
-    rows: configurations evaluated at once, connected ones included. Where an
-    element is zero its configuration does not matter, even where ψ vanishes.
-    """
-    return local(model, variables, e, bits, rows=rows).energy
-
-
-def local(
     model: nn.Module,
     variables: Any,
     e: Elements,
-    bits: Array,
+    bits: Any,
     *,
     blocks: tuple[int, ...] | None = None,
     rows: int = ROWS,
-) -> Local:
-    """Local energies of bits (samples, sites), and how much of |ψ|² lies around them.
+) -> Array:
+    """Local energies of bits (samples, sites), complex, (samples,); each distinct row is read once.
 
-    blocks: `joined` of the flips, to be given inside a compiled function.
+    blocks: `joined` of the flips, to be given inside a compiled function. rows:
+    configurations evaluated at once, connected ones included. Where an element is
+    zero its configuration does not matter, even where ψ vanishes.
     """
+    return _each(_energies, model, variables, e, bits, blocks, rows)
+
+
+def surroundings(
+    model: nn.Module, variables: Any, e: Elements, bits: Any, *, rows: int = ROWS
+) -> Surroundings:
+    """ψ and H ψ at bits (rows, sites), beside all that H connects them with."""
+    return _each(_surroundings, model, variables, e, bits, None, rows)
+
+
+def _each(what, model, variables, e: Elements, bits, blocks, rows):
     blocks = joined(np.asarray(e.flips)) if blocks is None else blocks
-    at_once = min(max(1, rows // (1 + len(e.flips))), len(bits))
-    return _local(model, at_once, blocks, variables, e, jnp.asarray(bits))
+    at_once = _at_once(len(bits), 1 + len(e.flips), rows)
+    return _compiled(what, model, at_once, blocks, variables, e, jnp.asarray(bits))
+
+
+@partial(jax.jit, static_argnames=("what", "model", "at_once", "blocks"))
+def _compiled(what, model, at_once, blocks, variables, e, bits):
+    return once_each(partial(what, model, blocks, variables, e), bits, at_once)
+
+
+def _at_once(samples: int, connected: int, rows: int) -> int:
+    """Samples of a piece: all pieces equally long, and short ones where that costs nothing.
+
+    Samples that repeat themselves save whole pieces only.
+    """
+    pieces = max(-(-samples * connected // rows), min(samples * connected // _WORTHWHILE, _PIECES))
+    return -(-samples // max(pieces, 1))
 
 
 def joined(flips: np.ndarray) -> tuple[int, ...]:
@@ -66,32 +84,28 @@ def joined(flips: np.ndarray) -> tuple[int, ...]:
     return tuple(int((first < end).sum()) for end in range(length, sites + length, length))
 
 
-@partial(jax.jit, static_argnames=("model", "at_once", "blocks"))
-def _local(model, at_once, blocks, variables, e, bits) -> Local:
-    return in_turn(partial(_batch, model, blocks, variables, e), bits, at_once)
+def _energies(model, blocks, variables, e, bits) -> Array:
+    log_psi, element = _connected(model, blocks, variables, e, bits)
+    there = element != 0
+    ratio = jnp.where(there, jnp.exp(jnp.where(there, log_psi[1:] - log_psi[0], 0)), 0)
+    return diagonal(e, bits) + jnp.sum(element * ratio, axis=0)
 
 
-def in_turn(function: Callable[[Array], Any], rows: Array, at_once: int = ROWS) -> Any:
-    """`function` of all rows, a tree of arrays with the rows in front, `at_once` at a time."""
-    if len(rows) <= at_once:
-        return function(rows)
-    whole = len(rows) // at_once * at_once
-    parts = jax.lax.map(function, rows[:whole].reshape(-1, at_once, *rows.shape[1:]))
-    parts = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), parts)
-    if whole == len(rows):
-        return parts
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), parts, function(rows[whole:]))
+def _surroundings(model, blocks, variables, e, bits) -> Surroundings:
+    log_psi, element = _connected(model, blocks, variables, e, bits)
+    log_psi = log_psi.at[1:].set(jnp.where(element != 0, log_psi[1:], -jnp.inf))
+    log_psi = log_psi - log_psi[1:].real.max(axis=0, initial=-jnp.inf)
+    psi = jnp.exp(log_psi)
+    psi = psi / jnp.sqrt(jnp.sum(jnp.abs(psi[1:]) ** 2, axis=0))
+    return Surroundings(psi[0], diagonal(e, bits) * psi[0] + jnp.sum(element * psi[1:], axis=0))
 
 
-def _batch(model, blocks, variables, e, bits) -> Local:
+def _connected(model: Any, blocks, variables, e, bits) -> tuple[Array, Array]:
+    """log ψ of bits and of all that a flip makes of them, (1 + groups, samples), and the elements."""
     if isinstance(model, Autoregressive):
         log_psi = model.apply(variables, bits, e.flips, blocks, method="flipped_log_psi")
     else:
         everything = jnp.concatenate([bits[None], jnp.bitwise_xor(bits[None], e.flips[:, None])])
         log_psi = model.apply(variables, everything.reshape(-1, bits.shape[1]))
         log_psi = log_psi.reshape(-1, len(bits))
-    element = off_diagonal(e, bits).T
-    connected = element != 0
-    ratio = jnp.where(connected, jnp.exp(jnp.where(connected, log_psi[1:] - log_psi[0], 0)), 0)
-    energy = diagonal(e, bits) + jnp.sum(element * ratio, axis=0)
-    return Local(energy, jnp.sum(jnp.abs(ratio) ** 2, axis=0))
+    return jnp.asarray(log_psi), off_diagonal(e, bits).T

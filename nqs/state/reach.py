@@ -1,5 +1,6 @@
 """How far a state vector reaches, and what is said beyond; known without loading JAX."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 DENSE_SITES = 16
@@ -20,12 +21,35 @@ FISHER_WORK = 2**28
 
 
 def available_memory() -> float | None:
-    """Bytes that are free now; None where the system does not say."""
+    """Bytes that are free now, for this job of a batch queue or container; None where nobody says."""
+    found = [free for free in (_of_machine(), *_of_groups()) if free is not None]
+    return min(found, default=None)
+
+
+def _of_machine() -> float | None:
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(1024.0 * float(x.split()[1]) for x in lines if x.startswith("MemAvailable:"))
     except (OSError, ValueError, IndexError, StopIteration):
         return None
+
+
+def _of_groups(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -> Iterator[float]:
+    """What each control group that this process is in has left of its limit."""
+    try:
+        line = next(x for x in Path(own).read_text().splitlines() if x.startswith("0::"))
+    except (OSError, StopIteration):
+        return
+    group = Path(root) / line[3:].lstrip("/")
+    for folder in (group, *group.parents):
+        try:
+            limit = (folder / "memory.max").read_text().strip()
+            used = float((folder / "memory.current").read_text())
+            stat = (folder / "memory.stat").read_text().split()
+            cached = float(stat[stat.index("inactive_file") + 1])
+            yield float(limit) - used + cached  # "max" is no number
+        except (OSError, ValueError):
+            continue
 
 
 def refuse_out_of_reach(sites: int, settings: int) -> None:

@@ -76,8 +76,8 @@ class State:
     def to_netket(self, sampler=None, **options):
         """The same state as an nk.vqs.MCState, to go on with in NetKet.
 
-        Without a sampler: exact samples for autoregressive states, single-flip
-        Metropolis for others. `options` go to MCState.
+        Without a sampler: exact samples for autoregressive states, single-flip Metropolis
+        for others, exchanges where Σ Z is fixed. `options` go to MCState.
         """
         from nqs.state.netket import mcstate
 

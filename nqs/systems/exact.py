@@ -1,5 +1,6 @@
 """Exact ground-state energies: free fermions for Ising chains, Lanczos for small systems."""
 
+from itertools import combinations
 from math import comb
 from typing import NamedTuple
 
@@ -8,6 +9,12 @@ import numpy as np
 from nqs.systems.pauli import PauliSum
 
 LANCZOS_STATES = 2**21
+LANCZOS_BYTES = 4e9
+"""Of the matrix elements looked up beforehand."""
+
+_LISTED_SITES = 26
+INDEX_SITES = 62
+"""Sites up to which all basis states are gone through, and up to which they have an index."""
 
 
 class GroundState(NamedTuple):
@@ -52,22 +59,38 @@ def sector_size(sites: int, magnetisation: int | None) -> int:
     """Number of basis states with Σ Z = magnetisation, of all where None."""
     if magnetisation is None:
         return 2**sites
-    return comb(sites, (sites - magnetisation) // 2)
+    return comb(sites, (sites - magnetisation) // 2) if abs(magnetisation) <= sites else 0
 
 
 def sector(sites: int, magnetisation: int | None) -> np.ndarray:
     """Sorted index of the basis states with Σ Z = magnetisation, all where None."""
-    if sites > 26:
-        raise ValueError(f"{sites} sites have 2^{sites} basis states; the limit is 26 sites.")
-    index = np.arange(2**sites)
+    if sites > INDEX_SITES or (magnetisation is None and sites > _LISTED_SITES):
+        most = INDEX_SITES if magnetisation is not None else _LISTED_SITES
+        raise ValueError(f"{sites} sites have too many basis states; the limit is {most} sites.")
     if magnetisation is None:
-        return index
+        return np.arange(2**sites)
     if abs(magnetisation) > sites or (magnetisation - sites) % 2:
         raise ValueError(
             f"no basis state of {sites} sites has Σ Z = {magnetisation}; expected "
             f"{-sites}, {2 - sites}, … {sites}."
         )
-    return index[np.bitwise_count(index) == (sites - magnetisation) // 2]
+    ones = (sites - magnetisation) // 2
+    if sites <= _LISTED_SITES:
+        index = np.arange(2**sites)
+        return index[np.bitwise_count(index) == ones]
+    states = sector_size(sites, magnetisation)
+    if states > LANCZOS_STATES:
+        raise ValueError(f"{states:,} basis states are too many; the limit is {LANCZOS_STATES:,}.")
+    places = np.array(list(combinations(range(sites), ones)), np.int64).reshape(states, ones)
+    return np.sort((np.int64(1) << places).sum(axis=1))
+
+
+def reachable(hamiltonian: PauliSum, magnetisation: int | None, most: int = LANCZOS_STATES) -> bool:
+    """Whether a sector is within reach of Lanczos, and of no more than `most` states."""
+    states = sector_size(hamiltonian.sites, magnetisation)
+    if states > most or hamiltonian.sites > INDEX_SITES:
+        return False
+    return 24.0 * states * len(hamiltonian.flips[0]) <= LANCZOS_BYTES
 
 
 def lanczos(
@@ -82,12 +105,14 @@ def lanczos(
 
     if magnetisation is not None and not hamiltonian.conserves_magnetisation():
         raise ValueError("this Hamiltonian does not conserve Σ Z; leave out the magnetisation.")
-    states = sector(hamiltonian.sites, magnetisation)
-    if len(states) > LANCZOS_STATES:
+    number = sector_size(hamiltonian.sites, magnetisation)
+    if not reachable(hamiltonian, magnetisation):
         raise ValueError(
-            f"{len(states):,} basis states are too many for Lanczos; the limit is "
-            f"{LANCZOS_STATES:,}. Name a magnetisation, or fewer sites."
+            f"{number:,} basis states, each with up to {len(hamiltonian.flips[0]):,} elements, are too many "
+            f"for Lanczos; the limit is {LANCZOS_STATES:,} states and {LANCZOS_BYTES:.0e} bytes. Name a "
+            "magnetisation, or fewer sites."
         )
+    states = sector(hamiltonian.sites, magnetisation)
     dtype = float if hamiltonian.real else complex
     times = hamiltonian.action(None if magnetisation is None else states)
     if len(states) <= 64:

@@ -7,11 +7,14 @@ import numpy as np
 from nqs.systems.lattices import Lattice
 from nqs.systems.pauli import PauliSum
 
+_LARGEST = 10**9
+"""Bits of the strings of one kind."""
+
 Couplings = float | Sequence[float] | np.ndarray
 
 
 def ising(lattice: Lattice, J: Couplings = 1.0, h: Couplings = 1.0, g: Couplings = 0.0) -> PauliSum:
-    """H = −Σ_(ij) J_ij Z_i Z_j − Σ_i h_i X_i − Σ_i g_i Z_i, in units of J.
+    """H = −Σ_(ij) J_ij Z_i Z_j − Σ_i h_i X_i − Σ_i g_i Z_i, in Pauli matrices.
 
     J: one number, or one for each edge in lattice order. h, g: one, or one for each site.
     Pfeuty, Ann. Phys. 57, 79 (1970).
@@ -114,6 +117,11 @@ def _each(name: str, value: Couplings, number: int, what: str) -> np.ndarray:
 
 def _pairs(lattice: Lattice, letters: str, strengths: np.ndarray) -> PauliSum:
     """Σ strength · letter_i letter_j over the edges."""
+    if len(lattice.edges) * lattice.sites > _LARGEST:
+        raise ValueError(
+            f"{len(lattice.edges):,} pairs of {lattice.sites:,} sites are too many; the limit is "
+            f"{_LARGEST:.2g} for their product. Take a cutoff, or fewer sites."
+        )
     on = np.zeros((len(lattice.edges), lattice.sites), bool)
     on[np.arange(len(on))[:, None], lattice.edges] = True
     return _of(letters[0], on, strengths)

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
+
+from nqs.systems.pauli import refuse_too_many_sites
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def from_edges(edges: Sequence[Sequence[int]] | np.ndarray, sites: int | None = 
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu" or not len(pairs):
         raise ValueError("edges are not a list of pairs of sites, such as [[0, 1], [1, 2]].")
     number = int(pairs.max()) + 1 if sites is None else sites
+    refuse_too_many_sites(number)
     for row, (a, b) in enumerate(pairs.tolist()):
         if a == b or min(a, b) < 0 or max(a, b) >= number:
             raise ValueError(
@@ -91,8 +95,9 @@ def lattice(name: str, size: Sequence[int], periodic: bool = False) -> Lattice:
 
 
 def _grid(name: str, lengths: tuple[int, ...], periodic: bool) -> Lattice:
-    if min(lengths) < 1 or np.prod(lengths) < 2:
+    if min(lengths) < 1 or prod(lengths) < 2:
         raise ValueError(f"size of a {name} is {list(lengths)}; expected at least two sites.")
+    refuse_too_many_sites(prod(lengths))
     places = np.indices(lengths).reshape(len(lengths), -1).T
     number = np.arange(len(places)).reshape(lengths)
     inside, closing = [], []

@@ -66,6 +66,13 @@ class PauliOperator(DiscreteJaxOperator):
 
 def from_netket(operator) -> PauliSum:
     """A NetKet operator on bits or spins 1/2 as a Pauli sum; ValueError where it is none."""
+    if not isinstance(operator, nk.operator.AbstractOperator):
+        raise ValueError(
+            f"the Hamiltonian is of type {type(operator).__name__}; expected a NetKet operator, a PauliSum "
+            "or the path of a config."
+        )
+    if not operator.is_hermitian:
+        raise ValueError(f"this {type(operator).__name__} is not hermitian; add its adjoint.")
     if isinstance(operator, nk.operator.PauliStrings | nk.operator.PauliStringsJax):
         strings = [_named(word) for word in np.asarray(operator.operators)]
         weights = np.asarray(operator.weights)

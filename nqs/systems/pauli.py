@@ -13,6 +13,13 @@ from typing import Any
 import numpy as np
 
 _LETTERS = {"I": (0, 0), "X": (1, 0), "Y": (1, 1), "Z": (0, 1)}
+_CANCELLED = 1e-15
+"""What is left of terms that cancel, relative to their sizes."""
+
+MOST_SITES = 10_000
+_MOST_FLIPPED = 16
+"""Sites that one term flips up to which its elements are looked through."""
+
 _FACTOR = re.compile(r"([A-Za-z])(\d+)")
 
 
@@ -34,16 +41,18 @@ class PauliSum:
         """Strings given by bits (terms, sites); equal ones are added up, zeros left out."""
         x, z = np.asarray(x, bool), np.asarray(z, bool)
         values = np.asarray(coefficients)
-        if np.abs(values.imag).max(initial=0.0) > 1e-12:
+        if np.abs(values.imag).max(initial=0.0) > 1e-12 * np.abs(values).max(initial=0.0):
             worst = values[np.argmax(np.abs(values.imag))]
             raise ValueError(f"the coefficient {worst} is not real: the sum is not hermitian.")
         if not np.isfinite(values.real).all():
             raise ValueError("a coefficient is not finite; correct it.")
         sites = x.shape[1]
         both, group = np.unique(np.concatenate([x, z], axis=1), axis=0, return_inverse=True)
-        total = np.bincount(group.reshape(-1), weights=values.real, minlength=len(both))
+        group = group.reshape(-1)
+        total = np.bincount(group, weights=values.real, minlength=len(both))
+        size = np.bincount(group, weights=np.abs(values.real), minlength=len(both))
         identity = ~both.any(axis=1)
-        kept = (total != 0) & ~identity
+        kept = (np.abs(total) > _CANCELLED * size) & ~identity
         both = both[kept]
         return cls(
             both[:, :sites], both[:, sites:], total[kept], float(constant + total[identity].sum())
@@ -60,6 +69,7 @@ class PauliSum:
         factors = [_factors(text, number) for number, (_, text) in enumerate(pairs)]
         named = 1 + max((site for found in factors for site in found), default=0)
         sites = named if sites is None else sites
+        refuse_too_many_sites(max(named, sites))
         if named > sites:
             raise ValueError(f"a term names site {named - 1}; the system has {sites} sites from 0.")
         x = np.zeros((len(pairs), sites), bool)
@@ -74,6 +84,11 @@ class PauliSum:
     @property
     def sites(self) -> int:
         return self.x.shape[1]
+
+    @property
+    def scale(self) -> float:
+        """The largest coefficient, to which rounding is relative; 0 without any."""
+        return float(np.abs(self.coefficients).max(initial=0.0))
 
     @property
     def real(self) -> bool:
@@ -102,7 +117,7 @@ class PauliSum:
         return [(self.constant, f"I{self.sites - 1}"), *named]
 
     def conserves_magnetisation(self) -> bool:
-        """Whether Σ Z commutes with H.
+        """Whether Σ Z commutes with H; False as well where a term flips more than 16 sites.
 
         Per flipped set, and for each pattern of Z outside it: the element must vanish on
         all bits of the set but those with as many ones before as after the flip.
@@ -110,10 +125,8 @@ class PauliSum:
         distinct, group = self.flips
         for number in range(1, len(distinct)):
             inside = np.flatnonzero(distinct[number])
-            if len(inside) > 16:
-                raise ValueError(
-                    f"a term flips {len(inside)} sites; a sector is checked for up to 16."
-                )
+            if len(inside) > _MOST_FLIPPED:
+                return False
             bits = _all_bits(len(inside))
             unbalanced = 2 * bits.sum(axis=1) != len(inside)
             terms = np.flatnonzero(group == number)
@@ -124,7 +137,7 @@ class PauliSum:
                 chosen = terms[pattern.reshape(-1) == value]
                 signs = 1 - 2.0 * ((self.z[chosen][:, inside] @ bits.T.astype(int)) % 2)
                 elements = (self.coefficients[chosen] * self._phases()[chosen]) @ signs
-                if np.abs(elements[unbalanced]).max() > 1e-12:
+                if np.abs(elements[unbalanced]).max() > 1e-12 * self.scale:
                     return False
         return True
 
@@ -170,6 +183,12 @@ class PauliSum:
 
     def _phases(self) -> np.ndarray:
         return 1j ** (self.x & self.z).sum(axis=1)
+
+
+def refuse_too_many_sites(sites: int) -> None:
+    """ValueError beyond what arrays of all terms and sites are good for."""
+    if sites > MOST_SITES:
+        raise ValueError(f"the system has {sites:,} sites; the limit is {MOST_SITES:,}.")
 
 
 def _factors(text: str, number: int) -> dict[int, str]:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nqs.systems.pauli import PauliSum
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -34,10 +36,10 @@ def read_pauli_sum(path: str | os.PathLike, sites: int | None = None) -> PauliSu
         raise ValueError(f"{path} has more than {_LARGEST:,} bytes, the limit.")
     try:
         if content.startswith(_HDF5):
-            return PauliSum.from_terms(_from_hdf5(path), sites)
+            return PauliSum.from_terms(_spelt(_from_hdf5(path)), sites)
         text = content.decode("utf-8")
         terms = _from_json(text) if text.lstrip()[:1] in {"[", "{"} else list(_from_text(text))
-        return PauliSum.from_terms(terms, sites)
+        return PauliSum.from_terms(_spelt(terms), sites)
     except UnicodeDecodeError:
         raise ValueError(f"{path} is neither text nor HDF5; give one of them.") from None
     except ValueError as problem:
@@ -53,7 +55,7 @@ def _from_text(text: str) -> Iterator[tuple[complex, str]]:
             yield from _bracketed(line, number)
         else:
             coefficient, *string = line.split(maxsplit=1)
-            yield _number(coefficient, f"line {number}"), _spelt(" ".join(string))
+            yield _number(coefficient, f"line {number}"), " ".join(string)
 
 
 def _bracketed(line: str, number: int) -> Iterator[tuple[complex, str]]:
@@ -71,15 +73,15 @@ def _bracketed(line: str, number: int) -> Iterator[tuple[complex, str]]:
 
 def _from_json(text: str) -> list[tuple[complex, str]]:
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=list)  # a string given twice is added up
     except (ValueError, RecursionError) as problem:
         raise ValueError(f"it is not valid JSON: {problem}.") from None
-    pairs = [(c, s) for s, c in found.items()] if isinstance(found, dict) else found
+    pairs = found if text.lstrip().startswith("[") else [(c, s) for s, c in found]
     terms = []
     for number, pair in enumerate(pairs):
         if not (isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[1], str)):
             raise ValueError(f'term {number} is {str(pair)[:40]}; expected [0.5, "X0 Y3"].')
-        terms.append((_number(pair[0], f"term {number}"), _spelt(pair[1].strip())))
+        terms.append((_number(pair[0], f"term {number}"), pair[1].strip()))
     return terms
 
 
@@ -88,7 +90,8 @@ def _from_hdf5(path: Path) -> list[tuple[complex, str]]:
 
     try:
         with h5py.File(path, "r") as file:
-            strings, coefficients = file["strings"].asstr()[()], file["coefficients"][()]
+            strings = np.asarray(file["strings"].asstr()[()])
+            coefficients = np.asarray(file["coefficients"][()])
     except (OSError, KeyError, TypeError, AttributeError, RuntimeError) as problem:
         raise ValueError(
             "it does not hold the data sets `strings` and `coefficients` "
@@ -100,16 +103,26 @@ def _from_hdf5(path: Path) -> list[tuple[complex, str]]:
             "two lists of equal length."
         )
     return [
-        (_number(c, f"row {row}"), _spelt(s.strip()))
+        (_number(c, f"row {row}"), s.strip())
         for row, (c, s) in enumerate(zip(coefficients.tolist(), strings.tolist(), strict=True))
     ]
 
 
-def _spelt(string: str) -> str:
+def _spelt(terms: list[tuple[complex, str]]) -> list[tuple[complex, str]]:
     """ "XIY" as "X0 Y2"; strings that name their sites as they are."""
-    if _WHOLE.fullmatch(string):
-        return " ".join(f"{c}{site}" for site, c in enumerate(string) if c != "I") or "I0"
-    return string
+    whole = [string for _, string in terms if _WHOLE.fullmatch(string)]
+    for string in whole:
+        if len(string) != len(whole[0]):
+            raise ValueError(
+                f"the string {string[:40]!r} has {len(string)} letters and {whole[0][:40]!r} {len(whole[0])}; "
+                "give a letter for each site, or name the sites as in X0 Y2."
+            )
+    return [(c, _named(s) if _WHOLE.fullmatch(s) else s) for c, s in terms]
+
+
+def _named(word: str) -> str:
+    last = len(word) - 1  # named in any case, as it says how many sites there are
+    return " ".join(f"{c}{i}" for i, c in enumerate(word) if c != "I" or i == last)
 
 
 def _number(value: Any, where: str) -> complex:
@@ -120,7 +133,7 @@ def _number(value: Any, where: str) -> complex:
         if isinstance(value, bool):
             raise ValueError
         return complex(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise ValueError(
             f"{where} has the coefficient {str(value)[:40]!r}; expected a number."
         ) from None

@@ -26,6 +26,42 @@ def flip_invariant(total: PauliSum) -> bool:
     return not (total.z.sum(axis=1) % 2).any()
 
 
+def spin_rotation_invariant(total: PauliSum) -> bool:
+    """Whether H commutes with every rotation of all spins together, as Heisenberg's does.
+
+    It does where it conserves Σ Z and is the same with X, Y, Z in place of Y, Z, X.
+    """
+    turned = PauliSum.from_bits(total.x ^ total.z, total.x, total.coefficients, total.constant)
+    return total.conserves_magnetisation() and _equal(total, turned)
+
+
+def lowest_magnetisation(total: PauliSum, rotated: Sequence[int] | None) -> int | None:
+    """Σ Z of a ground state where theory tells it, else None.
+
+    The least |Σ Z| where H is invariant under all rotations of the spins: every multiplet
+    has a member there. The same for Σ a (XX + YY) + b ZZ with a ≥ |b| between two
+    sublattices: Lieb and Mattis, J. Math. Phys. 3, 749 (1962).
+
+    rotated: sites of one sublattice, None where there are not two.
+    """
+    least = total.sites % 2
+    if spin_rotation_invariant(total):
+        return least
+    if rotated is None or not total.conserves_magnetisation() or not stoquastic(total, rotated):
+        return None
+    on = total.x | total.z
+    if not (on.sum(axis=1) == 2).all():
+        return None
+    plane: dict[bytes, float] = {}
+    axis: dict[bytes, float] = {}
+    for pair, flips, value in zip(on, total.x, total.coefficients, strict=True):
+        found = plane if flips.any() else axis
+        found[pair.tobytes()] = max(found.get(pair.tobytes(), 0.0), abs(value))
+    if any(value > plane.get(pair, 0.0) * (1 + 1e-12) for pair, value in axis.items()):
+        return None
+    return least
+
+
 def sublattice(lattice: Lattice) -> tuple[int, ...] | None:
     """Sites of one of two sublattices, the one without site 0; None where edges frustrate it."""
     neighbours: list[list[int]] = [[] for _ in range(lattice.sites)]
@@ -68,7 +104,7 @@ def stoquastic(total: PauliSum, rotated: Sequence[int] = ()) -> bool:
         bits = (np.arange(2 ** len(read))[:, None] >> np.arange(len(read))) & 1
         signs = 1 - 2 * ((bits @ z[:, read].T.astype(int)) % 2)
         phase = ((-1j) ** (total.x & total.z)[terms].sum(axis=1)).real
-        if (sign * (signs @ (total.coefficients[terms] * phase))).max() > 1e-12:
+        if (sign * (signs @ (total.coefficients[terms] * phase))).max() > 1e-12 * total.scale:
             return False
     return True
 
@@ -78,5 +114,5 @@ def _equal(one: PauliSum, other: PauliSum) -> bool:
     return (
         one.x.shape == other.x.shape
         and bool((one.x == other.x).all() and (one.z == other.z).all())
-        and np.allclose(one.coefficients, other.coefficients, rtol=1e-12, atol=1e-14)
+        and np.allclose(one.coefficients, other.coefficients, rtol=1e-12, atol=1e-14 * one.scale)
     )

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nqs.state.draws import Listed
+from nqs.state.listed import Listed
 from nqs.systems.elements import Elements
 from nqs.training.descent import memory_of
 from nqs.training.run import NumericalFailure, Run
@@ -35,22 +35,23 @@ def lower(
     *,
     steps: int,
     share: float = 1.0,
+    of_limit: float = 1.0,
 ) -> Descent:
     """Drive a schedule of `steps` from `variables`, or from where the run left off.
 
-    A budget that would end before shortens the schedule, so that the rate still comes
-    to rest. NaN, an exploded energy or chains that stand still bring the last good
+    share: of the budget that is used when this phase ends. A budget that would end before
+    shortens the schedule, so that the rate still comes to rest. NaN, an exploded energy or chains that stand still bring the last good
     state back at half the rate; NumericalFailure after three times. Interrupted on a signal.
     """
     d = run.phases.get(phase) or started(teacher, variables, e.flips.shape[1], steps)
     first, spent, begun_at = True, 0.0, int(d.step)
-    while int(d.step) < int(d.steps) and not run.out_of_time(share):
+    while int(d.step) < int(d.steps) and not run.out_of_time(share, of_limit=of_limit):
         begun, before = time.monotonic(), d
         d, curve = descend(teacher, e, states, d)
         curve = jax.tree.map(np.asarray, curve)
         seconds = time.monotonic() - begun
-        if first and not run.seconds_compiling:
-            run.seconds_compiling = seconds  # and the first dispatch with it
+        if first:
+            run.seconds_compiling += seconds  # and the first dispatch with it
             begun_at = int(d.step)
         else:
             run.seconds += seconds
@@ -63,7 +64,7 @@ def lower(
         if done > 0:
             left = run.budget_left(share)
             if left is not None:
-                d = _fitted(d, int(left / (spent / done)))
+                d = _fitted(d, steps, int(left / (spent / done)))
         run.phases[phase] = d
         run.heed()
     run.phases[phase] = d
@@ -73,11 +74,11 @@ def lower(
 
 def _marked(before: Descent, d: Descent, curve: Curve) -> Descent:
     """With the lowest energy so far, and the variables that had it, kept."""
-    energy = float(curve.energy.mean())
-    first = energy if int(before.step) == 0 else float(before.first)
+    energy = _mean(curve.energy)
+    first = np.float64(before.first if np.isfinite(before.first) else energy)
     if energy < float(before.lowest):
-        return d._replace(first=np.float64(first), lowest=np.float64(energy), good=before.variables)
-    return d._replace(first=np.float64(first))
+        return d._replace(first=first, lowest=np.float64(energy), good=before.variables)
+    return d._replace(first=first)
 
 
 def _problem(teacher: Teacher, before: Descent, d: Descent, curve: Curve) -> str | None:
@@ -85,13 +86,18 @@ def _problem(teacher: Teacher, before: Descent, d: Descent, curve: Curve) -> str
     taken = int(d.step) - int(before.step)
     if int(d.skipped) - int(before.skipped) > taken / 2:
         return "numbers that are not finite"
-    if teacher.draws.method in ("metropolis", "exchange") and not curve.acceptance.any():
+    if teacher.draws.moves and not curve.acceptance.any():
         return "chains that stand still"
     lowest = float(before.lowest)
-    margin = 5 * float(np.sqrt(curve.variance.mean())) + _LOST * (float(before.first) - lowest)
-    if np.isfinite(lowest) and float(curve.energy.mean()) > lowest + margin:
+    margin = 5 * np.sqrt(_mean(curve.variance)) + _LOST * (float(before.first) - lowest)
+    if np.isfinite(lowest) and _mean(curve.energy) > lowest + margin:
         return "an energy that exploded"
     return None
+
+
+def _mean(numbers: Any) -> float:
+    """Of those that are finite: a step that was not taken does not count."""
+    return float(numbers[np.isfinite(numbers)].mean())
 
 
 def _back(run: Run, teacher: Teacher, d: Descent, problem: str) -> Descent:
@@ -110,10 +116,10 @@ def _back(run: Run, teacher: Teacher, d: Descent, problem: str) -> Descent:
     )
 
 
-def _fitted(d: Descent, affordable: int) -> Descent:
-    """A schedule no longer than what can be afforded."""
+def _fitted(d: Descent, steps: int, affordable: int) -> Descent:
+    """The schedule of `steps`, or a shorter one that can be afforded."""
     reachable = int(d.step) + max(affordable, STEPS_PER_DISPATCH)
-    return d._replace(steps=np.int32(reachable)) if reachable < int(d.steps) else d
+    return d._replace(steps=np.int32(min(reachable, steps)))
 
 
 def _row(phase: str, before: Descent, d: Descent, curve: Curve) -> dict:

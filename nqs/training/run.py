@@ -37,8 +37,8 @@ class NumericalFailure(ArithmeticError):
 class Run:
     """Log, checkpoint and reasons to stop, shared by the phases of one training.
 
-    folder: None keeps everything in memory. budget, time_limit: seconds from now.
-    watch: called with each logged row, for a progress bar.
+    folder: None keeps everything in memory. budget: seconds of training, those before an
+    interruption included. time_limit: seconds from now. watch: called with each logged row, for a progress bar.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Run:
         self._started = time.monotonic()
         self._saved = time.monotonic()
         self._limits = {"budget": budget, "time limit": time_limit}
+        self._earlier = 0.0
         self._signal: str | None = None
         self._log: IO[str] | None = None
 
@@ -80,7 +81,7 @@ class Run:
         wanted = {name: templates[name] for name in facts["phases"]}
         self.phases, facts = checkpoint.load(path, wanted)
         self.phases = {name: jax.device_put(p) for name, p in self.phases.items()}
-        self.seconds = facts["seconds"]
+        self.seconds = self._earlier = facts["seconds"]
         log = self.folder / "metrics.jsonl"
         lines = log.read_text().splitlines() if log.exists() else []
         rows = [json.loads(line) for line in lines if line.endswith("}")]
@@ -115,9 +116,10 @@ class Run:
         """SIGTERM and Ctrl-C end the run at the next dispatch, with a checkpoint."""
 
         def note(number, _):
-            if self._signal is not None:  # asked twice: no more waiting
+            name = signal.Signals(number).name
+            if self._signal == name == "SIGINT":  # a person asks twice: no more waiting
                 os._exit(130)
-            self._signal = signal.Signals(number).name
+            self._signal = name
 
         before = {}
         try:
@@ -131,21 +133,29 @@ class Run:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def elapsed(self) -> float:
-        return time.monotonic() - self._started
+    def out_of_time(self, share: float, *, of_limit: float | None = None) -> bool:
+        """True once `share` of the budget is used, or `of_limit`, else the same, of the time limit.
 
-    def out_of_time(self, share: float) -> bool:
-        """True once `share` of the budget or time limit is used; notes the reason."""
-        for name, limit in self._limits.items():
-            if limit is not None and self.elapsed() >= share * limit:
+        Notes the reason.
+        """
+        of_limit = share if of_limit is None else of_limit
+        for name, part in (("budget", share), ("time limit", of_limit)):
+            left = self._left(name, part)
+            if left is not None and left <= 0:
                 self.stopped = name
                 return True
         return False
 
     def budget_left(self, share: float) -> float | None:
         """Seconds until `share` of the budget is used; None without one."""
-        budget = self._limits["budget"]
-        return None if budget is None else share * budget - self.elapsed()
+        return self._left("budget", share)
+
+    def _left(self, name: str, share: float) -> float | None:
+        limit = self._limits[name]
+        if limit is None:
+            return None
+        earlier = self._earlier if name == "budget" else 0.0
+        return share * limit - earlier - (time.monotonic() - self._started)
 
     def heed(self, *, now: bool = False) -> None:
         """Between dispatches: checkpoint where due; raise Interrupted where a signal came."""

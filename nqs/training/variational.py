@@ -9,12 +9,17 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from nqs.state.draws import Draws, Listed, begin, draw
+from nqs.state.draws import Draws, begin, draw
+from nqs.state.listed import Listed
+from nqs.state.markov import sweeps
 from nqs.systems.elements import Elements
 from nqs.training.descent import Recipe, Sampled, learning_rate, memory_of, moved
 
 STEPS_PER_DISPATCH = 10
 _PURPOSE = 0x6E17
+
+_BURN_IN = 100
+"""Sweeps of chains that begin anew at a state that is trained already."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +84,16 @@ def started(teacher: Teacher, variables: Any, sites: int, steps: Any) -> Descent
     )
 
 
+@partial(jax.jit, static_argnames="teacher")
 def fresh_chains(teacher: Teacher, d: Descent) -> Array:
-    """Chains that begin anew, other ones after every failure."""
+    """Chains that begin anew and find the last good state, other ones after every failure."""
     key = jax.random.fold_in(jax.random.key(teacher.seed), _PURPOSE)
-    key = jax.random.fold_in(key, 1 + d.halvings)
-    return begin(teacher.draws, d.chains.shape[1], key)
+    start, walk = jax.random.split(jax.random.fold_in(key, 1 + d.halvings))
+    draws, model = teacher.draws, teacher.model
+    chains = begin(draws, d.chains.shape[1], start)
+    if draws.moves:
+        chains, _ = sweeps(draws.method, model, d.good, chains, walk, 0, _BURN_IN)
+    return chains
 
 
 @partial(jax.jit, static_argnames="teacher")

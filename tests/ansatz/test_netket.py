@@ -7,6 +7,13 @@ from exact import ising, pauli
 from lively import NAMES, lively
 from numpy.testing import assert_allclose
 
+from nqs.state.local_energy import local_energies
+from nqs.systems.elements import elements
+from nqs.systems.hamiltonians import heisenberg
+from nqs.systems.lattices import chain
+from nqs.systems.operator import PauliOperator
+from nqs.systems.pauli import PauliSum
+
 SITES = 3
 HILBERT = nk.hilbert.Qubit(SITES)
 TERMS = {"XIY": 0.7, "ZYI": -0.4, "YXZ": 0.3, "IZI": 0.5}
@@ -64,6 +71,36 @@ def test_netket_samples_to_the_dense_value(name):
         energy = sampled.expect(operator)
         assert 0 < energy.error_of_mean < 0.1
         assert abs(energy.mean.real - expectation(state, matrix)) < 5 * energy.error_of_mean
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_local_energies_are_those_of_netkets_kernels(name):
+    """One by one and complex, on NetKet's samples: the same sum, the same ratios of ψ."""
+    state = lively(name, SITES)
+    sampled = state.to_netket(n_samples=64, seed=1, sampler_seed=2)
+    bits = np.asarray(sampled.samples).reshape(-1, SITES).astype(np.int32)
+    operator, _ = local()
+    expected = np.asarray(sampled.local_estimators(operator).data).reshape(-1)
+    total = PauliSum.from_terms([(c, spelt(word)) for word, c in TERMS.items()])
+    found = local_energies(state.model, state.variables, elements(total), bits)
+    assert np.abs(expected.imag).max() > 1e-3
+    assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["rbm", "recurrent"])
+def test_a_state_of_fixed_magnetisation_stays_in_its_sector_in_netket(name):
+    """Within five errors, by chance once in a million."""
+    state = lively(name, 5, ones=2)
+    sampled = state.to_netket(n_samples=4096, seed=1, sampler_seed=2)
+    assert (np.asarray(sampled.samples).sum(-1) == 2).all()
+    total = heisenberg(chain(5), [0.4, 1.0, -0.3, 0.8])
+    energy = sampled.expect(PauliOperator(total, sampled.hilbert))
+    psi = state.vector()
+    assert abs(energy.mean - np.vdot(psi, total.times(psi))) < 5 * energy.error_of_mean
+
+
+def spelt(word):
+    return " ".join(f"{letter}{site}" for site, letter in enumerate(word) if letter != "I")
 
 
 def test_another_sampler_may_be_asked_for():

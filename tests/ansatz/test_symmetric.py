@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from exact import FALSE_ALARM, chance
 from lively import lively
 from numpy.testing import assert_allclose
 
@@ -91,6 +92,27 @@ def test_samples_of_a_constrained_recurrent_state_stay_in_their_sector():
     seen = expected > 5
     chi2 = ((counts - expected)[seen] ** 2 / expected[seen]).sum()
     assert chi2 < seen.sum() + 5 * np.sqrt(2 * seen.sum())  # by chance once in a million
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"site_dependent": True}, {"ones": 3}, {"ones": 3, "rotated": (0, 2, 3)}],
+    ids=str,
+)
+def test_an_even_recurrent_state_is_the_same_with_all_spins_flipped(options):
+    """Signs aside: Marshall's on an odd number of sites turn with the flip."""
+    state = lively("recurrent", 6, seed=3, even=True, **options)
+    psi = state.vector()
+    assert_allclose(np.exp(state.log_psi(basis_bits(6))), psi, atol=1e-12)
+    assert_allclose(np.sum(np.abs(psi) ** 2), 1, atol=1e-12)
+    assert np.abs(psi.imag).max() > 0.01
+    sign = (-1) ** len(options.get("rotated", ()))
+    assert_allclose(psi[::-1], sign * psi, atol=1e-12)
+    drawn = state.sample(4000, seed=1)
+    assert drawn.method == "direct"
+    index = drawn.bits @ (1 << np.arange(5, -1, -1))
+    counts = np.bincount(index, minlength=64)
+    assert chance(counts, np.abs(psi) ** 2) > FALSE_ALARM
 
 
 def test_sites_of_a_site_dependent_state_differ():

@@ -20,6 +20,7 @@ from nqs.systems.lattices import chain
 CONFIGS = Path(__file__).parents[2] / "configs"
 ISING = "--set hamiltonian.name=ising --set hamiltonian.lattice=chain --set hamiltonian.size=[6]"
 RING = ISING.replace("ising", "heisenberg") + " --set hamiltonian.periodic=true"
+ALL = "--set training.steps=20 --set training.samples=all"
 QUICK = "--set training.steps=60 --set training.samples=32 --set evaluation.samples=256"
 
 
@@ -71,6 +72,42 @@ REFUSED = {
     "memory": (ISING + " --set training.samples=100000000", "GB are free"),
     "samples": (ISING + " --set training.samples=some", "training.samples"),
     "marshall": (ISING + " --set ansatz.marshall=true", "two sublattices"),
+    "even of none": (ISING + " --ansatz rbm --set ansatz.even=true", "'even'"),
+    "even in a field": (
+        ISING + " --set hamiltonian.g=0.1 --set ansatz.even=true",
+        "a flip of all spins",
+    ),
+    "one sample": (ISING + " --set training.samples=1", "greater than or equal to 2"),
+    "misspelt range": (ISING + " --set hamiltonian.J={unifrom=[0.0,1.0]}", "field required"),
+    "infinite": (ISING + " --set hamiltonian.J={uniform=[0.0,inf]}", "finite"),
+    "no random coupling": (ISING + " --set hamiltonian.disorder_seed=1", "given couplings"),
+    "large": (ISING.replace("[6]", "[100000000000000]"), "limit is 10,000"),
+    "far edge": (
+        "--set hamiltonian.name=ising --set hamiltonian.edges=[[0,10000000000000]]",
+        "limit is 10,000",
+    ),
+    "two magnetisations": (
+        RING + " --set ansatz.magnetisation=2 --set ansatz.free_magnetisation=true",
+        "take one",
+    ),
+    "momentum of adam": (
+        ISING + " --set training.optimiser=adam --set training.momentum=0.5",
+        "momentum has no effect beside optimiser adam",
+    ),
+    "sweeps of none": (ISING + " --set training.sweeps=3", "no effect beside sampler direct"),
+    "samples of all": (
+        RING + " --set training.samples=all --set evaluation.samples=1000",
+        "evaluation.samples has no effect",
+    ),
+    "grown for nothing": (ISING + " --set training.grow_steps=[10]", "grow_from"),
+    "grown at random": (
+        ISING + " --set training.grow_from=[4] --set hamiltonian.J={uniform=[0.5,1.0]}",
+        "uniform chain",
+    ),
+    "single precision": (
+        ISING + " --ansatz rbm-positive --set training.precision=float32",
+        "'float32' is for",
+    ),
     "translations": (ISING + " --ansatz conv", "translations"),
     "ansatz": (ISING + " --ansatz recurent", "choose one of recurrent"),
     "option": (ISING + " --ansatz rbm --set ansatz.features=3", "'features'"),
@@ -160,12 +197,35 @@ def test_a_file_of_pauli_strings_has_its_energy(nqs, tmp_path):
     said = nqs("ground-state", *words, *QUICK.split(), "--out", "run", "--json")
     assert said.status in (0, 4), said.err
     found = json.loads(said.out)
-    assert found["v_score"] is None
+    assert found["v_score"] > 0
     assert found["exact"]["method"] == "Lanczos"
     Path("sum.txt").write_text("-1.0 Z0 Z1\n-0.5 X0\n")
     said = nqs("resume", "run")
     assert said.status == 2
     assert "changed since" in said.err
+
+
+def test_a_sum_with_a_constant_is_a_molecule_and_has_no_v_score(nqs):
+    """And TOML's lists are the terms."""
+    Path("h.toml").write_text(
+        "[hamiltonian]\nname = 'pauli'\n"
+        "terms = [[-3.0, ''], [0.5, 'X0 X1'], [0.2, 'Y0 Y1'], [1.0, 'Z0 Z1']]\n"
+    )
+    said = nqs("ground-state", "h.toml", *QUICK.split(), "--out", "run", "--json")
+    found = json.loads(said.out)
+    assert found["v_score"] is None
+    assert_allclose(found["exact"]["energy"], -3.0 - 1.7)
+
+
+def test_spins_of_one_half_have_a_quarter_of_the_energy(nqs):
+    energies = []
+    for units in ("pauli", "spin-half"):
+        words = (*RING.split(), "--set", f"hamiltonian.units={units}")
+        said = nqs(
+            "ground-state", *words, "--set", "training.samples=all", "--out", units, "--json"
+        )
+        energies.append(json.loads(said.out)["exact"]["energy"])
+    assert_allclose(energies[0], 4 * energies[1])
 
 
 def test_the_plan_and_the_commented_config(nqs):

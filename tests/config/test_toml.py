@@ -35,7 +35,7 @@ WRONG = {
     "training = 5": ("training = 5", "dictionary"),
     "target = 5": ("target = 5", "list"),
     "[data]\nheld_out = 0.9": ("data.held_out = 0.9", "less than or equal to 0.5"),
-    "[data]\nheld_out = nan": ("data.held_out = nan", "0"),
+    "[data]\nheld_out = nan": ("data.held_out = nan", "finite"),
     "[data]\nshots_per_setting = 0": ("data.shots_per_setting = 0", "1"),
     "[ansatz]\nhidden = 100000": ("ansatz.hidden = 100000", "4096"),
     "[training]\nsteps = 5": ("training.steps = 5", "greater than or equal to 10"),

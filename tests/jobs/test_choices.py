@@ -58,7 +58,9 @@ def test_every_gap_is_filled_and_told(kind, name):
 def test_what_is_given_stays(kind):
     given = Tomography(
         seed=9,
-        ansatz=Ansatz(name="recurrent", hidden=5, phase=kind == "z", site_dependent=False),
+        ansatz=Ansatz(
+            name="recurrent", hidden=5, phase=kind == "z", site_dependent=False, even=False
+        ),
         training=Training(steps=77, rate=0.5, restarts=3),
     )
     config, made = choose(given, KINDS[kind])

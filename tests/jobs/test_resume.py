@@ -205,7 +205,7 @@ def test_shots_that_changed_are_refused(config, shots, tmp_path):
     with pytest.raises(Interrupted):
         begun(changed, tmp_path / "run", watch=asked_to_stop("search", 50))
     file.write(copy, job.read_inputs(config).data, "another description")
-    with pytest.raises(ValueError, match=r"changed since the run began .*put them back"):
+    with pytest.raises(ValueError, match=r"changed since the run began .*put the files back"):
         resumed(tmp_path / "run")
 
 

@@ -10,7 +10,8 @@ from exact import FALSE_ALARM, chance, frequencies
 from lively import lively
 from numpy.testing import assert_allclose
 
-from nqs.state.draws import Draws, begin, draw, list_energies, listed, log_weights
+from nqs.state.draws import Draws, begin, draw
+from nqs.state.listed import list_energies, listed, log_weights
 from nqs.state.local_energy import joined, local_energies
 from nqs.systems.elements import elements
 from nqs.systems.exact import lanczos

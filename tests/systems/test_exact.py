@@ -57,12 +57,26 @@ def test_sectors_hold_the_states_of_their_magnetisation():
     assert len(sector(4, None)) == 16
 
 
+def test_a_small_sector_of_a_long_chain_is_within_reach():
+    """One flipped spin in a ferromagnet of forty: free magnons, E = E_0 + 8 J (1 − cos k), k = π n / 40."""
+    assert sector(40, 38).tolist() == [1 << n for n in range(40)]
+    total = heisenberg(chain(40), -1.0)
+    assert_allclose(lanczos(total, 40).energy, -39.0)
+    magnon = 39 - 8 * 0.5 * (1 - np.cos(np.pi / 40))
+    levels = np.linalg.eigvalsh(
+        np.stack([total.action(sector(40, 38))(column) for column in np.eye(40)], 1)
+    )
+    assert_allclose(levels[:2], [-39.0, -magnon], atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: sector(4, 1), "no basis state of 4 sites has Σ Z = 1"),
         (lambda: sector(4, 6), "no basis state"),
-        (lambda: sector(40, 0), "limit is 26 sites"),
+        (lambda: sector(40, 0), "too many"),
+        (lambda: sector(70, 70), "limit is 62 sites"),
+        (lambda: sector(40, None), "limit is 26 sites"),
         (lambda: lanczos(ising(chain(4)), 0), "does not conserve Σ Z"),
         (lambda: lanczos(heisenberg(square(4, 6), 1.0), None), "too many for Lanczos"),
         (lambda: ising_chain_energy([1, 1], [1, 1]), "2 bonds were given for 2 sites; expected 1"),

@@ -46,6 +46,14 @@ def test_every_format_gives_the_same_sum(way, tmp_path):
     assert_allclose(found.times(psi), EXPECTED.times(psi), atol=1e-14)
 
 
+def test_letters_tell_the_sites_and_a_string_given_twice_is_added_up(tmp_path):
+    (tmp_path / "h").write_text("1.0 XII\n0.5 ZII")
+    assert read_pauli_sum(tmp_path / "h").sites == 3
+    (tmp_path / "twice").write_text('{"X0": 0.5, "Z1": 1.0, "X0": 0.25}')
+    found = {string: c for c, string in read_pauli_sum(tmp_path / "twice").terms()}
+    assert found["X0"] == 0.75
+
+
 def test_more_sites_than_are_named(tmp_path):
     (tmp_path / "h").write_text("1.0 Z0")
     assert read_pauli_sum(tmp_path / "h", 5).sites == 5
@@ -64,6 +72,9 @@ def test_more_sites_than_are_named(tmp_path):
         ("[1, 2]", "term 0 is 1; expected"),
         ('{"X0": true}', "coefficient 'True'"),
         ("nan X0", "not finite"),
+        ("1.0 XX\n0.5 XIY", "'XIY' has 3 letters and 'XX' 2"),
+        ("1.0 Z10000000000000", "limit is 10,000"),
+        ("[[1" + "0" * 400 + ', "X0"]]', "expected a number"),
     ],
 )
 def test_what_is_no_sum_is_refused(text, message, tmp_path):

@@ -5,10 +5,18 @@ import pytest
 from exact import kron, pauli
 from numpy.testing import assert_allclose
 
+from nqs.systems.exact import lanczos
 from nqs.systems.hamiltonians import heisenberg, ising, j1j2, xxz
 from nqs.systems.lattices import chain, from_edges, square
 from nqs.systems.pauli import PauliSum
-from nqs.systems.symmetry import flip_invariant, stoquastic, sublattice, translation_invariant
+from nqs.systems.symmetry import (
+    flip_invariant,
+    lowest_magnetisation,
+    spin_rotation_invariant,
+    stoquastic,
+    sublattice,
+    translation_invariant,
+)
 
 
 def dense(total):
@@ -46,6 +54,47 @@ def test_flips_and_signs_as_in_the_matrix(total):
         off = turned - np.diag(np.diag(turned))
         expected = bool(np.abs(off.imag).max() < 1e-12 and off.real.max() <= 1e-12)
         assert stoquastic(total, rotated) == expected, rotated
+
+
+@pytest.mark.parametrize("total", SUMS.values(), ids=list(SUMS))
+def test_rotations_of_all_spins_as_in_the_matrix(total):
+    matrix = dense(total)
+    turns = [sum(pauli("I" * i + letter + "I" * (3 - i)) for i in range(4)) for letter in "XYZ"]
+    expected = all(np.allclose(turn @ matrix, matrix @ turn) for turn in turns)
+    assert spin_rotation_invariant(total) == expected
+    assert total.conserves_magnetisation() == np.allclose(turns[2] @ matrix, matrix @ turns[2])
+
+
+LOWEST = {
+    "ring": heisenberg(chain(6, True)),
+    "odd ring": heisenberg(chain(5, True)),
+    "ferromagnet": heisenberg(chain(6), -1.0),
+    "frustrated": j1j2(square(2, 3)),
+    "easy plane": xxz(chain(6, True), 1.0, 0.3),
+    "antiferromagnetic plane": xxz(chain(5), [0.4, 1.0, 0.7, 1.2], -0.9),
+    "easy axis": xxz(chain(6, True), 1.0, -2.0),
+    "in a field": xxz(chain(6, True), 1.0, 0.5, hz=3.0),
+    "chiral": PauliSum.from_terms([(1.0, "X0 Y1"), (-1.0, "Y0 X1"), (0.4, "Z2")]),
+}
+
+
+@pytest.mark.parametrize("name", LOWEST)
+def test_a_ground_state_has_the_magnetisation_that_theory_tells(name):
+    total = LOWEST[name]
+    rotated = tuple(range(1, total.sites, 2))
+    told = lowest_magnetisation(total, None if name in ("odd ring", "frustrated") else rotated)
+    if name in ("easy axis", "in a field", "chiral"):
+        assert told is None
+    else:
+        assert_allclose(lanczos(total, told).energy, lanczos(total).energy, atol=1e-9)
+
+
+def test_what_rounding_leaves_is_no_term_and_small_units_change_nothing():
+    cancelled = PauliSum.from_terms([(0.1, "Y0"), (0.2, "Y0"), (-0.3, "Y0"), (1.0, "X0 X1")])
+    assert cancelled.real
+    tiny = ising(chain(4), 1e-13, 1e-13)
+    assert not tiny.conserves_magnetisation()
+    assert not stoquastic(ising(chain(4), 1e-13, -1e-13))
 
 
 def test_two_sublattices_where_no_edge_frustrates_them():

@@ -187,6 +187,18 @@ def test_a_phase_may_use_its_share_of_the_time_only():
     assert len(run.rows) == 2
 
 
+def test_a_budget_counts_the_time_before_an_interruption_and_a_time_limit_does_not(tmp_path):
+    before = Run(tmp_path)
+    before.phases, before.seconds = {"search": begin(starts())}, 60.0
+    before.save()
+    run = Run(tmp_path, budget=100.0, time_limit=50.0)
+    run.restore({"search": begin(starts())})
+    assert 30 < run.budget_left(1.0) <= 40
+    assert not run.out_of_time(0.9)
+    assert run.out_of_time(0.6)
+    assert run.stopped == "budget"
+
+
 def test_without_limits_a_run_is_never_out_of_time():
     run = Run()
     run._started = time.monotonic() - 1e9

@@ -1,0 +1,157 @@
+"""What a ground state refuses to do, before JAX is loaded."""
+
+from typing import Any
+
+from nqs.config.ground_state import GroundState, Uniform
+from nqs.config.menu import PERIODIC, SINGLE_PRECISION, refuse_unknown_ansatz
+from nqs.jobs.energy_choices import (
+    AUTOREGRESSIVE,
+    MOST_ELEMENTS,
+    MOST_LISTED,
+    MOST_SUMMED,
+    OPTIONS,
+    Facts,
+    options,
+    summands,
+)
+from nqs.systems.exact import sector_size
+
+
+def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
+    """ValueError where what a chosen config asks for cannot be done, before JAX is loaded."""
+    ansatz = config.ansatz
+    _check_idle(config, own)
+    if own is None:
+        refuse_unknown_ansatz(str(ansatz.name), options(config))
+        if ansatz.name in PERIODIC and not known.periodic:
+            raise ValueError(
+                f"ansatz {ansatz.name!r} has all translations of a periodic lattice and the flip of all "
+                "spins, which this Hamiltonian has not; choose recurrent or rbm."
+            )
+    _check_sector(config, known)
+    _check_sampler(config, known, own)
+    _check_growth(config)
+
+
+def _check_idle(config: GroundState, own: bool | None) -> None:
+    """ValueError where a value is given that would have no effect."""
+    training = config.training
+    idle: dict[str, list[tuple[Any, str]]] = {
+        "optimiser adam": [(training, key) for key in ("momentum", "shift", "trust")],
+        f"sampler {training.sampler}": [(training, "sweeps")],
+        "sampler all": [(config.evaluation, "samples")],
+        "grow_from = []": [(training, key) for key in ("grow_steps", "grow_samples")],
+        "a module of your own": [(config.ansatz, key) for key in sorted(OPTIONS)],
+    }
+    applies = {
+        "optimiser adam": training.optimiser == "adam",
+        f"sampler {training.sampler}": training.sampler not in ("metropolis", "exchange"),
+        "sampler all": training.sampler == "all",
+        "grow_from = []": not training.grow_from,
+        "a module of your own": own is not None,
+    }
+    for beside, keys in idle.items():
+        for table, key in keys:
+            value, default = getattr(table, key), type(table).model_fields[key].get_default()
+            if applies[beside] and value != default:
+                raise ValueError(
+                    f"{type(table).__name__.lower()}.{key} has no effect beside {beside}; leave it out."
+                )
+    single = own is None and config.ansatz.name in SINGLE_PRECISION
+    if training.precision == "float32" and not single:
+        raise ValueError(
+            "training.precision 'float32' is for the ansätze "
+            f"{', '.join(SINGLE_PRECISION)}; leave it out."
+        )
+
+
+def _check_growth(config: GroundState) -> None:
+    training, hamiltonian = config.training, config.hamiltonian
+    if not training.grow_from:
+        return
+    if config.ansatz.name != "recurrent" or hamiltonian.lattice != "chain" or hamiltonian.periodic:
+        raise ValueError(
+            "training.grow_from needs the ansatz 'recurrent' on an open chain, where its cell is the "
+            "same at every length."
+        )
+    lengths = [*training.grow_from, *(hamiltonian.size or [])]
+    if lengths != sorted(set(lengths)) or lengths[0] < 2:
+        raise ValueError(f"training.grow_from is {training.grow_from}; expected growing lengths.")
+    for key in ("J", "h", "g", "hx", "hz"):
+        if isinstance(getattr(hamiltonian, key), list | Uniform):
+            raise ValueError(
+                f"training.grow_from needs a uniform chain, and hamiltonian.{key} is another one at each place."
+            )
+    if (sigma := config.ansatz.magnetisation) is not None:
+        for length in training.grow_from:
+            if (length - sigma) % 2 or abs(sigma) > length:
+                raise ValueError(
+                    f"training.grow_from has the length {length}, which cannot have Σ Z = {sigma}; choose "
+                    f"{'odd' if sigma % 2 else 'even'} lengths."
+                )
+    for key in ("grow_steps", "grow_samples"):
+        given = getattr(training, key)
+        if given and (len(given) != len(training.grow_from) or min(given) < 1):
+            raise ValueError(f"training.{key} is {given}; expected a number for each length.")
+
+
+def _check_sector(config: GroundState, known: Facts) -> None:
+    ansatz, sites = config.ansatz, known.sites
+    if ansatz.magnetisation is not None:
+        if ansatz.free_magnetisation:
+            raise ValueError(
+                "ansatz.magnetisation is given, and ansatz.free_magnetisation = true; take one."
+            )
+        if not known.conserves:
+            raise ValueError(
+                f"ansatz.magnetisation is {ansatz.magnetisation}, but this Hamiltonian does not conserve "
+                "Σ Z; leave it out."
+            )
+        if abs(ansatz.magnetisation) > sites or (ansatz.magnetisation - sites) % 2:
+            raise ValueError(
+                f"ansatz.magnetisation is {ansatz.magnetisation}; {sites} sites have "
+                f"{-sites}, {2 - sites}, … {sites}."
+            )
+        if ansatz.name in PERIODIC and ansatz.magnetisation != 0:
+            raise ValueError(
+                f"ansatz {ansatz.name!r} is even under a flip of all spins, which Σ Z = "
+                f"{ansatz.magnetisation} is not; choose recurrent or rbm."
+            )
+    if ansatz.even and not (known.flips and not ansatz.magnetisation):
+        raise ValueError(
+            "ansatz.even needs a Hamiltonian that a flip of all spins leaves as it is, and no Σ Z but 0."
+        )
+    if ansatz.marshall and known.rotated is None:
+        raise ValueError(
+            "ansatz.marshall needs a lattice of two sublattices and a Hamiltonian that conserves Σ Z."
+        )
+
+
+def _check_sampler(config: GroundState, known: Facts, own: bool | None) -> None:
+    ansatz, training = config.ansatz, config.training
+    fixed = ansatz.magnetisation is not None
+    sampler = training.sampler
+    if sampler == "metropolis" and fixed:
+        raise ValueError(
+            "training.sampler 'metropolis' flips single spins and leaves the sector of fixed "
+            "magnetisation; choose exchange, or set ansatz.free_magnetisation = true."
+        )
+    if sampler == "exchange" and not fixed:
+        raise ValueError(
+            "training.sampler 'exchange' keeps Σ Z, which is not fixed here; choose metropolis."
+        )
+    autoregressive = ansatz.name in AUTOREGRESSIVE if own is None else own
+    if sampler == "direct" and not autoregressive:
+        raise ValueError(
+            f"ansatz {ansatz.name!r} has no conditionals; choose another training.sampler."
+        )
+    if (sampler == "all") != (training.samples == "all"):
+        raise ValueError("training.sampler and training.samples are 'all' together, or neither is.")
+    if sampler in ("all", "exact"):
+        states = sector_size(known.sites, ansatz.magnetisation)
+        if summands(config, known) is None:
+            raise ValueError(
+                f"training.sampler {sampler!r} sums over all {states:,} basis states, of {known.elements:,} "
+                f"elements each, at every step; the limits are {MOST_LISTED:,} states, {MOST_SUMMED:,} "
+                f"after symmetries, and {MOST_ELEMENTS:,} elements. Draw samples instead."
+            )

@@ -1,0 +1,60 @@
+"""What a ground state costs: memory that is refused beforehand where it is not there, and time."""
+
+from nqs.jobs.optimise import Problem
+from nqs.state.pieces import ROWS
+from nqs.state.reach import VECTOR_SITES, available_memory
+
+_BASE = 4e8
+"""Bytes of Python, JAX and the compiled programs."""
+
+_WIDTH = 64
+"""Numbers that a network keeps for each site of a configuration, roughly."""
+
+
+def memory(problem: Problem) -> float:
+    """Bytes that the largest step of the run needs, roughly: of any phase, or of the judging."""
+    return _BASE + max([*map(_training, problem.phases().values()), _judging(problem)])
+
+
+def _training(problem: Problem) -> float:
+    rows, sites, width = problem.rows(), problem.sites, 8.0
+    configurations = (rows + ROWS) * sites * _WIDTH * width
+    if problem.config.training.optimiser == "adam":
+        return 2 * configurations
+    rows *= 1 if getattr(problem.model, "real", False) else 2
+    jacobian = 3 * width * rows * problem.parameters
+    # a convolution as wide as the lattice is differentiated with every weight at every place
+    spread = rows * problem.parameters * sites * width / 2 if problem.symmetric else 0.0
+    return jacobian + spread + 4 * width * min(rows, problem.parameters) ** 2 + configurations
+
+
+def _judging(problem: Problem) -> float:
+    """Fresh samples with their energies, drawn from all amplitudes where there are few sites."""
+    sites, samples = problem.sites, problem.config.evaluation.samples
+    if problem.config.training.sampler == "all":
+        return 0.0
+    listed = sites <= VECTOR_SITES and problem.config.training.sampler != "direct"
+    return samples * (8.0 * sites + 200) + ROWS * sites * _WIDTH * 8.0 + listed * 2**sites * 100.0
+
+
+def refuse_too_large(problem: Problem) -> None:
+    """ValueError where the memory does not suffice."""
+    needed, there = memory(problem), available_memory()
+    if there is not None and needed > there:
+        config = problem.config
+        raise ValueError(
+            f"{config.training.samples} samples of {problem.parameters:,} parameters, and "
+            f"{config.evaluation.samples:,} for the final energy, need about {needed / 1e9:.1f} GB, and "
+            f"{there / 1e9:.1f} GB are free; take fewer training.samples or evaluation.samples, or "
+            "optimiser adam."
+        )
+
+
+def cost(problem: Problem) -> dict[str, float]:
+    """Memory in MB, and seconds by a rule of thumb for two cores."""
+    seconds = 10.0
+    for part in problem.phases().values():
+        groups = len(part.elements.flips) + 10
+        work = part.rows() * groups * part.sites * 0.5 * max(part.parameters / part.sites, 100.0)
+        seconds += int(part.config.training.steps or 0) * (0.01 + work / 2e10)
+    return {"memory_mb": memory(problem) / 1e6, "seconds": seconds}

@@ -1,0 +1,105 @@
+"""Exact sums: every configuration of a sector, or one of each orbit of the symmetries."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax import Array
+
+from nqs.ansatz.symmetric import shifts
+from nqs.measurement.effects import index_bits
+from nqs.state.pieces import in_turn
+from nqs.systems.elements import diagonal, elements, off_diagonal
+from nqs.systems.exact import sector
+from nqs.systems.pauli import PauliSum
+
+
+class Listed(NamedTuple):
+    """Every configuration that matters, one of each orbit of a symmetry.
+
+    bits: (states, sites) int32. log_length: (states,) log of the length of each orbit.
+    diagonal: (states,) ⟨σ|H|σ⟩. elements: (states, groups) ⟨σ|H|σ'⟩ ψ(σ') / ψ(orbit of σ'),
+    the latter ±1. neighbours: (states, groups) which orbit σ' belongs to.
+    """
+
+    bits: Any
+    log_length: Any
+    diagonal: Any
+    elements: Any
+    neighbours: Any
+
+
+def listed(
+    total: PauliSum,
+    magnetisation: int | None = None,
+    *,
+    size: tuple[int, ...] | None = None,
+    flip: bool = False,
+    rotated: tuple[int, ...] = (),
+) -> Listed:
+    """All basis states of a sector of Σ Z; with a size, one of each orbit.
+
+    size: of a periodic lattice whose translations leave H and |ψ| as they are; flip:
+    whether flipping all spins does, too. rotated: sites of ψ's Marshall sign.
+    """
+    states = sector(total.sites, magnetisation)
+    e = elements(total)
+    length = np.ones(len(states))
+    if size is not None:
+        least, length = _orbits(states, size, flip)
+        states = least
+    bits: Any = index_bits(states, total.sites).astype(np.int32)
+    place_value = 1 << np.arange(total.sites - 1, -1, -1)
+    connected = states[:, None] ^ (e.flips @ place_value)
+    element = np.asarray(off_diagonal(e, bits))
+    inside = element != 0
+    least = connected if size is None else _least(connected, size, flip)
+    which = np.searchsorted(states, np.where(inside, least, states[0]))
+    turned = int(place_value[list(rotated)].sum()) if rotated else 0
+    odd = np.bitwise_count((connected ^ states[which]) & turned) % 2
+    return Listed(
+        bits=bits,
+        log_length=np.log(length),
+        diagonal=np.asarray(diagonal(e, bits)),
+        elements=np.where(inside, element * (1 - 2.0 * odd), 0),
+        neighbours=which.astype(np.int32),
+    )
+
+
+def _orbits(states, size, flip) -> tuple[np.ndarray, np.ndarray]:
+    """The least index of every orbit and its length; states are closed under the symmetries."""
+    return np.unique(_least(states, size, flip), return_counts=True)
+
+
+def _least(states: np.ndarray, size: tuple[int, ...], flip: bool) -> np.ndarray:
+    """The least index that translations, and flips if `flip`, make of each state."""
+    sites = int(np.prod(size))
+    place_value = 1 << np.arange(sites - 1, -1, -1)
+    least = states.copy()
+    for moved in shifts(size):
+        image = np.zeros_like(states)
+        for site, place in enumerate(moved):
+            image |= ((states // place_value[site]) & 1) * place_value[place]
+        np.minimum(least, image, out=least)
+        if flip:
+            np.minimum(least, 2**sites - 1 - image, out=least)
+    return least
+
+
+def list_energies(model: nn.Module, variables: Any, states: Listed) -> tuple[Array, Array]:
+    """log ψ and local energy of every orbit, (states,) each: ψ is evaluated once on each."""
+    log_psi = in_turn(partial(model.apply, variables), jnp.asarray(states.bits))
+    log_psi = log_psi.astype(jnp.result_type(complex))
+    ratio = jnp.exp(log_psi[states.neighbours] - log_psi[:, None])
+    present = states.elements != 0
+    return log_psi, states.diagonal + jnp.sum(
+        jnp.where(present, states.elements * ratio, 0), axis=1
+    )
+
+
+def log_weights(log_psi: Array, states: Listed) -> Array:
+    """log of |ψ|² · length of every orbit, normalised, (states,)."""
+    return jax.nn.log_softmax(2 * log_psi.real + states.log_length)
