@@ -57,7 +57,7 @@ _SECONDS = 600
 
 def run(case: Case, setting: str, folder: Path) -> tuple[dict, float, float]:
     """The summary of one run, its wall-clock seconds and its largest memory in GB."""
-    command = [sys.executable, "-c", "from nqs.cli.main import main; main()", "ground-state"]
+    command = [sys.executable, "-m", "nqs", "ground-state"]
     command += [str(CONFIGS / f"{case.config}.toml"), "--set", setting, "--json"]
     begun = time.monotonic()
     process = subprocess.Popen([*command, "--out", str(folder)], stdout=subprocess.DEVNULL)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from nqs.evaluation.energy import Energy
 from nqs.evaluation.heldout import Estimate
 
@@ -92,7 +94,7 @@ def _of_samples(found: Energy, scale: float) -> list[str]:
     if _blind(found, scale) and found.around is not None:
         said.append(
             f"the samples miss where H ψ is large and ψ small: the variance is "
-            f"{found.variance.value:.2g} on them and {found.around.value:.2g} one step away. The V-score "
+            f"{found.variance.value:.2g} on them and {found.around.value:.2g} with these. The V-score "
             "is too small; train further, or with exact sums."
         )
     if found.r_hat is not None and not found.r_hat < _MIXED:
@@ -115,15 +117,16 @@ def _of_samples(found: Energy, scale: float) -> list[str]:
 def _blind(found: Energy, scale: float) -> bool:
     """Whether there is variance that the samples do not see."""
     around, seen = found.around, found.variance
-    if around is None or around.error is None or seen.error is None:
+    if around is None or seen.error is None:
         return False
-    margin = _ERRORS * float((around.error**2 + seen.error**2) ** 0.5)
+    margin = _ERRORS * float(np.hypot(around.error or 0.0, seen.error))
     return around.value > _BLIND * seen.value + _ROUNDED * scale**2 + margin
 
 
 def _confirmed(found: Energy, scale: float) -> bool:
     """Whether the second look, which goes where samples are rare, finds no more variance."""
     around = found.around
-    if around is None or around.error is None:
+    if around is None:
         return False
-    return around.value + 2 * around.error < _BLIND * found.variance.value + _ROUNDED * scale**2
+    most = around.value + 2 * (around.error or 0.0)
+    return most < _BLIND * found.variance.value + _ROUNDED * scale**2

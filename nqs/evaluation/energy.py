@@ -35,9 +35,8 @@ class Energy:
     exact sum. distinct: different ones among them. effective_samples, r_hat, acceptance:
     of the local energies' chains, None where samples are independent. top_share: of
     the variance in the furthest hundredth; heavy_tailed: whether more may be to come.
-    around: the variance again, from
-    configurations one step away from the samples, where the state is small; None for an
-    exact sum. rounding: error of the mean by single precision, as 256 samples show it, 0
+    around: the variance again, by a second look that also goes where the state is small,
+    error None where that is an exact sum; None where all of this is. rounding: error of the mean by single precision, as 256 samples show it, 0
     where all was double.
     """
 
@@ -64,14 +63,12 @@ class Energy:
 
 def summed_energy(state: State, states: Listed) -> Energy:
     """By an exact sum over all of `states`."""
-    weights, energies = (np.asarray(x) for x in _all(state.model, state.variables, states))
-    energy = float((weights * energies).sum().real)
-    variance = float((weights * np.abs(energies - energy) ** 2).sum())
+    energy, variance = _summed(state, states)
     return Energy(
         energy=Estimate(energy, None),
         variance=Estimate(variance, None),
         samples=0,
-        distinct=len(weights),
+        distinct=len(states.bits),
         effective_samples=None,
         r_hat=None,
         acceptance=None,
@@ -82,6 +79,13 @@ def summed_energy(state: State, states: Listed) -> Energy:
     )
 
 
+def _summed(state: State, states: Listed) -> tuple[float, float]:
+    """Energy and variance."""
+    weights, energies = (np.asarray(x) for x in _all(state.model, state.variables, states))
+    energy = float((weights * energies).sum().real)
+    return energy, float((weights * np.abs(energies - energy) ** 2).sum())
+
+
 @partial(jax.jit, static_argnames="model")
 def _all(model, variables, states):
     log_psi, energies = list_energies(model, variables, states)
@@ -89,13 +93,20 @@ def _all(model, variables, states):
 
 
 def sampled_energy(
-    state: State, drawn: Samples, e: Elements, *, quick: nn.Module | None = None, seed: int
+    state: State,
+    drawn: Samples,
+    e: Elements,
+    *,
+    quick: nn.Module | None = None,
+    states: Listed | None = None,
+    seed: int,
 ) -> Energy:
     """From samples of the state, each distinct one evaluated once.
 
     quick: the same ansatz in single precision, used where 256 samples in both show its
-    rounding to be below a tenth of the statistical error. seed: of the second look at
-    the variance.
+    rounding to be below a tenth of the statistical error. states: all that can be drawn,
+    where they are listed: the second look at the variance is then their exact sum. seed: of
+    that look otherwise.
     """
     energies, rounding = _quickly(state, quick, e, drawn.bits)
     values = energies.real
@@ -121,7 +132,9 @@ def sampled_energy(
         acceptance=drawn.acceptance,
         top_share=statistics.top_share(values),
         heavy_tailed=statistics.heavy_tailed(values),
-        around=_variance_around(state, e, drawn.bits, mean, seed),
+        around=_variance_around(state, e, drawn.bits, mean, seed)
+        if states is None
+        else Estimate(_summed(state, states)[1], None),
         rounding=rounding,
     )
 

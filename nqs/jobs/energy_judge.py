@@ -69,12 +69,15 @@ def judge(trained: Trained, problem: Problem, made: list[Choice], run: Run) -> d
 def measured(trained: Trained, problem: Problem) -> Energy:
     """The energy of a trained state: an exact sum where it was trained by one, else fresh samples."""
     config, state = problem.config, trained.state
-    if config.training.sampler == "all":
-        return summed_energy(state, jax.tree.map(jnp.asarray, problem.listed()))
+    states = problem.listed()
+    if states is not None:
+        states = jax.tree.map(jnp.asarray, states)
+        if config.training.sampler == "all":
+            return summed_energy(state, states)
     seed = config.seed + _FRESH
     drawn = state.sample(config.evaluation.samples, seed)
     quick = None if problem.quick is problem.model else problem.quick
-    return sampled_energy(state, drawn, problem.elements, quick=quick, seed=seed)
+    return sampled_energy(state, drawn, problem.elements, quick=quick, states=states, seed=seed)
 
 
 def failed(failure: Exception, problem: Problem, made: list[Choice], run: Run) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def sampling(summary: Mapping[str, Any]) -> list[Row]:
     around = "the same, if the samples miss nothing"
     return [
         *rows,
-        Row("Variance one step away", measured(found.get("variance_around")), around),
+        Row("Variance, second look", measured(found.get("variance_around")), around),
         Row(
             "Variance in 1 % of the samples", f"{found.get('top_share', 0):.0%}", "8 % if Gaussian"
         ),

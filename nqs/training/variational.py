@@ -78,8 +78,8 @@ def started(teacher: Teacher, variables: Any, sites: int, steps: Any) -> Descent
         chains=begin(teacher.draws, sites, key),
         skipped=zero,
         halvings=zero,
-        first=jnp.asarray(jnp.inf),
-        lowest=jnp.asarray(jnp.inf),
+        first=jnp.full((), jnp.inf, jnp.float64),
+        lowest=jnp.full((), jnp.inf, jnp.float64),
         good=variables,
     )
 

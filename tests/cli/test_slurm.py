@@ -33,7 +33,7 @@ def turn(tmp_path):
     commands = {
         "srun": 'exec "$@"',
         "scontrol": f'echo "$@" >> {tmp_path}/asked',
-        "nqs": f'exec {sys.executable} -c "from nqs.cli.main import main; main()" "$@"',
+        "nqs": f'exec {sys.executable} -m nqs "$@"',
     }
     for name, line in commands.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")

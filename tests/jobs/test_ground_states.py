@@ -26,32 +26,64 @@ from nqs.training import lower as lowering
 from nqs.training.run import Interrupted, NumericalFailure
 
 CHAIN = {"name": "ising", "lattice": "chain", "size": [6]}
+RING = {"name": "heisenberg", "lattice": "chain", "size": [6], "periodic": True}
+GRU, RBM, CONV = (
+    {"name": "recurrent", "hidden": 6},
+    {"name": "rbm", "hidden": 6},
+    {"name": "conv", "features": 2},
+)
 KINDS = {
-    "natural direct": ("recurrent", {"samples": 32}),
-    "adam direct": ("recurrent", {"samples": 32, "optimiser": "adam"}),
-    "natural metropolis": ("rbm", {"samples": 32}),
-    "adam metropolis": ("rbm", {"samples": 32, "optimiser": "adam"}),
+    "natural direct": (CHAIN, GRU, {"samples": 32}),
+    "adam direct": (CHAIN, GRU, {"samples": 32, "optimiser": "adam"}),
+    "natural metropolis": (CHAIN, RBM, {"samples": 32}),
+    "adam metropolis": (CHAIN, RBM, {"samples": 32, "optimiser": "adam"}),
+    "exchange": (RING, RBM, {"samples": 32}),
+    "exact": (RING, CONV, {"samples": 32}),
+    "all": (RING, CONV, {"samples": "all"}),
 }
+"""Hamiltonian, ansatz and training of each way to draw."""
 
 
-def configured(kind, **more):
-    name, training = KINDS[kind]
-    return toml.checked(
-        GroundState,
-        {
-            "hamiltonian": CHAIN,
-            "ansatz": {"name": name, "hidden": 6},
-            "training": {"steps": 60, **training},
-            "evaluation": {"samples": 256},
-            **more,
-        },
-    )
+def configured(kind):
+    hamiltonian, ansatz, training = KINDS[kind]
+    sampler = {"sampler": kind} if kind in ("exchange", "exact") else {}
+    tables = {
+        "hamiltonian": hamiltonian,
+        "ansatz": ansatz,
+        "training": {"steps": 60, **training, **sampler},
+    }
+    if kind != "all":
+        tables["evaluation"] = {"samples": 256}
+    return toml.checked(GroundState, tables)
 
 
 def begun(config, folder, **rest):
     found = job.system(config.hamiltonian)
     config, made = job.chosen(config, found)
     return job.carry_out(job.prepared(config, found), made, place.new_folder(folder), **rest)
+
+
+def taken_up_in_the_middle(config, folder, *, phase="train", step=30):
+    """Stopped by SIGTERM at a step of a phase, then gone on with what lies in the folder alone."""
+
+    def stop(row):
+        if (row["phase"], row["step"]) == (phase, step):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        begun(config, folder, watch=stop)
+    row = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (row["phase"], row["step"]) == (phase, step)
+    nqs.resume(folder)
+
+
+def same(one, other):
+    """All that two run folders say, but for the time it took."""
+    assert summary(one) == summary(other)
+    assert (one / "metrics.jsonl").read_text() == (other / "metrics.jsonl").read_text()
+    a, b = nqs.load(one).state, nqs.load(other).state
+    for x, y in zip(jax.tree.leaves(a.variables), jax.tree.leaves(b.variables), strict=True):
+        assert_array_equal(x, y)
 
 
 def summary(folder):
@@ -63,24 +95,9 @@ def summary(folder):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_resumed_equals_uninterrupted(kind, tmp_path):
-    """Stopped by SIGTERM in the middle, then taken up from what lies in the folder alone."""
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    begun(configured(kind), whole)
-
-    def stop(row):
-        if row["step"] == 30:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    with pytest.raises(Interrupted):
-        begun(configured(kind), parts, watch=stop)
-    rows = (parts / "metrics.jsonl").read_text().splitlines()
-    assert json.loads(rows[-1])["step"] == 30
-    nqs.resume(parts)
-    assert summary(parts) == summary(whole)
-    assert (parts / "metrics.jsonl").read_text() == (whole / "metrics.jsonl").read_text()
-    a, b = nqs.load(parts).state, nqs.load(whole).state
-    for x, y in zip(jax.tree.leaves(a.variables), jax.tree.leaves(b.variables), strict=True):
-        assert_array_equal(x, y)
+    begun(configured(kind), tmp_path / "whole")
+    taken_up_in_the_middle(configured(kind), tmp_path / "parts")
+    same(tmp_path / "parts", tmp_path / "whole")
 
 
 def test_a_small_chain_reaches_its_ground_state_and_is_loaded_again(tmp_path):
@@ -202,9 +219,7 @@ def test_every_way_to_stay_in_a_sector_finds_the_same_energy(name, sampler, size
     assert -4 * error["error"] < error["value"] < 0.01
 
 
-def test_a_long_chain_grows_from_a_short_one():
-    file = _config(
-        """
+GROWING = """
 [hamiltonian]
 name = "ising"
 lattice = "chain"
@@ -218,12 +233,21 @@ grow_from = [6, 12]
 grow_steps = [100, 40]
 grow_samples = [64, 32]
 """
-    )
-    result = nqs.ground_state(file, out="run")
+
+
+def test_a_long_chain_grows_from_a_short_one():
+    result = nqs.ground_state(_config(GROWING), out="run")
     rows = Path("run/metrics.jsonl").read_text().splitlines()
     phases = {json.loads(row)["phase"] for row in rows}
     assert phases == {"grow-6", "grow-12", "train"}
     assert 0 < result.summary["relative_error"]["value"] < 0.01
+
+
+def test_a_run_that_is_still_growing_is_resumed():
+    config = toml.checked(GroundState, toml.read(Path(_config(GROWING))), "config.toml")
+    begun(config, Path("whole"))
+    taken_up_in_the_middle(config, Path("parts"), phase="grow-12", step=20)
+    same(Path("parts"), Path("whole"))
 
 
 def test_what_sites_have_of_their_own_is_stretched_in_the_middle():
@@ -239,33 +263,68 @@ def test_a_budget_shortens_the_schedule_and_says_nothing_else(tmp_path):
     assert found.summary["training"]["steps"] < 10**5
 
 
-def poisoned(monkeypatch, times):
-    """The first `times` dispatches end in NaN."""
-    descend, left = lowering.descend, [times]
+def disturbed(monkeypatch, times, change):
+    """What the first `times` dispatches after the second come back with is changed."""
+    descend, calls = lowering.descend, iter(range(10**6))
 
     def broken(*arguments):
-        d, curve = descend(*arguments)
-        if left[0] > 0:
-            left[0] -= 1
-            d = d._replace(skipped=d.skipped + 10)
-        return d, curve
+        after = descend(*arguments)
+        return change(*after) if 2 <= next(calls) < 2 + times else after
 
     monkeypatch.setattr(lowering, "descend", broken)
 
 
-def test_a_failure_goes_back_to_the_last_good_state_at_half_the_rate(monkeypatch):
-    poisoned(monkeypatch, 2)
+def test_a_training_compiles_its_loop_once(monkeypatch, caplog):
+    """Rollbacks and a budget included, all of which hand other arrays to it."""
+    disturbed(monkeypatch, 1, FAILURES["exploded"])
+    with jax.log_compiles():
+        nqs.ground_state(ising(chain(7)), "rbm", steps=100, samples=16, budget=600.0)
+    assert caplog.text.count("Compiling jit(descend)") == 1
+
+
+FAILURES = {
+    "not finite": lambda d, curve: (d._replace(skipped=d.skipped + 10), curve),
+    "exploded": lambda d, curve: (d, curve._replace(energy=curve.energy + 1e3)),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_goes_back_to_the_last_good_state_at_half_the_rate(failure, monkeypatch):
+    disturbed(monkeypatch, 2, FAILURES[failure])
     found = nqs.ground_state(ising(chain(5)), steps=150, samples=64).summary
     assert found["verdict"] == "warning"
     assert "2 time(s)" in " ".join(found["warnings"])
     assert abs(found["relative_error"]["value"]) < 1e-2
 
 
-def test_failures_that_come_back_end_the_run_with_a_summary(monkeypatch, tmp_path):
-    poisoned(monkeypatch, 100)
-    with pytest.raises(NumericalFailure, match="not finite"):
+@pytest.mark.parametrize("failure", FAILURES)
+def test_failures_that_come_back_end_the_run_with_a_summary(failure, monkeypatch, tmp_path):
+    disturbed(monkeypatch, 100, FAILURES[failure])
+    with pytest.raises(NumericalFailure, match=failure):
         nqs.ground_state(ising(chain(5)), steps=150, samples=64, out=tmp_path / "run")
     assert summary(tmp_path / "run")["verdict"] == "failed"
+
+
+class Cliff(nn.Module):
+    """Finite only while its one parameter is small."""
+
+    @nn.compact
+    def __call__(self, bits):
+        strength = self.param("strength", nn.initializers.constant(0.05), (), jnp.float64)
+        log_psi = strength * (bits[..., 0] == bits[..., 1]) + 0j
+        return jnp.where(strength > 0.2, jnp.nan, log_psi)
+
+
+def test_steps_into_nan_are_not_taken(tmp_path):
+    """The energy falls towards the cliff, whatever the rate."""
+    with pytest.raises(NumericalFailure, match="not finite"):
+        nqs.ground_state(
+            ising(chain(2)), Cliff(), samples="all", steps=400, optimiser="adam", out=tmp_path / "r"
+        )
+    rows = (tmp_path / "r/metrics.jsonl").read_text().splitlines()
+    energies = [json.loads(row)["energy"] for row in rows]
+    assert all(energy is not None for energy in energies[:1])
+    assert min(energy for energy in energies if energy is not None) < energies[0]
 
 
 def test_chains_that_stand_still_are_a_failure():

@@ -1,0 +1,5 @@
+"""`python -m nqs` is the command `nqs`."""
+
+from nqs.cli.main import main
+
+main()
