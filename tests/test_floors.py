@@ -12,6 +12,7 @@ FLOORS = [
     {"report"},
     {"jobs"},
     {"cli"},
+    {"__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

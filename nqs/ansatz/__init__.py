@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from nqs.ansatz.prior import with_prior
+from nqs.ansatz.prior import Even, with_prior
 from nqs.ansatz.rbm import RBMComplex, RBMPhase, RBMPositive
 from nqs.ansatz.recurrent import Recurrent
 from nqs.ansatz.symmetric import Conv, RBMSymmetric
@@ -35,8 +35,8 @@ def build(
 ) -> nn.Module:
     """The ansatz called `name` on `sites` sites; ValueError names the menu where unknown.
 
-    size: lengths of the periodic lattice of an ansatz that knows its translations. ones,
-    rotated: number of bits 1, and sites of a Marshall sign, as in `with_prior`. precision:
+    size: lengths of the periodic lattice of an ansatz that knows its translations. options:
+    of the module; even = True makes an autoregressive state `Even`. ones, rotated: number of bits 1, and sites of a Marshall sign, as in `with_prior`. precision:
     float32 where the ansatz has it.
     """
     refuse_unknown_ansatz(name, options)
@@ -44,7 +44,11 @@ def build(
         options["size"] = tuple(size) or (sites,)
     if precision == "float32" and name in SINGLE_PRECISION:
         options["param_dtype"] = jnp.float32
-    return with_prior(ANSATZE[name](sites=sites, **options), sites, ones, tuple(rotated))
+    even = options.pop("even", False)
+    model: Any = ANSATZE[name](sites=sites, **options)
+    if even:
+        model = Even(sites=sites, inner=model)
+    return with_prior(model, sites, ones, tuple(rotated))
 
 
 def own_module(model: Any, sites: int, *, held: str | None = None) -> nn.Module:

@@ -74,6 +74,36 @@ class AutoregressivePrior(Autoregressive):
         return self.inner.advance(inner, bit, site), seen + bit.astype(jnp.int32)
 
 
+class Even(Autoregressive):
+    """ψ(σ) = ψ(−σ): a normalised state of where neighbours in the order of sites differ.
+
+    inner: an autoregressive state that reads 1 where a spin differs from the one before
+    it. Of the first spin it reads 0, and both outcomes are equally likely.
+    """
+
+    inner: Autoregressive
+
+    @property
+    def real(self) -> bool:
+        return getattr(self.inner, "real", False)
+
+    def start(self, batch: int) -> Any:
+        return self.inner.start(batch), jnp.zeros(batch, jnp.int32)
+
+    def next_bit(self, memory: Any, site: Any) -> NextBit:
+        inner, last = memory
+        log_odds, (same, other) = self.inner.next_bit(inner, site)
+        log_odds = jnp.where(last == 1, -log_odds, log_odds)
+        zero, one = jnp.where(last == 1, other, same), jnp.where(last == 1, same, other)
+        first = site == 0
+        return NextBit(jnp.where(first, 0, log_odds), (zero, jnp.where(first, zero, one)))
+
+    def advance(self, memory: Any, bit: Array, site: Any) -> Any:
+        inner, last = memory
+        bit = bit.astype(jnp.int32)
+        return self.inner.advance(inner, jnp.where(site == 0, 0, bit ^ last), site), bit
+
+
 def with_prior(
     model: nn.Module, sites: int, ones: int | None = None, rotated: tuple[int, ...] = ()
 ) -> nn.Module:

@@ -19,64 +19,43 @@ class Recurrent(Autoregressive):
     phase: False leaves ψ positive.
     site_dependent: biases of the gates and heads of its own for every site, for
         systems that are not uniform.
-    even: ψ is the same when all spins are flipped. The units come in pairs, which a flip
-        exchanges: weights between pairs are circulant, and the head reads their difference.
+    ends: the gates are told 1 / (1 + distance) of both ends of the chain. A cell that is the
+        same at every site would have to count, which some random starts never learn.
 
-    Cell: Cho et al., arXiv:1406.1078; state: Hibat-Allah et al., Phys. Rev. Research 2,
-    023358 (2020); weights that a group permutes: Cohen and Welling, arXiv:1602.07576.
+    Cell: Cho et al., arXiv:1406.1078; state: Hibat-Allah et al.,
+    Phys. Rev. Research 2, 023358 (2020).
     """
 
     hidden: int = 16
     phase: bool = True
     site_dependent: bool = False
-    even: bool = False
+    ends: bool = False
     param_dtype: type = jnp.float64
 
     def setup(self):
-        if self.even and self.hidden % 2:
-            raise ValueError(
-                f"hidden is {self.hidden}; an even state has its units in pairs, so take "
-                f"{self.hidden + 1}."
+        orthogonal, small = nn.initializers.orthogonal(), nn.initializers.normal(0.1)
+        glorot, zeros = nn.initializers.glorot_uniform(), nn.initializers.zeros
+        h, dtype = self.hidden, self.param_dtype
+
+        def recur(key, shape, dtype):
+            return jnp.concatenate(
+                [orthogonal(k, (h, h), dtype) for k in jax.random.split(key, 3)], 1
             )
-        small, zeros = nn.initializers.normal(0.1), nn.initializers.zeros
-        glorot, dtype = nn.initializers.glorot_uniform(), self.param_dtype
-        units = self.hidden // 2 if self.even else self.hidden
-        places = (self.sites,) if self.site_dependent else ()
-        self.first = self._paired(self.param("first", small, (units,), dtype))
-        read_bit = self.param("read_bit", glorot, (2, 3 * units), dtype)
-        self.read_bit = self._paired(read_bit, read_bit[::-1], gates=3)
-        recur = self.param("recur", _orthogonal, (self.hidden, 3 * units), dtype)
-        self.recur = self._paired(recur, jnp.roll(recur, units, axis=0), gates=3)
-        self.recur_bias = self._paired(self.param("recur_bias", zeros, (units,), dtype))
+
+        self.first = self.param("first", small, (h,), dtype)
+        self.read_bit = self.param("read_bit", glorot, (2, 3 * h), dtype)
+        self.recur = self.param("recur", recur, (h, 3 * h), dtype)
+        self.recur_bias = self.param("recur_bias", zeros, (h,), dtype)
         if self.site_dependent:
-            site_bias = self.param("site_bias", zeros, (self.sites, 3 * units), dtype)
-            self.site_bias = self._paired(site_bias, gates=3)
-        head = self.param("amplitude_head", small, (*places, units), dtype)
-        self.amplitude_head = self._paired(head, -head)
-        self.amplitude_bias = self._bias("amplitude_bias")
+            self.site_bias = self.param("site_bias", zeros, (self.sites, 3 * h), dtype)
+        places = (self.sites,) if self.site_dependent else ()
+        self.amplitude_head = self.param("amplitude_head", small, (*places, h), dtype)
+        self.amplitude_bias = self.param("amplitude_bias", zeros, (self.sites,), dtype)
         if self.phase:
-            heads = self.param("phase_head", small, (*places, units, 2), dtype)
-            zero, one = heads[..., 0], heads[..., 1]
-            both = self._paired(zero, one), self._paired(one, zero)
-            self.phase_head = jnp.stack(both, axis=-1)
-            self.phase_bias = self._bias("phase_bias")
-
-    def _paired(self, one, other=None, gates=1):
-        """Weights of the first units of all pairs and of the second ones, gate by gate.
-
-        `one` alone where units are not paired; the same for both where `other` is left out.
-        """
-        if not self.even:
-            return one
-        pair = one, one if other is None else other
-        halves = [x.reshape(*x.shape[:-1], gates, -1) for x in pair]
-        return jnp.concatenate(halves, axis=-1).reshape(*one.shape[:-1], -1)
-
-    def _bias(self, name):
-        """A number for every site; none where a flip would turn it over."""
-        if self.even:
-            return jnp.zeros(self.sites, self.param_dtype)
-        return self.param(name, nn.initializers.zeros, (self.sites,), self.param_dtype)
+            self.phase_head = self.param("phase_head", small, (*places, h, 2), dtype)
+            self.phase_bias = self.param("phase_bias", zeros, (self.sites,), dtype)
+        if self.ends:
+            self.read_ends = self.param("read_ends", zeros, (2, 3 * h), dtype)
 
     @property
     def real(self) -> bool:
@@ -100,6 +79,9 @@ class Recurrent(Autoregressive):
         zero, one = self.read_bit
         seen = bit.astype(zero.dtype)[:, None]
         here = self.site_bias[site] if self.site_dependent else jnp.zeros_like(zero)
+        if self.ends:
+            distance = jnp.stack([site, self.sites - 1 - site]).astype(zero.dtype)
+            here = here + (1 / (1 + distance)) @ self.read_ends
 
         def read(gate):
             part = slice(gate * h, (gate + 1) * h)
@@ -115,21 +97,3 @@ class Recurrent(Autoregressive):
 
     def _here(self, head, site):
         return head[site] if self.site_dependent else head
-
-
-def _orthogonal(key, shape, dtype):
-    """Recurrent weights of three gates side by side, (hidden, 3 units), each orthogonal.
-
-    For pairs: the columns of the first units, [[A], [B]] of [[A, B], [B, A]], which is
-    orthogonal where A + B and A − B are.
-    """
-    hidden, units = shape[0], shape[1] // 3
-    draw = nn.initializers.orthogonal()
-
-    def gate(key):
-        if units == hidden:
-            return draw(key, (hidden, hidden), dtype)
-        p, q = (draw(k, (units, units), dtype) for k in jax.random.split(key))
-        return jnp.concatenate([(p + q) / 2, (p - q) / 2])
-
-    return jnp.concatenate([gate(k) for k in jax.random.split(key, 3)], axis=1)

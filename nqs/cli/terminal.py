@@ -10,7 +10,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from nqs.report.wording import exact, measured, printable
+from nqs.report.wording import exact, measured, printable, v_score
 
 
 def tell(text: str) -> None:
@@ -132,7 +132,7 @@ def _energy_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("ansatz", f"{printable(ansatz['name'])}, {ansatz['parameters']} parameters"),
         ("energy", measured(summary["energy"])),
         ("energy per site", measured(summary["energy"]["per_site"])),
-        ("V-score", measured(summary["v_score"])),
+        ("V-score", v_score(summary)),
     ]
     if summary["exact"]:
         known = summary["exact"]

@@ -47,7 +47,9 @@ class Hamiltonian(Table):
     V: float | None = Field(default=None, description="rydberg: interaction at distance 1; 7")
     C6: float | None = Field(default=None, description="rydberg: with spacing instead of V")
     spacing: float | None = Field(default=None, gt=0, description="rydberg: V = C6 / spacing⁶")
-    cutoff: float | None = Field(default=None, gt=0, description="rydberg: largest distance; none")
+    cutoff: float | None = Field(
+        default=None, gt=0, description="rydberg: largest distance, in units of the spacing; none"
+    )
     file: str | None = Field(default=None, description="pauli: text, JSON, HDF5 or OpenFermion")
     terms: list[Term] | None = Field(default=None, description='pauli: [[0.5, "X0 Y3"], …]')
     units: Literal["pauli", "spin-half"] = Field(
@@ -93,8 +95,10 @@ class Training(Table):
     grow_from: list[int] = Field(
         default=[], description="recurrent chains: lengths of shorter ones trained before, in turn"
     )
-    grow_steps: list[int] = Field(default=[], description="of each shorter chain; 400")
-    grow_samples: list[int] = Field(
+    grow_steps: list[Annotated[int, Field(ge=10)]] = Field(
+        default=[], description="of each shorter chain; 400"
+    )
+    grow_samples: list[Annotated[int, Field(ge=2)]] = Field(
         default=[], description="a step of each shorter chain; those of the long one"
     )
 
@@ -108,6 +112,7 @@ class Evaluation(Table):
 class Reference(Table):
     energy: float | None = Field(default=None, description="known from elsewhere, to compare with")
     method: str | None = Field(default=None, description="where it is from")
+    exact: bool = Field(default=False, description="whether no energy can lie below it")
 
 
 class GroundState(Table):

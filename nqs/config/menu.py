@@ -5,7 +5,7 @@ from collections.abc import Iterable
 DEFAULT_ANSATZ = "recurrent"
 
 ANSATZ_OPTIONS = {
-    "recurrent": ("hidden", "phase", "site_dependent", "even"),
+    "recurrent": ("hidden", "phase", "site_dependent", "ends", "even"),
     "rbm-positive": ("hidden",),
     "rbm-phase": ("hidden",),
     "rbm": ("hidden",),

@@ -42,6 +42,9 @@ class Network(Table):
     site_dependent: bool | None = Field(
         default=None, description="recurrent: biases and heads for every site; chosen"
     )
+    ends: bool | None = Field(
+        default=None, description="recurrent: told how near the ends of the chain are; chosen"
+    )
     even: bool | None = Field(
         default=None, description="recurrent: a flip of all spins leaves ψ as it is; chosen"
     )

@@ -18,6 +18,9 @@ _BLIND = 2.0
 _ROUNDED = 1e-9
 """Variance, over the square of the energy, that may come from rounding."""
 
+_REFERENCE = 1e-4
+"""Relative error of a reference energy that may come from rounding it."""
+
 _POOR_V_SCORE = 1e-2
 _POOR_ERROR = 1e-2
 
@@ -37,10 +40,12 @@ def warnings(
     exact: float | None,
     training: Training,
     infinite_temperature: float = 0.0,
+    *,
+    bound: bool = True,
 ) -> list[str]:
     """A sentence for everything that should be doubted, and what to do.
 
-    infinite_temperature: Tr H / 2^N, from which energies are counted where it is asked
+    bound: whether no energy can lie below the exact one, or it is known only roughly. infinite_temperature: Tr H / 2^N, from which energies are counted where it is asked
     whether they are far apart.
     """
     energy, error = found.energy.value, found.energy.error or 0.0
@@ -49,7 +54,7 @@ def warnings(
     far = v_score is not None and v_score.value > _POOR_V_SCORE
     if exact is not None:
         above = energy - exact
-        if above < -_ERRORS * error - 1e-8 * scale:
+        if bound and above < -_ERRORS * error - 1e-8 * scale:
             said.append(
                 f"the energy lies {-above:.2g} below the exact one, more than {_ERRORS:g} errors: no state "
                 "can. The samples do not represent |ψ|²; try another sampler or a smaller rate."
@@ -76,6 +81,15 @@ def warnings(
     if training.ended_early == "time limit":
         said.append("the time limit ended the training before its schedule; resume the run.")
     return said
+
+
+def reference(given: float, exact: float, method: str) -> list[str]:
+    """Whether an energy from elsewhere is the exact one, to the digits it is given with."""
+    if abs(given - exact) <= _REFERENCE * abs(exact):
+        return []
+    return [
+        f"reference.energy is {given:.10g}, and the exact energy {exact:.10g} ({method}); check the config."
+    ]
 
 
 def _of_samples(found: Energy, scale: float) -> list[str]:

@@ -132,7 +132,7 @@ def sampled_energy(
         acceptance=drawn.acceptance,
         top_share=statistics.top_share(values),
         heavy_tailed=statistics.heavy_tailed(values),
-        around=_variance_around(state, e, drawn.bits, mean, seed)
+        around=_variance_around(state, e, drawn.bits, energies, seed)
         if states is None
         else Estimate(_summed(state, states)[1], None),
         rounding=rounding,
@@ -167,24 +167,27 @@ def _evaluated(model: nn.Module, variables: Any, e: Elements, bits: np.ndarray) 
     return np.asarray(local_energies(model, variables, e, bits.astype(np.int32)))
 
 
-def _variance_around(state, e: Elements, bits: Any, mean: float, seed: int):
+def _variance_around(state, e: Elements, bits: Any, energies: np.ndarray, seed: int) -> Estimate:
     """The variance of H from configurations σ' that H connects with the samples.
 
     A sample σ of |ψ|² and one of the G flips, each as likely, lead to σ' with
     q(σ') = Σ_f |ψ(σ' ⊕ f)|² / G, so Var = ⟨|(H ψ)(σ') − E ψ(σ')|² / q(σ')⟩. Samples of
     |ψ|² never see where ψ vanishes and H ψ does not; these do. A frozen chain has no
-    variance by the first estimate and all of it by this one.
+    variance by the first estimate and all of it by this one. Samples that H connects with
+    nothing lead nowhere and are led to from nowhere: they stand for themselves.
     """
     rng = np.random.default_rng([seed, 0xA5])
-    groups = len(e.flips)
+    groups, mean = len(e.flips), energies.real.mean()
+    chosen = rng.integers(0, len(bits), min(_AROUND, len(bits)))
+    rows, deviation = bits[chosen], np.abs(energies[chosen] - mean) ** 2
     if not groups:
-        return None
-    rows = bits[rng.integers(0, len(bits), min(_AROUND, len(bits)))]
+        return Estimate(float(deviation.mean()), _independent_error(deviation))
     flip = rng.integers(0, groups, len(rows))
     moved = (rows ^ np.asarray(e.flips)[flip]).astype(np.int32)
     connected = np.asarray(off_diagonal(e, moved))[np.arange(len(rows)), flip] != 0
+    alone = ~(np.asarray(off_diagonal(e, rows.astype(np.int32))) != 0).any(axis=1)
     found = surroundings(state.model, state.variables, e, moved)
     term = groups * np.abs(np.asarray(found.image) - mean * np.asarray(found.here)) ** 2
     # what is not finite lies where no sample of ψ can come from
-    term = np.where(connected & np.isfinite(term), term, 0.0)
+    term = np.where(connected & np.isfinite(term), term, np.where(alone, deviation, 0.0))
     return Estimate(float(term.mean()), _independent_error(term))

@@ -45,6 +45,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
             fill(ansatz, "phase", True, "rotated settings")
         fill(ansatz, "hidden", *_recurrent_size(data))
         fill(ansatz, "site_dependent", False, "fewer parameters than shots can fill")
+        fill(ansatz, "ends", False, "what the ends do is not known")
         fill(ansatz, "even", False, "not known of the state")
     elif ansatz.name in PERIODIC:
         fill(ansatz, "features", 8, "filters of the length of the ring")

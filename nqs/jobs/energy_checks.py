@@ -23,6 +23,11 @@ def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
     _check_idle(config, own)
     if own is None:
         refuse_unknown_ansatz(str(ansatz.name), options(config))
+        if ansatz.name in PERIODIC and not known.lattice:
+            raise ValueError(
+                f"ansatz {ansatz.name!r} needs a periodic lattice, and none is known; say lattice, size and "
+                "periodic = true, or choose recurrent or rbm."
+            )
         if ansatz.name in PERIODIC and not known.periodic:
             raise ValueError(
                 f"ansatz {ansatz.name!r} has all translations of a periodic lattice and the flip of all "
@@ -91,7 +96,7 @@ def _check_growth(config: GroundState) -> None:
                 )
     for key in ("grow_steps", "grow_samples"):
         given = getattr(training, key)
-        if given and (len(given) != len(training.grow_from) or min(given) < 1):
+        if given and len(given) != len(training.grow_from):
             raise ValueError(f"training.{key} is {given}; expected a number for each length.")
 
 

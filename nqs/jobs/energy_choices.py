@@ -37,7 +37,8 @@ _FEW = 1024
 class Facts:
     """What of the Hamiltonian decides; all known without loading JAX.
 
-    flips: whether it commutes with the flip of all spins; periodic: and with all translations.
+    flips: whether it commutes with the flip of all spins; periodic: and with all translations
+    of its lattice, if one is known: lattice.
     conserves: whether Σ Z is conserved; lowest: Σ Z of a ground state, None where theory does
     not tell. elements: of each basis state. rotated: sites of Marshall's sign, None where the
     lattice is not bipartite. positive: whether a positive ground state exists, marshall:
@@ -47,6 +48,7 @@ class Facts:
 
     sites: int
     flips: bool
+    lattice: bool
     periodic: bool
     conserves: bool
     lowest: int | None
@@ -67,6 +69,7 @@ def facts(found: System) -> Facts:
     return Facts(
         sites=total.sites,
         flips=flips,
+        lattice=found.lattice is not None,
         periodic=periodic,
         conserves=conserves,
         lowest=lowest_magnetisation(total, rotated),
@@ -141,6 +144,16 @@ def choose(
     return config, made
 
 
+def couplings(config: GroundState, found: System) -> list[Choice]:
+    """Fill in the couplings that the config leaves to the Hamiltonian, and say so."""
+    made = []
+    for key, value in found.parameters.items():
+        if found.name != "pauli" and getattr(config.hamiltonian, key) is None:
+            setattr(config.hamiltonian, key, value)
+            made.append(Choice(f"hamiltonian.{key}", value, "its default"))
+    return made
+
+
 _RECIPE = (("rate", 0.05, 0.1), ("shift", 1e-6, 1e-4), ("trust", 0.3, 0.1))
 """Key, and its value for exact sums and for samples: without noise a small shift and long steps are safe."""
 
@@ -157,20 +170,19 @@ def summands(config: GroundState, known: Facts) -> int | None:
 def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
     if known.periodic and known.conserves and not ansatz.magnetisation:
         fill(ansatz, "name", "conv", "H has all translations of its lattice")
-    elif known.periodic and settled:
+    elif known.periodic and settled and not ansatz.magnetisation:
         fill(ansatz, "name", "rbm-symmetric", "H has all translations of its lattice")
     fill(ansatz, "name", "recurrent", "normalised: its samples are exact")
     if ansatz.name == "recurrent":
         fill(ansatz, "hidden", 32, "as much as a minute's training uses")
         fill(ansatz, "phase", not settled, "ψ is positive" if settled else "ψ may have any phases")
-        if known.flips and settled and not ansatz.magnetisation and ansatz.hidden % 2 == 0:
+        if known.flips and settled and not ansatz.magnetisation:
             fill(ansatz, "even", True, "ψ is positive, and a flip of all spins leaves H as it is")
         fill(ansatz, "even", False, "not known of ψ")
+        why = "a uniform chain" if known.uniform else "sites differ"
+        fill(ansatz, "site_dependent", not known.uniform, why)
         fill(
-            ansatz,
-            "site_dependent",
-            not known.uniform,
-            "a uniform chain" if known.uniform else "sites differ",
+            ansatz, "ends", not ansatz.site_dependent, "sites differ by their distance to the ends"
         )
     elif ansatz.name == "rbm-symmetric":
         fill(ansatz, "features", 12, "filters of the size of the lattice")

@@ -11,6 +11,10 @@ _WIDTH = 64
 """Numbers that a network keeps for each site of a configuration, roughly."""
 
 
+_LISTED = 64
+"""Bytes of an element of H that is looked up beforehand."""
+
+
 def memory(problem: Problem) -> float:
     """Bytes that the largest step of the run needs, roughly: of any phase, or of the judging."""
     return _BASE + max([*map(_training, problem.phases().values()), _judging(problem)])
@@ -19,6 +23,8 @@ def memory(problem: Problem) -> float:
 def _training(problem: Problem) -> float:
     rows, sites, width = problem.rows(), problem.sites, 8.0
     configurations = (rows + ROWS) * sites * _WIDTH * width
+    if problem.config.training.sampler in ("exact", "all"):
+        configurations += rows * len(problem.elements.flips) * _LISTED
     if problem.config.training.optimiser == "adam":
         return 2 * configurations
     rows *= 1 if getattr(problem.model, "real", False) else 2

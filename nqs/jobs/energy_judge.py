@@ -47,7 +47,10 @@ def judge(trained: Trained, problem: Problem, made: list[Choice], run: Run) -> d
             ended_early=run.stopped,
         ),
         system.total.constant,
+        bound=known is None or known.bound,
     )
+    if known is not None and config.reference.energy is not None:
+        warnings += alarms.reference(config.reference.energy, known.energy, known.method)
     summary = _about(problem, made, run)
     summary["verdict"] = "warning" if warnings else "ok"
     summary["warnings"] = warnings
@@ -69,7 +72,7 @@ def judge(trained: Trained, problem: Problem, made: list[Choice], run: Run) -> d
 def measured(trained: Trained, problem: Problem) -> Energy:
     """The energy of a trained state: an exact sum where it was trained by one, else fresh samples."""
     config, state = problem.config, trained.state
-    states = problem.listed()
+    states = problem.listed
     if states is not None:
         states = jax.tree.map(jnp.asarray, states)
         if config.training.sampler == "all":

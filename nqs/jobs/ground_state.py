@@ -11,7 +11,7 @@ from nqs.config.ground_state import GroundState
 from nqs.config.summary import write_summary
 from nqs.jobs import energy_checks, energy_choices
 from nqs.jobs import folder as place
-from nqs.jobs.hamiltonian import PATHS, System, pauli_system, system
+from nqs.jobs.hamiltonian import ON_LATTICE, PATHS, System, pauli_system, system
 
 
 def ground_state(
@@ -20,10 +20,12 @@ def ground_state(
     """Train a neural state towards the lowest energy of a Hamiltonian, and judge it.
 
     hamiltonian: a NetKet operator on spins 1/2 or qubits, a PauliSum, or the path of a
-    config. ansatz: a name, or any Flax linen module from bits (batch, sites) to complex
-    log ψ (batch,). out: run folder; nothing is written without one. settings: keys of the
-    config, such as seed=1, steps=500, samples=1024 or budget="5m"; they win over a
-    file. Returns a Result. ValueError names what is wrong.
+    config; of the first two, lattice="square", size=[4, 4], periodic=True may say where
+    the sites lie. ansatz: a name, or any Flax linen module from bits (batch, sites) to
+    complex log ψ (batch,); one whose parameters change |ψ| alone may say so by an
+    attribute real = True. out: run folder; nothing is written without one. settings: keys
+    of the config, such as seed=1, steps=500, samples=1024 or budget="5m", or whole tables,
+    such as evaluation={"samples": 100_000}; they win over a file. Returns a Result. ValueError names what is wrong.
 
     Carleo and Troyer, Science 355, 602 (2017).
     """
@@ -60,13 +62,13 @@ def given_system(operator: Any, config: GroundState) -> System:
     from nqs.systems.operator import from_netket
     from nqs.systems.pauli import PauliSum
 
-    named = config.hamiltonian.model_dump(exclude_defaults=True)
-    if named:
-        raise ValueError(
-            f"hamiltonian.{next(iter(named))} has no effect beside a Hamiltonian in memory; leave it out."
-        )
+    for key in config.hamiltonian.model_dump(exclude_defaults=True):
+        if key not in ON_LATTICE:
+            raise ValueError(
+                f"hamiltonian.{key} has no effect beside a Hamiltonian in memory; leave it out."
+            )
     if isinstance(operator, PauliSum):
-        return pauli_system(operator)
+        return pauli_system(operator, config.hamiltonian)
     ansatz = config.ansatz
     constrained = getattr(getattr(operator, "hilbert", None), "constrained", False)
     if constrained and ansatz.magnetisation is None and not ansatz.free_magnetisation:
@@ -74,7 +76,7 @@ def given_system(operator: Any, config: GroundState) -> System:
             "the operator's Hilbert space is constrained, which is not taken over; say magnetisation=… "
             "(Σ Z, twice NetKet's total_sz) or free_magnetisation=True."
         )
-    return pauli_system(from_netket(operator))
+    return pauli_system(from_netket(operator), config.hamiltonian)
 
 
 def chosen(config: GroundState, found: System, model: Any = None):
@@ -89,6 +91,7 @@ def chosen(config: GroundState, found: System, model: Any = None):
 
         own = isinstance(model, Autoregressive)
     config, made = energy_choices.choose(config, known, own)
+    made = energy_choices.couplings(config, found) + made
     energy_checks.check(config, known, own)
     return config, made
 

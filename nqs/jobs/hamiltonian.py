@@ -1,5 +1,6 @@
 """A Hamiltonian from its config, and the energy that is known of it."""
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,16 +9,20 @@ import numpy as np
 
 from nqs.config import toml
 from nqs.config.ground_state import GroundState, Hamiltonian, Reference, Uniform
-from nqs.systems import hamiltonians, lattices
+from nqs.measurement import quarantine
+from nqs.measurement.problems import FormatError
+from nqs.state.reach import VECTOR_SITES
+from nqs.systems import hamiltonians, lattices, pauli_files
 from nqs.systems.exact import ising_chain_energy, lanczos, reachable
 from nqs.systems.lattices import Lattice
 from nqs.systems.pauli import PauliSum
-from nqs.systems.pauli_files import read_pauli_sum
 
 PATHS = ("hamiltonian.file",)
 """Keys of the config that are paths."""
 
-_ON_LATTICE = ("lattice", "size", "periodic", "edges")
+ON_LATTICE = ("lattice", "size", "periodic", "edges")
+"""Keys that say where the sites are."""
+
 _KEYS = {
     "ising": ("J", "h", "g", "disorder_seed"),
     "xxz": ("J", "delta", "hx", "hz", "disorder_seed", "units"),
@@ -31,17 +36,18 @@ _LANCZOS_STATES = 2**18
 
 
 class Exact(NamedTuple):
-    """A known energy, and how it is known."""
+    """A known energy, and how it is known. bound: whether no energy can lie below it."""
 
     energy: float
     method: str
+    bound: bool = True
 
 
 @dataclass(frozen=True)
 class System:
     """What a ground state is sought of.
 
-    total: in the units of the config. lattice: None for a sum of Pauli strings alone.
+    total: in the units of the config. lattice: None where none is known of a Pauli sum.
     size: lengths of a periodic lattice, None for any other. parameters: for the summary.
     spin_model: whether energies are counted from Tr H / 2^N, so that a V-score means
     something. A sum of Pauli strings is one where it has no constant: a molecule has.
@@ -58,32 +64,56 @@ class System:
 def system(config: Hamiltonian) -> System:
     """The Hamiltonian that a config names; ValueError says what is wrong."""
     name = config.name
-    if name not in _KEYS:
+    if name is None or name not in _KEYS:
         found = "no Hamiltonian is named" if name is None else f"unknown Hamiltonian {name!r}"
         raise ValueError(f"{found}; choose hamiltonian.name from {', '.join(_KEYS)}.")
     given = config.model_dump(exclude_none=True, exclude={"name"}, exclude_defaults=True)
-    known = _KEYS[name] + (() if name == "pauli" else _ON_LATTICE)
+    known = _KEYS[name] + ON_LATTICE
     for key in given:
         if key not in known:
             raise ValueError(
                 f"hamiltonian.{key} has no effect on {name!r}; its keys are {', '.join(known)}."
             )
     if name == "pauli":
-        return pauli_system(_pauli(config))
+        return pauli_system(_pauli(config), config)
     lattice = _lattice(config)
-    total = getattr(hamiltonians, name)(lattice, **_arguments(name, config, lattice))
+    arguments = _arguments(name, config, lattice)
+    total = getattr(hamiltonians, name)(lattice, **arguments)
     if config.units == "spin-half":
         total = PauliSum.from_bits(
             total.x, total.z, total.coefficients * _spin_factors(total), total.constant
         )
-    size = tuple(config.size or ()) if config.periodic and config.edges is None else None
-    return System(name, total, lattice, size, given, True)
+    return System(name, total, lattice, _periods(config), _defaults(name, config) | given, True)
 
 
-def pauli_system(total: PauliSum) -> System:
-    """A sum of Pauli strings alone."""
+def pauli_system(total: PauliSum, config: Hamiltonian) -> System:
+    """A sum of Pauli strings, on the lattice that the config may say it lies on."""
+    lattice = None
+    if any(getattr(config, key) is not None for key in ON_LATTICE):
+        lattice = _lattice(config)
+        if lattice.sites < total.sites:
+            raise ValueError(
+                f"the sum of Pauli strings has {total.sites} sites and its lattice {lattice.sites}."
+            )
+        total = total.on(lattice.sites)
     parameters = {"terms": len(total.coefficients), "sha256": total.sha256()}
-    return System("pauli", total, None, None, parameters, total.constant == 0)
+    return System("pauli", total, lattice, _periods(config), parameters, total.constant == 0)
+
+
+def _periods(config: Hamiltonian) -> tuple[int, ...] | None:
+    """Lengths of a periodic lattice."""
+    return tuple(config.size or ()) if config.periodic and config.edges is None else None
+
+
+def _defaults(name: str, config: Hamiltonian) -> dict[str, Any]:
+    """The couplings of a Hamiltonian that the config leaves to it."""
+    known = inspect.signature(getattr(hamiltonians, name)).parameters.values()
+    found = {p.name: p.default for p in known if p.default not in (p.empty, None)}
+    if name == "rydberg" and config.C6 is not None:
+        del found["V"]
+    if any(isinstance(getattr(config, key), Uniform) for key in found):
+        found["disorder_seed"] = 0
+    return found
 
 
 def operator(config: str | Path):
@@ -104,7 +134,14 @@ def _pauli(config: Hamiltonian) -> PauliSum:
     if (config.file is None) == (config.terms is None):
         raise ValueError("hamiltonian 'pauli' takes either file or terms.")
     if config.file is not None:
-        return read_pauli_sum(Path(config.file))
+        path = Path(config.file)
+        if not pauli_files.is_hdf5(path):
+            return pauli_files.read_pauli_sum(path)
+        try:
+            tree = quarantine.read_tree(path)
+        except FormatError as problem:
+            raise ValueError(str(problem)) from None
+        return pauli_files.from_data_sets(path, tree.arrays)
     return PauliSum.from_terms(config.terms or [])
 
 
@@ -167,7 +204,14 @@ def ground_vector(path: Path) -> np.ndarray:
     """
     asked, config = _of_file(path)
     total = asked.total
-    found = lanczos(total, config.ansatz.magnetisation)
+    if total.sites > VECTOR_SITES:
+        raise ValueError(
+            f"{path} has {total.sites} sites; the state vector is computed up to {VECTOR_SITES}."
+        )
+    try:
+        found = lanczos(total, config.ansatz.magnetisation)
+    except RuntimeError as problem:
+        raise ValueError(f"the ground state of {path} is not found: {problem}.") from None
     psi = np.zeros(2**total.sites, found.psi.dtype)
     psi[found.states] = found.psi
     return psi
@@ -177,8 +221,9 @@ def exact(found: System, reference: Reference, magnetisation: int | None) -> Exa
     """The exact energy where it can be had, else the one the config knows."""
     given = None
     if reference.energy is not None:
-        given = Exact(reference.energy, reference.method or "given in the config")
-    chain = _free_fermions(found)
+        method = reference.method or "given in the config"
+        given = Exact(reference.energy, method, reference.exact)
+    chain = _free_fermions(found.total)
     if chain is not None:
         return Exact(chain, "free fermions")
     if reachable(found.total, magnetisation, _LANCZOS_STATES):
@@ -191,20 +236,21 @@ def exact(found: System, reference: Reference, magnetisation: int | None) -> Exa
     return given
 
 
-def _free_fermions(found: System) -> float | None:
-    """Of an Ising chain without a longitudinal field, read off its strings."""
-    if found.name != "ising" or found.lattice is None or found.lattice.name != "chain":
-        return None
-    total, sites = found.total, found.total.sites
+def _free_fermions(total: PauliSum) -> float | None:
+    """Of X at single sites and Z Z of neighbours along a chain or ring, whoever wrote them; else None."""
+    sites = total.sites
     x, z, value = total.x, total.z, -total.coefficients
-    if sites < 3 or (z.sum(axis=1) == 1).any():
+    if sites < 3 or total.constant or not (x.any(axis=1) ^ z.any(axis=1)).all():
         return None
-    field = np.zeros(sites)
-    flips = x.any(axis=1)
-    field[x[flips].argmax(axis=1)] = value[flips]
-    pairs = (tuple(np.flatnonzero(row).tolist()) for row in z[~flips])
-    coupling = dict(zip(pairs, value[~flips], strict=True))
-    bonds = [coupling.get((i, i + 1), 0.0) for i in range(sites - 1)]
-    if found.size is not None:
-        bonds.append(coupling.get((0, sites - 1), 0.0))
-    return ising_chain_energy(bonds, field, periodic=found.size is not None)
+    field, bonds = np.zeros(sites), np.zeros(sites)  # the last bond closes the ring
+    for flips, read, strength in zip(x, z, value, strict=True):
+        places = np.flatnonzero(flips | read).tolist()
+        if flips.any() and len(places) == 1:
+            field[places[0]] = strength
+        elif read.any() and places in ([i := places[0], i + 1], [0, sites - 1]):
+            bonds[i if places[1] == i + 1 else -1] = strength
+        else:
+            return None
+    if bonds[-1]:
+        return ising_chain_energy(bonds, field, periodic=True)
+    return ising_chain_energy(bonds[:-1], field)

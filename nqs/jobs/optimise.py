@@ -90,6 +90,7 @@ class Problem:
         number = training.samples if isinstance(training.samples, int) else 1
         return Draws(str(training.sampler), number, training.sweeps, self.options.get("ones"))
 
+    @cached_property
     def listed(self) -> Listed | None:
         """All that is summed or drawn from; None where samples come otherwise."""
         if self.config.training.sampler not in ("exact", "all"):
@@ -189,7 +190,7 @@ def optimise(whole: Problem, run: Run) -> Trained:
     for share, (name, part) in zip(_SHARE * work / work[-1], phases.items(), strict=True):
         variables = part.start() if before is None else grown(before, part.start())
         teacher = part.teacher()
-        states = part.listed()
+        states = part.listed
         descent = lower(
             run,
             name,

@@ -8,11 +8,12 @@ import numpy as np
 from flax import linen as nn
 
 from nqs import ansatz as menu
+from nqs.ansatz.prior import with_prior
 from nqs.config.summary import read_summary
 from nqs.evaluation import observables
 from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.heldout import Estimate
-from nqs.report.wording import measured
+from nqs.report.wording import measured, v_score
 from nqs.state import checkpoint
 from nqs.state.state import State
 
@@ -43,7 +44,8 @@ class Result:
         lines = [f"{self.summary['job']} of {self.state.sites} sites: {self.summary['verdict']}"]
         for key in ("energy", "v_score", "relative_error"):
             if self.summary.get(key) is not None:
-                lines.append(f"  {key} {measured(self.summary[key])}")
+                shown = v_score(self.summary) if key == "v_score" else measured(self.summary[key])
+                lines.append(f"  {key} {shown}")
         likelihood = self.summary.get("likelihood") or {}
         for key in ("nll", "held_out_nll"):
             if likelihood.get(key):
@@ -78,7 +80,9 @@ def read_state(folder: Path, model: nn.Module | None = None) -> State:
             f"nqs.load(folder, {name}(…))."
         )
     else:
-        model = menu.own_module(model, facts["sites"], held=name)
+        given, known = menu.own_module(model, facts["sites"], held=name), facts["options"]
+        rotated = tuple(known.get("rotated", ()))
+        model = with_prior(given, facts["sites"], known.get("ones"), rotated)
     initial = State.initial(model, facts["sites"], seed=0)
     tree, _ = checkpoint.load(path, {"variables": initial.variables})
     return State(model, tree["variables"], facts["sites"])

@@ -88,8 +88,8 @@ def _sentence(path: Path, status: int, words: IO[bytes]) -> str:
     said = words.read(4000).decode("utf-8", errors="replace").strip()
     if status == REFUSED and said:
         return (
-            f"{named(path)}: this HDF5 file is not safe to read: {said}; write the shots as plain"
-            " data sets in the native layout."
+            f"{named(path)}: this HDF5 file is not safe to read: {said}; write it again as plain"
+            " data sets."
         )
     if status < 0:
         said = f"the HDF5 library was killed by it (signal {-status})"

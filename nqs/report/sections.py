@@ -16,6 +16,7 @@ from nqs.report.wording import (
     plain,
     printable,
     probability,
+    v_score,
 )
 from nqs.statistics import SIGNIFICANT
 
@@ -94,7 +95,7 @@ def _energy_highlights(summary: Mapping[str, Any]) -> list[Row]:
     if known:
         note = f"to {exact(known['energy'])}, {printable(known.get('method'))}"
         rows.append(Row("Relative error", measured(summary.get("relative_error")), note))
-    rows.append(Row("V-score", measured(summary.get("v_score")), "0 for an eigenstate"))
+    rows.append(Row("V-score", v_score(summary), "0 for an eigenstate"))
     rows.append(Row("Energy per site", measured(energy.get("per_site")), _units(summary)))
     return rows
 
@@ -117,7 +118,7 @@ def energy(summary: Mapping[str, Any]) -> list[Row]:
     return [
         *rows,
         Row("Variance of H", measured(summary.get("variance")), "0 in an eigenstate, any of them"),
-        Row("V-score", measured(summary.get("v_score")), "N · variance / (E − E∞)²"),
+        Row("V-score", v_score(summary), "N · variance / (E − E∞)²"),
     ]
 
 
@@ -133,8 +134,9 @@ def sampling(summary: Mapping[str, Any]) -> list[Row]:
         Row("Fresh samples", count(found.get("samples")), distinct),
         Row("Effective samples", count(found.get("effective_samples"))),
     ]
-    if found.get("acceptance") is not None:
+    if found.get("r_hat") is not None:
         rows.append(Row("R̂ of the chains", measured(found.get("r_hat")), "1 where they agree"))
+    if found.get("acceptance") is not None:
         rows.append(Row("Moves accepted", f"{found['acceptance']:.0%}"))
     around = "the same, if the samples miss nothing"
     return [

@@ -62,6 +62,12 @@ def measured(number: Any) -> str:
     return with_error(value, error) if error > 0 else plain(value)
 
 
+def v_score(summary: Mapping[str, Any]) -> str:
+    """The V-score of a summary.json with its error, where it has one."""
+    value, error = summary.get("v_score"), finite(summary.get("v_score_error"))
+    return measured(value if error is None else {"value": value, "error": error})
+
+
 def probability(value: Any) -> str:
     """A p-value, or that it is very small."""
     value = finite(value)

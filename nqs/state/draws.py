@@ -14,8 +14,6 @@ from nqs.state.markov import random_bits, sweeps
 from nqs.state.sampling import draw_directly
 from nqs.systems.elements import Elements
 
-METHODS = ("direct", "metropolis", "exchange", "exact", "all")
-
 
 class Drawn(NamedTuple):
     """Configurations and their local energies.
@@ -33,9 +31,9 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True)
 class Draws:
-    """How configurations are drawn, by one of METHODS.
+    """How configurations are drawn.
 
-    "direct" from the conditionals of an autoregressive state; "metropolis" and
+    method: "direct" from the conditionals of an autoregressive state; "metropolis" and
     "exchange" by chains that go on from step to step, `sweeps` between two steps;
     "exact" from all of `Listed`; "all" takes each of `Listed` once, with its weight.
     ones: number of bits 1 where the magnetisation is fixed.

@@ -55,9 +55,9 @@ def listed(
     place_value = 1 << np.arange(total.sites - 1, -1, -1)
     connected = states[:, None] ^ (e.flips @ place_value)
     element = np.asarray(off_diagonal(e, bits))
-    inside = element != 0
     least = connected if size is None else _least(connected, size, flip)
-    which = np.searchsorted(states, np.where(inside, least, states[0]))
+    which = np.minimum(np.searchsorted(states, least), len(states) - 1)
+    inside = states[which] == least  # what rounding leaves of elements out of the sector is not
     turned = int(place_value[list(rotated)].sum()) if rotated else 0
     odd = np.bitwise_count((connected ^ states[which]) & turned) % 2
     return Listed(

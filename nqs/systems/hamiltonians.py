@@ -5,10 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nqs.systems.lattices import Lattice
-from nqs.systems.pauli import PauliSum
-
-_LARGEST = 10**9
-"""Bits of the strings of one kind."""
+from nqs.systems.pauli import PauliSum, refuse_too_many_terms
 
 Couplings = float | Sequence[float] | np.ndarray
 
@@ -117,11 +114,7 @@ def _each(name: str, value: Couplings, number: int, what: str) -> np.ndarray:
 
 def _pairs(lattice: Lattice, letters: str, strengths: np.ndarray) -> PauliSum:
     """Σ strength · letter_i letter_j over the edges."""
-    if len(lattice.edges) * lattice.sites > _LARGEST:
-        raise ValueError(
-            f"{len(lattice.edges):,} pairs of {lattice.sites:,} sites are too many; the limit is "
-            f"{_LARGEST:.2g} for their product. Take a cutoff, or fewer sites."
-        )
+    refuse_too_many_terms(len(lattice.edges), lattice.sites)
     on = np.zeros((len(lattice.edges), lattice.sites), bool)
     on[np.arange(len(on))[:, None], lattice.edges] = True
     return _of(letters[0], on, strengths)

@@ -58,6 +58,8 @@ def square(rows: int, columns: int, periodic: bool = False) -> Lattice:
 
 def from_edges(edges: Sequence[Sequence[int]] | np.ndarray, sites: int | None = None) -> Lattice:
     """Any graph; as many sites as the edges name where not given."""
+    if any(np.shape(pair) != (2,) for pair in edges):
+        raise ValueError("edges are not a list of pairs of sites, such as [[0, 1], [1, 2]].")
     pairs = np.asarray(edges)
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu" or not len(pairs):
         raise ValueError("edges are not a list of pairs of sites, such as [[0, 1], [1, 2]].")

@@ -17,6 +17,9 @@ _CANCELLED = 1e-15
 """What is left of terms that cancel, relative to their sizes."""
 
 MOST_SITES = 10_000
+_MOST_BITS = 10**9
+"""Terms times sites."""
+
 _MOST_FLIPPED = 16
 """Sites that one term flips up to which its elements are looked through."""
 
@@ -70,6 +73,7 @@ class PauliSum:
         named = 1 + max((site for found in factors for site in found), default=0)
         sites = named if sites is None else sites
         refuse_too_many_sites(max(named, sites))
+        refuse_too_many_terms(len(pairs), sites)
         if named > sites:
             raise ValueError(f"a term names site {named - 1}; the system has {sites} sites from 0.")
         x = np.zeros((len(pairs), sites), bool)
@@ -78,6 +82,12 @@ class PauliSum:
             for site, letter in found.items():
                 x[row, site], z[row, site] = _LETTERS[letter]
         return cls.from_bits(x, z, [complex(c) for c, _ in pairs])
+
+    def on(self, sites: int) -> "PauliSum":
+        """The same sum on more sites."""
+        more = ((0, 0), (0, sites - self.sites))
+        x, z = np.pad(self.x, more), np.pad(self.z, more)
+        return PauliSum.from_bits(x, z, self.coefficients, self.constant)
 
     # What it is
 
@@ -123,6 +133,7 @@ class PauliSum:
         all bits of the set but those with as many ones before as after the flip.
         """
         distinct, group = self.flips
+        values = self.coefficients * self._phases()
         for number in range(1, len(distinct)):
             inside = np.flatnonzero(distinct[number])
             if len(inside) > _MOST_FLIPPED:
@@ -136,7 +147,7 @@ class PauliSum:
             for value in range(pattern.max() + 1):
                 chosen = terms[pattern.reshape(-1) == value]
                 signs = 1 - 2.0 * ((self.z[chosen][:, inside] @ bits.T.astype(int)) % 2)
-                elements = (self.coefficients[chosen] * self._phases()[chosen]) @ signs
+                elements = values[chosen] @ signs
                 if np.abs(elements[unbalanced]).max() > 1e-12 * self.scale:
                     return False
         return True
@@ -189,6 +200,15 @@ def refuse_too_many_sites(sites: int) -> None:
     """ValueError beyond what arrays of all terms and sites are good for."""
     if sites > MOST_SITES:
         raise ValueError(f"the system has {sites:,} sites; the limit is {MOST_SITES:,}.")
+
+
+def refuse_too_many_terms(terms: int, sites: int) -> None:
+    """ValueError where their bits would take gigabytes."""
+    if terms * sites > _MOST_BITS:
+        raise ValueError(
+            f"{terms:,} terms of {sites:,} sites are too many; the limit is {_MOST_BITS:.1g} for "
+            "their product. Take fewer, such as with a cutoff."
+        )
 
 
 def _factors(text: str, number: int) -> dict[int, str]:

@@ -9,7 +9,7 @@ HDF5: data sets `strings` and `coefficients` of equal length.
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,30 @@ def read_pauli_sum(path: str | os.PathLike, sites: int | None = None) -> PauliSu
     if len(content) > _LARGEST:
         raise ValueError(f"{path} has more than {_LARGEST:,} bytes, the limit.")
     try:
-        if content.startswith(_HDF5):
-            return PauliSum.from_terms(_spelt(_from_hdf5(path)), sites)
         text = content.decode("utf-8")
         terms = _from_json(text) if text.lstrip()[:1] in {"[", "{"} else list(_from_text(text))
         return PauliSum.from_terms(_spelt(terms), sites)
     except UnicodeDecodeError:
         raise ValueError(f"{path} is neither text nor HDF5; give one of them.") from None
+    except ValueError as problem:
+        raise ValueError(f"{path}: {problem}") from None
+
+
+def is_hdf5(path: str | os.PathLike) -> bool:
+    """By its first bytes; whether it can be read is not asked."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(_HDF5)) == _HDF5
+    except OSError:
+        return False
+
+
+def from_data_sets(
+    path: str | os.PathLike, arrays: Mapping[str, np.ndarray], sites: int | None = None
+) -> PauliSum:
+    """The sum in the data sets of an HDF5 file that has been read; ValueError names the file."""
+    try:
+        return PauliSum.from_terms(_spelt(_listed(arrays)), sites)
     except ValueError as problem:
         raise ValueError(f"{path}: {problem}") from None
 
@@ -85,27 +102,29 @@ def _from_json(text: str) -> list[tuple[complex, str]]:
     return terms
 
 
-def _from_hdf5(path: Path) -> list[tuple[complex, str]]:
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            strings = np.asarray(file["strings"].asstr()[()])
-            coefficients = np.asarray(file["coefficients"][()])
-    except (OSError, KeyError, TypeError, AttributeError, RuntimeError) as problem:
+def _listed(arrays: Mapping[str, np.ndarray]) -> list[tuple[complex, str]]:
+    """Terms of the data sets /strings and /coefficients."""
+    if "/strings" not in arrays or "/coefficients" not in arrays:
         raise ValueError(
-            "it does not hold the data sets `strings` and `coefficients` "
-            f"({' '.join(str(problem).split())[:100]})."
-        ) from None
+            f"it holds the data sets {', '.join(sorted(arrays)) or 'none'}; expected /strings and "
+            "/coefficients."
+        )
+    strings, coefficients = arrays["/strings"], arrays["/coefficients"]
     if strings.ndim != 1 or strings.shape != coefficients.shape:
         raise ValueError(
-            f"`strings` have shape {strings.shape} and `coefficients` {coefficients.shape}; expected "
+            f"/strings have shape {strings.shape} and /coefficients {coefficients.shape}; expected "
             "two lists of equal length."
         )
     return [
-        (_number(c, f"row {row}"), s.strip())
+        (_number(c, f"row {row}"), _word(s, row))
         for row, (c, s) in enumerate(zip(coefficients.tolist(), strings.tolist(), strict=True))
     ]
+
+
+def _word(value: Any, row: int) -> str:
+    if not isinstance(value, bytes | str):
+        raise ValueError(f"row {row} of /strings is {str(value)[:40]!r}; expected text.")
+    return (value.decode("utf-8", "replace") if isinstance(value, bytes) else value).strip()
 
 
 def _spelt(terms: list[tuple[complex, str]]) -> list[tuple[complex, str]]:

@@ -94,6 +94,7 @@ def stoquastic(total: PauliSum, rotated: Sequence[int] = ()) -> bool:
     if not total.real:
         return False
     distinct, group = total.flips
+    values = total.coefficients * ((-1j) ** (total.x & total.z).sum(axis=1)).real
     for number in range(1, len(distinct)):
         sign = (-1) ** int(distinct[number, list(rotated)].sum())
         terms = np.flatnonzero(group == number)
@@ -103,8 +104,7 @@ def stoquastic(total: PauliSum, rotated: Sequence[int] = ()) -> bool:
             return False
         bits = (np.arange(2 ** len(read))[:, None] >> np.arange(len(read))) & 1
         signs = 1 - 2 * ((bits @ z[:, read].T.astype(int)) % 2)
-        phase = ((-1j) ** (total.x & total.z)[terms].sum(axis=1)).real
-        if (sign * (signs @ (total.coefficients[terms] * phase))).max() > 1e-12 * total.scale:
+        if (sign * (signs @ values[terms])).max() > 1e-12 * total.scale:
             return False
     return True
 

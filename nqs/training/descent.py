@@ -23,7 +23,7 @@ class Recipe:
     optimiser: "natural" or "adam". rate: of the first `plateau` of the schedule; then
     it falls geometrically to last_rate · rate. Natural gradients alone: momentum of
     SPRING; shift and its decay a step and floor, relative to the mean of the
-    diagonal of T; trust: the largest rate · ‖J δ‖, the change of log ψ in one step.
+    diagonal of T or J†J, whichever is smaller; trust: the largest rate · ‖J δ‖, the change of log ψ in one step.
     """
 
     optimiser: str = "natural"

@@ -96,7 +96,13 @@ def test_samples_of_a_constrained_recurrent_state_stay_in_their_sector():
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"site_dependent": True}, {"ones": 3}, {"ones": 3, "rotated": (0, 2, 3)}],
+    [
+        {},
+        {"site_dependent": True},
+        {"ends": True},
+        {"ones": 3},
+        {"ones": 3, "rotated": (0, 2, 3)},
+    ],
     ids=str,
 )
 def test_an_even_recurrent_state_is_the_same_with_all_spins_flipped(options):

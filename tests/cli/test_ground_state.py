@@ -43,6 +43,10 @@ REFUSED = {
     "size": (ISING.replace("[6]", "[2,3]"), "size of a chain"),
     "no size": ("--set hamiltonian.name=ising", "needs lattice and size"),
     "edges beside": (ISING + " --set hamiltonian.edges=[[0,1]]", "beside edges"),
+    "ragged edges": (
+        "--set hamiltonian.name=ising --set hamiltonian.edges=[[0,1],[2]]",
+        "pairs of sites",
+    ),
     "edge": ("--set hamiltonian.name=ising --set hamiltonian.edges=[[0,0]]", "edge 0"),
     "key of another": (ISING + " --set hamiltonian.omega=1.0", "omega has no effect"),
     "couplings": (ISING + " --set hamiltonian.J=[1.0,2.0]", "5 edges"),
@@ -60,7 +64,11 @@ REFUSED = {
     "pauli of nothing": ("--set hamiltonian.name=pauli", "either file or terms"),
     "sector": (ISING + " --set ansatz.magnetisation=0", "does not conserve"),
     "sector of none": (RING + " --set ansatz.magnetisation=1", "-6, -4"),
-    "odd sector": (RING + " --set ansatz.magnetisation=2", "even under a flip"),
+    "odd sector": (RING + " --ansatz conv --set ansatz.magnetisation=2", "even under a flip"),
+    "translations of nothing": (
+        "--set hamiltonian.name=pauli --set hamiltonian.file=sum.txt --ansatz conv",
+        "needs a periodic lattice",
+    ),
     "leaves the sector": (RING + " --set training.sampler=metropolis", "leaves the sector"),
     "exchange without": (ISING + " --ansatz rbm --set training.sampler=exchange", "not fixed"),
     "direct": (ISING + " --ansatz rbm --set training.sampler=direct", "no conditionals"),
@@ -98,6 +106,14 @@ REFUSED = {
     "samples of all": (
         RING + " --set training.samples=all --set evaluation.samples=1000",
         "evaluation.samples has no effect",
+    ),
+    "grown by one sample": (
+        ISING + " --set training.grow_from=[4] --set training.grow_samples=[1]",
+        "grow_samples.0",
+    ),
+    "large lattice of few": (
+        "--set hamiltonian.name=pauli --set hamiltonian.file=sum.txt --set hamiltonian.size=[1]",
+        "size",
     ),
     "grown for nothing": (ISING + " --set training.grow_steps=[10]", "grow_from"),
     "grown at random": (

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nqs.ansatz import ANSATZE, build
+from nqs.ansatz.autoregressive import Autoregressive
 from nqs.config.menu import ANSATZ_OPTIONS
 from nqs.config.tables import Network as Ansatz
 from nqs.config.tomography import Tomography, Training
@@ -35,6 +36,8 @@ def test_the_menu_is_that_of_the_ansaetze():
     assert tuple(ANSATZ_OPTIONS) == tuple(ANSATZE)
     for name, options in ANSATZ_OPTIONS.items():
         fields = {f.name for f in dataclasses.fields(ANSATZE[name])}
+        if issubclass(ANSATZE[name], Autoregressive):
+            fields |= {"even"}  # what any of these is made
         assert set(options) == fields & set(Ansatz.model_fields) - {"name"}
 
 
@@ -59,7 +62,12 @@ def test_what_is_given_stays(kind):
     given = Tomography(
         seed=9,
         ansatz=Ansatz(
-            name="recurrent", hidden=5, phase=kind == "z", site_dependent=False, even=False
+            name="recurrent",
+            hidden=5,
+            phase=kind == "z",
+            site_dependent=False,
+            ends=False,
+            even=False,
         ),
         training=Training(steps=77, rate=0.5, restarts=3),
     )

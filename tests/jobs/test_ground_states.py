@@ -15,12 +15,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import nqs
 from nqs.config import toml
-from nqs.config.ground_state import GroundState
+from nqs.config.ground_state import GroundState, Hamiltonian, Reference
 from nqs.jobs import folder as place
 from nqs.jobs import ground_state as job
+from nqs.jobs.hamiltonian import exact, pauli_system
 from nqs.jobs.optimise import grown
+from nqs.systems.exact import ising_chain_energy
 from nqs.systems.hamiltonians import heisenberg, ising, xxz
-from nqs.systems.lattices import chain
+from nqs.systems.lattices import chain, square
 from nqs.systems.pauli import PauliSum
 from nqs.training import lower as lowering
 from nqs.training.run import Interrupted, NumericalFailure
@@ -35,24 +37,27 @@ GRU, RBM, CONV = (
 KINDS = {
     "natural direct": (CHAIN, GRU, {"samples": 32}),
     "adam direct": (CHAIN, GRU, {"samples": 32, "optimiser": "adam"}),
-    "natural metropolis": (CHAIN, RBM, {"samples": 32}),
-    "adam metropolis": (CHAIN, RBM, {"samples": 32, "optimiser": "adam"}),
-    "exchange": (RING, RBM, {"samples": 32}),
-    "exact": (RING, CONV, {"samples": 32}),
-    "all": (RING, CONV, {"samples": "all"}),
+    "natural metropolis": (CHAIN, RBM, {"samples": 32, "sampler": "metropolis"}),
+    "adam metropolis": (
+        CHAIN,
+        RBM,
+        {"samples": 32, "sampler": "metropolis", "optimiser": "adam"},
+    ),
+    "natural exchange": (RING, RBM, {"samples": 32, "sampler": "exchange"}),
+    "natural exact": (RING, CONV, {"samples": 32, "sampler": "exact"}),
+    "natural all": (RING, CONV, {"samples": "all"}),
 }
-"""Hamiltonian, ansatz and training of each way to draw."""
+"""Hamiltonian, ansatz and training of each way to draw, which the last word names."""
 
 
 def configured(kind):
     hamiltonian, ansatz, training = KINDS[kind]
-    sampler = {"sampler": kind} if kind in ("exchange", "exact") else {}
     tables = {
         "hamiltonian": hamiltonian,
         "ansatz": ansatz,
-        "training": {"steps": 60, **training, **sampler},
+        "training": {"steps": 60, **training},
     }
-    if kind != "all":
+    if training["samples"] != "all":
         tables["evaluation"] = {"samples": 256}
     return toml.checked(GroundState, tables)
 
@@ -96,6 +101,7 @@ def summary(folder):
 @pytest.mark.parametrize("kind", KINDS)
 def test_resumed_equals_uninterrupted(kind, tmp_path):
     begun(configured(kind), tmp_path / "whole")
+    assert summary(tmp_path / "whole")["training"]["sampler"] == kind.split()[-1]
     taken_up_in_the_middle(configured(kind), tmp_path / "parts")
     same(tmp_path / "parts", tmp_path / "whole")
 
@@ -159,6 +165,107 @@ def test_a_module_of_the_users_with_complex_parameters_descends(optimiser):
     assert found["energy"]["error"] is None
     assert found["exact"]["energy"] <= found["energy"]["value"] < 0.8 * found["exact"]["energy"]
     assert found["chosen"]  # what was not given
+
+
+def test_a_module_in_a_sector_is_loaded_again(tmp_path):
+    """With its prior, which the run knows of."""
+    result = nqs.ground_state(
+        heisenberg(chain(6)),
+        Jastrow(),
+        lattice="chain",
+        size=[6],
+        magnetisation=0,
+        marshall=True,
+        steps=20,
+        samples=64,
+        out=tmp_path / "run",
+    )
+    again = nqs.load(tmp_path / "run", Jastrow()).state
+    psi = result.state.vector()
+    assert_allclose(again.vector(), psi, atol=1e-12)
+    outside = np.bitwise_count(np.arange(64)) != 3
+    assert np.abs(psi[outside]).max() == 0
+
+
+def test_a_hamiltonian_in_memory_on_its_lattice_is_the_run_of_the_config():
+    """Lattice, sector, signs, ansatz and draws: the same energy to the last digit."""
+    hamiltonian = {k: v for k, v in RING.items() if k != "name"}
+    one = nqs.ground_state(heisenberg(chain(6, True)), steps=30, **hamiltonian).summary
+    other = nqs.ground_state(_config(PERIODIC_6), steps=30).summary
+    assert one["energy"] == other["energy"]
+    assert one["exact"] == other["exact"]
+    assert one["ansatz"] == other["ansatz"]
+    with pytest.raises(ValueError, match="6 sites and its lattice 4"):
+        nqs.ground_state(heisenberg(chain(6)), lattice="chain", size=[4])
+
+
+PERIODIC_6 = """
+[hamiltonian]
+name = "heisenberg"
+lattice = "chain"
+size = [6]
+periodic = true
+"""
+
+
+def test_free_fermions_are_known_whoever_wrote_the_chain():
+    """Beyond Lanczos: a chain with a broken bond, a ring, and neither."""
+    J, h = np.linspace(0.5, 1.4, 29), np.linspace(-1.2, 0.9, 30)
+    J[12] = 0
+    found = {
+        name: exact(pauli_system(total, Hamiltonian()), Reference(), None)
+        for name, total in {
+            "open": ising(chain(30), J, h),
+            "ring": ising(chain(30, True), 0.7, 1.1),
+            "field": ising(chain(30), 1.0, 1.0, 0.2),
+            "ladder": ising(square(2, 15)),
+        }.items()
+    }
+    assert_allclose(found["open"].energy, ising_chain_energy(J, h))
+    assert_allclose(
+        found["ring"].energy, ising_chain_energy(np.full(30, 0.7), np.full(30, 1.1), periodic=True)
+    )
+    assert found["field"] is found["ladder"] is None
+
+
+def test_a_reference_is_no_bound_unless_it_says_so():
+    found = {
+        exact: nqs.ground_state(
+            ising(chain(30), 1.0, 1.0, 0.1),
+            steps=40,
+            samples=32,
+            reference={"energy": -10.0, "exact": exact},
+        ).summary["warnings"]
+        for exact in (False, True)
+    }
+    assert not any("below" in w for w in found[False])
+    assert any("below the exact one" in w for w in found[True])
+    wrong = nqs.ground_state(ising(chain(5)), steps=20, samples=32, energy=-7.0).summary
+    assert any("check the config" in w for w in wrong["warnings"])
+
+
+MENU = {
+    "ising": ({}, {"g": 0.3}, {"J": -1.0}, {"h": 0.0}),
+    "xxz": ({}, {"delta": 2.0}, {"J": -1.0}, {"hz": 0.4}, {"hx": 0.4}),
+    "heisenberg": ({}, {"J": -1.0}),
+    "j1j2": ({}, {"J2": -0.5}),
+    "rydberg": ({}, {"V": 0.0}),
+}
+PLACES = [("chain", [n], p) for n in (5, 6) for p in (False, True)]
+PLACES += [("square", size, p) for size in ([2, 3], [3, 3], [4, 4]) for p in (False, True)]
+
+
+@pytest.mark.parametrize("name", MENU)
+def test_what_is_chosen_is_never_refused(name):
+    """Every Hamiltonian of the menu, on even, odd, open and closed lattices, of either sign."""
+    for couplings in MENU[name]:
+        for lattice, size, periodic in PLACES:
+            tables = {"name": name, "lattice": lattice, "size": size, "periodic": periodic}
+            config = toml.checked(GroundState, {"hamiltonian": tables | couplings})
+            config, made = job.chosen(config, job.system(config.hamiltonian))
+            assert made
+            again = toml.checked(GroundState, config.model_dump(exclude_none=True))
+            assert job.chosen(again, job.system(again.hamiltonian))[1] == []
 
 
 def test_exact_sums_over_orbits_lower_a_frustrated_energy_to_the_exact_one():

@@ -35,7 +35,9 @@ def drawn(draws, state, total, states=None, steps=1):
     for step in range(steps):
         one = once(chains, jax.random.key(100 + step))
         chains = one.chains
-        found.append(np.asarray(one.bits))
+        # of all that are listed each has the share of the samples that fell on it
+        each = np.rint(np.asarray(one.weights) * draws.samples).astype(int)
+        found.append(np.repeat(np.asarray(one.bits), each, axis=0))
     return np.concatenate(found), one
 
 
@@ -58,6 +60,7 @@ def test_configurations_follow_the_square_of_psi(name, method, ones):
     draws = Draws(method, 1000, sweeps=40, ones=ones)
     bits, last = drawn(draws, state, total, states, steps=5)
     assert chance(frequencies(bits[1000:]), np.abs(state.vector()) ** 2) > FALSE_ALARM
+    assert len(bits) == 5000
     assert_allclose(last.weights.sum(), 1)
     energies = local_energies(state.model, state.variables, elements(total), last.bits)
     assert_allclose(last.energy, energies, rtol=1e-9)

@@ -8,17 +8,18 @@ import pytest
 from numpy.testing import assert_allclose
 
 from nqs.systems.pauli import PauliSum
-from nqs.systems.pauli_files import read_pauli_sum
+from nqs.systems.pauli_files import from_data_sets, is_hdf5, read_pauli_sum
 
 TERMS = [(0.5, "X0 Y3"), (-1.25, "Z1"), (0.125, "Z0 X2 X3"), (2.0, "")]
 WHOLE = [(0.5, "XIIY"), (-1.25, "IZII"), (0.125, "ZIXX"), (2.0, "IIII")]
 EXPECTED = PauliSum.from_terms(TERMS)
 
 
-def hdf5(path):
-    with h5py.File(path, "w") as file:
-        file["strings"] = [s for _, s in TERMS]
-        file["coefficients"] = np.array([c for c, _ in TERMS], complex)
+DATA_SETS = {
+    "/strings": np.array([s for _, s in TERMS]),
+    "/coefficients": np.array([c for c, _ in TERMS], complex),
+}
+"""Of an HDF5 file that has been read."""
 
 
 WAYS = {
@@ -37,10 +38,10 @@ WAYS = {
 def test_every_format_gives_the_same_sum(way, tmp_path):
     path = tmp_path / "h"
     if way == "hdf5":
-        hdf5(path)
+        found = from_data_sets(path, DATA_SETS)
     else:
         path.write_text(WAYS[way])
-    found = read_pauli_sum(path)
+        found = read_pauli_sum(path)
     psi = np.random.default_rng(0).normal(size=16)
     assert found.sites == 4
     assert_allclose(found.times(psi), EXPECTED.times(psi), atol=1e-14)
@@ -90,7 +91,27 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
     (tmp_path / "noise").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(ValueError, match="neither text nor HDF5"):
         read_pauli_sum(tmp_path / "noise")
-    with h5py.File(tmp_path / "other.h5", "w") as file:
-        file["strings"] = ["X0"]
-    with pytest.raises(ValueError, match="`strings` and `coefficients`"):
-        read_pauli_sum(tmp_path / "other.h5")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"/coefficients": None}, "expected /strings and /coefficients"),
+        ({"/coefficients": np.ones(3)}, "two lists of equal length"),
+        ({"/strings": np.arange(4)}, "row 0 of /strings is '0'; expected text"),
+        ({"/strings": np.array(["X0", "Y1", "Q2", "Z0"])}, "Q2"),
+    ],
+)
+def test_data_sets_that_are_no_sum_are_refused(wrong, message):
+    arrays = {k: v for k, v in (DATA_SETS | wrong).items() if v is not None}
+    with pytest.raises(ValueError, match=message) as refusal:
+        from_data_sets("file.h5", arrays)
+    assert "file.h5" in str(refusal.value)
+
+
+def test_hdf5_is_known_by_its_first_bytes(tmp_path):
+    with h5py.File(tmp_path / "a", "w"):
+        pass
+    (tmp_path / "b").write_text("1.0 Z0")
+    found = [is_hdf5(tmp_path / name) for name in ("a", "b", "no such file")]
+    assert found == [True, False, False]
