@@ -96,6 +96,7 @@ def row(name: str, case: Case, summary: dict, seconds: float, gigabytes: float) 
             ("rel", case.error),
             ("V", case.v_score),
             ("σ/site", case.standard_error),
+            ("GB", case.gigabytes),
         )
         if value is not None
     ]

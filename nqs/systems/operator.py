@@ -8,7 +8,7 @@ from jax import Array
 from netket.operator import DiscreteJaxOperator
 
 from nqs.systems.elements import Elements, diagonal, elements, off_diagonal
-from nqs.systems.pauli import PauliSum
+from nqs.systems.pauli import PauliSum, with_sites
 
 
 @jax.tree_util.register_pytree_node_class
@@ -74,7 +74,7 @@ def from_netket(operator) -> PauliSum:
     if not operator.is_hermitian:
         raise ValueError(f"this {type(operator).__name__} is not hermitian; add its adjoint.")
     if isinstance(operator, nk.operator.PauliStrings | nk.operator.PauliStringsJax):
-        strings = [_named(word) for word in np.asarray(operator.operators)]
+        strings = [with_sites(word) for word in np.asarray(operator.operators)]
         weights = np.asarray(operator.weights)
         return PauliSum.from_terms(list(zip(weights, strings, strict=True)), operator.hilbert.size)
     two_levels = set(operator.hilbert.shape) == {2}
@@ -85,7 +85,3 @@ def from_netket(operator) -> PauliSum:
         f"{type(operator).__name__} cannot be written as a sum of Pauli strings; give it as "
         "nk.operator.PauliStrings."
     )
-
-
-def _named(word: str) -> str:
-    return " ".join(f"{letter}{site}" for site, letter in enumerate(word) if letter != "I")

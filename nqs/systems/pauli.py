@@ -211,6 +211,12 @@ def refuse_too_many_terms(terms: int, sites: int) -> None:
         )
 
 
+def with_sites(word: str) -> str:
+    """ "XIY" as "X0 Y2"; the last site is named in any case, as it says how many there are."""
+    last = len(word) - 1
+    return " ".join(f"{c}{i}" for i, c in enumerate(word) if c != "I" or i == last)
+
+
 def _factors(text: str, number: int) -> dict[int, str]:
     """Site → letter of "X0 Y3"."""
     found: dict[int, str] = {}

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nqs.systems.pauli import PauliSum
+from nqs.systems.pauli import PauliSum, with_sites
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _BRACKETED = re.compile(r"([^\[\]]*)\[([^\[\]]*)\]\s*(?:\+\s*)?")
@@ -136,12 +136,7 @@ def _spelt(terms: list[tuple[complex, str]]) -> list[tuple[complex, str]]:
                 f"the string {string[:40]!r} has {len(string)} letters and {whole[0][:40]!r} {len(whole[0])}; "
                 "give a letter for each site, or name the sites as in X0 Y2."
             )
-    return [(c, _named(s) if _WHOLE.fullmatch(s) else s) for c, s in terms]
-
-
-def _named(word: str) -> str:
-    last = len(word) - 1  # named in any case, as it says how many sites there are
-    return " ".join(f"{c}{i}" for i, c in enumerate(word) if c != "I" or i == last)
+    return [(c, with_sites(s) if _WHOLE.fullmatch(s) else s) for c, s in terms]
 
 
 def _number(value: Any, where: str) -> complex:

@@ -208,6 +208,14 @@ periodic = true
 """
 
 
+def test_a_config_is_an_operator_of_netket(tmp_path):
+    """As dense as the sum itself, on bits with site 0 in front."""
+    operator = nqs.operator(_config(PERIODIC_6.replace("periodic = true", "J = [1, 2, 3, 4, 5]")))
+    total = heisenberg(chain(6), np.arange(1.0, 6.0))
+    dense = np.stack([total.times(column) for column in np.eye(64)])
+    assert_allclose(operator.to_dense(), dense, atol=1e-12)
+
+
 def test_free_fermions_are_known_whoever_wrote_the_chain():
     """Beyond Lanczos: a chain with a broken bond, a ring, and neither."""
     J, h = np.linspace(0.5, 1.4, 29), np.linspace(-1.2, 0.9, 30)
