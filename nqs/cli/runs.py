@@ -46,17 +46,25 @@ def report(
 def fidelity(
     a: Annotated[Path, typer.Argument(help="A run folder or a file of a state.")],
     b: Annotated[Path, typer.Argument(help="A run folder or a file of a state.")],
+    samples: Annotated[
+        int, typer.Option(min=100, help="Of each state, beyond 20 sites.")
+    ] = 16384,
+    seed: Annotated[int, typer.Option(help="Of the samples.")] = 1,
     json_: opt.Json = False,
     debug: opt.Debug = False,
 ) -> None:
-    """Fidelity of two states, either way round: runs or files, up to 20 sites, exact."""
+    """Fidelity of two states, either way round: exact up to 20 sites, beyond from samples of two runs."""
     with checking_input():
-        from nqs.evaluation.fidelity import fidelity as overlap
+        from nqs.jobs.compare import compare
 
-        value = overlap(_vector(a), _vector(b))
-    typer.echo(
-        json.dumps({"fidelity": {"value": value, "error": None}}) if json_ else f"{value:.8f}"
-    )
+        found = compare(a, b, samples, seed)._asdict()
+    if json_:
+        typer.echo(json.dumps({"fidelity": found}))
+    else:
+        from nqs.report.wording import measured
+
+        exact = found["error"] is None
+        typer.echo(f"{found['value']:.8f}" if exact else measured(found))
 
 
 def sample(
@@ -88,11 +96,12 @@ def export(
 ) -> None:
     """State vector of a run as .npy, .h5 (data set statevector) or .txt (re im a line)."""
     with checking_input():
+        from nqs.jobs.result import load
         from nqs.measurement.target import write_vector
 
         if file.exists():
             raise ValueError(f"{file} exists already; choose another name.")
-        write_vector(file, _vector(run))
+        write_vector(file, load(run).state.vector())
     typer.echo(str(file))
 
 
@@ -133,13 +142,3 @@ def doctor(debug: opt.Debug = False) -> int:
         if value.startswith(FAILED):
             status = NUMERICAL
     return status
-
-
-def _vector(path: Path):
-    if path.is_dir():
-        from nqs.jobs.result import load
-
-        return load(path).state.vector()
-    from nqs.measurement.target import read_target, sites_of
-
-    return read_target([path], sites_of(path))

@@ -251,3 +251,15 @@ def test_undeclared_readout_errors_are_not_in_the_file(nqs, tmp_path):
     assert np.allclose(a.readout, [[[0.98, 0.1], [0.02, 0.9]]] * 3)
     assert b.readout is None
     assert np.array_equal(a.table(), b.table())
+
+
+def test_fidelity_beyond_state_vectors_is_sampled(nqs, finished, tmp_path, monkeypatch):
+    """As if three sites were too many: a run with itself is the same to the last sample."""
+    monkeypatch.setattr("nqs.jobs.compare.VECTOR_SITES", 2)
+    said = nqs("fidelity", finished, finished, "--json", "--samples", 500)
+    assert said.status == 0
+    assert strict_json(said.out) == {"fidelity": {"value": 1.0, "error": None}}
+    np.save(tmp_path / "psi.npy", random_state(3, 5))
+    said = nqs("fidelity", finished, "psi.npy")
+    assert said.status == 2
+    assert "another run" in said.err
