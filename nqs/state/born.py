@@ -98,7 +98,8 @@ def all_log_psi(model, variables, sites: int) -> Array:
     """log ψ of every basis state in index order, (2**sites,), as normalised as the model."""
     if isinstance(model, Autoregressive):
         return jnp.asarray(model.apply(variables, method=model.all_log_psi))
-    bits = jnp.asarray(basis_bits(sites), jnp.int32)
+    # not a constant to XLA, which would work out at compile time what depends on it alone
+    bits = jax.lax.optimization_barrier(jnp.asarray(basis_bits(sites), jnp.int32))
     # all at once as far as they are differentiated, with which pieces would interfere
     at_once = len(bits) if sites <= DENSE_SITES else ROWS
     log_psi = in_turn(partial(model.apply, variables), bits, at_once)
