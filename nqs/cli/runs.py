@@ -46,9 +46,7 @@ def report(
 def fidelity(
     a: Annotated[Path, typer.Argument(help="A run folder or a file of a state.")],
     b: Annotated[Path, typer.Argument(help="A run folder or a file of a state.")],
-    samples: Annotated[
-        int, typer.Option(min=100, help="Of each state, beyond 20 sites.")
-    ] = 16384,
+    samples: Annotated[int, typer.Option(min=100, help="Of each state, beyond 20 sites.")] = 16384,
     seed: Annotated[int, typer.Option(help="Of the samples.")] = 1,
     json_: opt.Json = False,
     debug: opt.Debug = False,
