@@ -38,16 +38,10 @@ class Prior(nn.Module):
         return log_psi
 
 
-class AutoregressivePrior(Autoregressive):
-    """As `Prior`, normalised: an autoregressive state whose samples stay in the sector.
-
-    Where the sites behind leave only one outcome for the next site, it has probability one.
-    Hibat-Allah et al., Phys. Rev. Research 2, 023358 (2020), section II C.
-    """
+class Around(Autoregressive):
+    """An autoregressive state around another, which also remembers a whole number."""
 
     inner: Autoregressive
-    ones: int | None = None
-    rotated: tuple[int, ...] = ()
 
     @property
     def real(self) -> bool:
@@ -55,6 +49,17 @@ class AutoregressivePrior(Autoregressive):
 
     def start(self, batch: int) -> Any:
         return self.inner.start(batch), jnp.zeros(batch, jnp.int32)
+
+
+class AutoregressivePrior(Around):
+    """As `Prior`, normalised: an autoregressive state whose samples stay in the sector.
+
+    Where the sites behind leave only one outcome for the next site, it has probability one.
+    Hibat-Allah et al., Phys. Rev. Research 2, 023358 (2020), section II C.
+    """
+
+    ones: int | None = None
+    rotated: tuple[int, ...] = ()
 
     def next_bit(self, memory: Any, site: Any) -> NextBit:
         inner, seen = memory
@@ -74,21 +79,12 @@ class AutoregressivePrior(Autoregressive):
         return self.inner.advance(inner, bit, site), seen + bit.astype(jnp.int32)
 
 
-class Even(Autoregressive):
+class Even(Around):
     """ψ(σ) = ψ(−σ): a normalised state of where neighbours in the order of sites differ.
 
     inner: an autoregressive state that reads 1 where a spin differs from the one before
     it. Of the first spin it reads 0, and both outcomes are equally likely.
     """
-
-    inner: Autoregressive
-
-    @property
-    def real(self) -> bool:
-        return getattr(self.inner, "real", False)
-
-    def start(self, batch: int) -> Any:
-        return self.inner.start(batch), jnp.zeros(batch, jnp.int32)
 
     def next_bit(self, memory: Any, site: Any) -> NextBit:
         inner, last = memory
