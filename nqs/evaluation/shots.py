@@ -107,7 +107,7 @@ def _strings(setting: str) -> tuple[np.ndarray, np.ndarray]:
     bits = basis_bits(len(setting)).astype(np.int64)
     digits = np.array(["IXYZ".index(letter) for letter in setting])
     place = bits @ (digits * 4 ** np.arange(len(setting) - 1, -1, -1))
-    return place, ~(bits[:, digits == 0].any(axis=1))
+    return place, np.logical_not(bits[:, digits == 0].any(axis=1))
 
 
 def _of_outcomes(per_string: np.ndarray, setting: str) -> np.ndarray:

@@ -27,7 +27,7 @@ def compare(a: Path, b: Path, samples: int = 16384, seed: int = 1) -> Estimate:
         raise ValueError(
             f"a run of {large[0].sites} sites is compared with another run of as many sites only."
         )
-    return sampled_fidelity(*large, samples, seed=seed)
+    return sampled_fidelity(large[0], large[1], samples, seed=seed)
 
 
 def _state(path: Path) -> Any:

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.shots import fidelity_from_shots
 from nqs.measurement.dataset import Measurements
-from nqs.measurement.effects import basis_bits
+from nqs.measurement.effects import basis_bits, outcome_probabilities
 from nqs.state.simulate import simulate
 from nqs.systems.known import ghz
 
@@ -19,14 +19,24 @@ def every(sites):
     return ["".join(letters) for letters in product("XYZ", repeat=sites)]
 
 
-def at_random(rho, sites, shots, seed):
-    """Each shot in a setting of its own choice."""
+def at_random(tables, shots, seed):
+    """Each shot in a setting of its own choice. tables: of every setting, its probabilities."""
     rng = np.random.default_rng(seed)
-    chosen = rng.choice(every(sites), shots)
-    settings, index = np.unique(chosen, return_inverse=True)
-    tables = {s: probabilities(rho, s) for s in settings}
-    outcome = np.array([rng.choice(2**sites, p=tables[s]) for s in chosen])
-    return Measurements(basis_bits(sites)[outcome], tuple(settings.tolist()), index)
+    settings, times = np.unique(rng.choice(list(tables), shots), return_counts=True)
+    return drawn(tables, settings.tolist(), times, rng)
+
+
+def drawn(tables, settings, times, rng):
+    """So many shots in each setting."""
+    sites = len(settings[0])
+    outcome = [rng.choice(2**sites, n, p=tables[s]) for s, n in zip(settings, times, strict=True)]
+    index = np.repeat(np.arange(len(settings)), times)
+    bits = basis_bits(sites)[np.concatenate(outcome)]
+    return Measurements(bits, tuple(settings), index)
+
+
+def tables_of(rho, sites):
+    return {setting: outcome_probabilities(rho, setting) for setting in every(sites)}
 
 
 def test_infinitely_many_shots_give_the_fidelity():
@@ -48,12 +58,12 @@ def test_errors_cover_in_180_to_198_of_200(method):
     sites, inside = 4, 0
     psi, rho = asymmetric_state(sites, 3), mixed_state(sites, 4)
     rho = 0.7 * np.outer(psi, psi.conj()) + 0.3 * rho
-    truth = fidelity(psi, rho)
+    truth, tables = fidelity(psi, rho), tables_of(rho, sites)
     for seed in range(200):
         if method == "direct":
-            data = simulate(rho, every(sites), 40, seed)
+            data = drawn(tables, every(sites), [40] * 3**sites, np.random.default_rng(seed))
         else:  # in too few settings to have all strings
-            data = at_random(rho, sites, 150, seed)
+            data = at_random(tables, 150, seed)
         found = fidelity_from_shots(psi, data)
         assert found.method == method
         value, error = found.fidelity
@@ -65,7 +75,7 @@ def test_a_noisy_ghz_state_is_known_by_twenty_thousand_random_shots():
     sites, noise = 6, 0.05
     psi = ghz(sites)
     rho = (1 - noise) * np.outer(psi, psi.conj()) + noise * np.eye(2**sites) / 2**sites
-    found = fidelity_from_shots(psi, at_random(rho, sites, 20_000, 7))
+    found = fidelity_from_shots(psi, at_random(tables_of(rho, sites), 20_000, 7))
     value, error = found.fidelity
     assert found.method == "direct"
     assert error < 0.01
