@@ -35,9 +35,10 @@ def build(
 ) -> nn.Module:
     """The ansatz called `name` on `sites` sites; ValueError names the menu where unknown.
 
-    size: lengths of the periodic lattice of an ansatz that knows its translations. options:
-    of the module; even = True makes an autoregressive state `Even`. ones, rotated: number of bits 1, and sites of a Marshall sign, as in `with_prior`. precision:
-    float32 where the ansatz has it.
+    size: lengths of the periodic lattice of an ansatz that knows its translations. ones,
+    rotated: number of bits 1, and sites of a Marshall sign, as in `with_prior`. precision:
+    float32 where the ansatz has it. options: of the module; even = True makes an
+    autoregressive state `Even`.
     """
     refuse_unknown_ansatz(name, options)
     if name in PERIODIC:

@@ -45,8 +45,8 @@ def warnings(
 ) -> list[str]:
     """A sentence for everything that should be doubted, and what to do.
 
-    bound: whether no energy can lie below the exact one, or it is known only roughly. infinite_temperature: Tr H / 2^N, from which energies are counted where it is asked
-    whether they are far apart.
+    infinite_temperature: Tr H / 2^N, from which energies are counted where it is asked
+    whether they are far apart. bound: whether no energy can lie below the exact one.
     """
     energy, error = found.energy.value, found.energy.error or 0.0
     scale = abs((energy if exact is None else exact) - infinite_temperature)

@@ -36,8 +36,8 @@ class Energy:
     of the local energies' chains, None where samples are independent. top_share: of
     the variance in the furthest hundredth; heavy_tailed: whether more may be to come.
     around: the variance again, by a second look that also goes where the state is small,
-    error None where that is an exact sum; None where all of this is. rounding: error of the mean by single precision, as 256 samples show it, 0
-    where all was double.
+    error None where that is an exact sum; None where all of this is. rounding: error of
+    the mean by single precision, as 256 samples show it, 0 where all was double.
     """
 
     energy: Estimate

@@ -16,6 +16,12 @@ def no_cache():
         yield
 
 
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Every test works in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def truth():
     return random_state(SITES, 5)

@@ -1,0 +1,87 @@
+"""Hamiltonians of the job: from configs, what is chosen for them, and what is known of them."""
+
+import numpy as np
+import pytest
+from ground import PERIODIC_6, written
+from numpy.testing import assert_allclose
+
+import nqs
+from nqs.config import toml
+from nqs.config.ground_state import GroundState, Hamiltonian, Reference
+from nqs.jobs import ground_state as job
+from nqs.jobs.hamiltonian import exact, pauli_system
+from nqs.systems.exact import ising_chain_energy
+from nqs.systems.hamiltonians import heisenberg, ising
+from nqs.systems.lattices import chain, square
+
+
+def test_a_config_is_an_operator_of_netket(tmp_path):
+    """As dense as the sum itself, on bits with site 0 in front."""
+    operator = nqs.operator(written(PERIODIC_6.replace("periodic = true", "J = [1, 2, 3, 4, 5]")))
+    total = heisenberg(chain(6), np.arange(1.0, 6.0))
+    dense = np.stack([total.times(column) for column in np.eye(64)])
+    assert_allclose(operator.to_dense(), dense, atol=1e-12)
+
+
+def test_free_fermions_are_known_whoever_wrote_the_chain():
+    """Beyond Lanczos: a chain with a broken bond, a ring, and neither."""
+    J, h = np.linspace(0.5, 1.4, 29), np.linspace(-1.2, 0.9, 30)
+    J[12] = 0
+    found = {
+        name: exact(pauli_system(total, Hamiltonian()), Reference(), None)
+        for name, total in {
+            "open": ising(chain(30), J, h),
+            "ring": ising(chain(30, True), 0.7, 1.1),
+            "field": ising(chain(30), 1.0, 1.0, 0.2),
+            "ladder": ising(square(2, 15)),
+        }.items()
+    }
+    assert_allclose(found["open"].energy, ising_chain_energy(J, h))
+    assert_allclose(
+        found["ring"].energy, ising_chain_energy(np.full(30, 0.7), np.full(30, 1.1), periodic=True)
+    )
+    assert found["field"] is found["ladder"] is None
+
+
+def test_a_reference_is_no_bound_unless_it_says_so():
+    found = {
+        exact: nqs.ground_state(
+            ising(chain(30), 1.0, 1.0, 0.1),
+            steps=40,
+            samples=32,
+            reference={"energy": -10.0, "exact": exact},
+        ).summary["warnings"]
+        for exact in (False, True)
+    }
+    assert not any("below" in w for w in found[False])
+    assert any("below the exact one" in w for w in found[True])
+    wrong = nqs.ground_state(ising(chain(5)), steps=20, samples=32, energy=-7.0).summary
+    assert any("check the config" in w for w in wrong["warnings"])
+
+
+MENU = {
+    "ising": ({}, {"g": 0.3}, {"J": -1.0}, {"h": 0.0}),
+    "xxz": ({}, {"delta": 2.0}, {"J": -1.0}, {"hz": 0.4}, {"hx": 0.4}),
+    "heisenberg": ({}, {"J": -1.0}),
+    "j1j2": ({}, {"J2": -0.5}),
+    "rydberg": ({}, {"V": 0.0}),
+}
+
+
+PLACES = [("chain", [n], p) for n in (5, 6) for p in (False, True)]
+
+
+PLACES += [("square", size, p) for size in ([2, 3], [3, 3], [4, 4]) for p in (False, True)]
+
+
+@pytest.mark.parametrize("name", MENU)
+def test_what_is_chosen_is_never_refused(name):
+    """Every Hamiltonian of the menu, on even, odd, open and closed lattices, of either sign."""
+    for couplings in MENU[name]:
+        for lattice, size, periodic in PLACES:
+            tables = {"name": name, "lattice": lattice, "size": size, "periodic": periodic}
+            config = toml.checked(GroundState, {"hamiltonian": tables | couplings})
+            config, made = job.chosen(config, job.system(config.hamiltonian))
+            assert made
+            again = toml.checked(GroundState, config.model_dump(exclude_none=True))
+            assert job.chosen(again, job.system(again.hamiltonian))[1] == []
