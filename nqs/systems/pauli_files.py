@@ -105,9 +105,10 @@ def _from_json(text: str) -> list[tuple[complex, str]]:
 def _listed(arrays: Mapping[str, np.ndarray]) -> list[tuple[complex, str]]:
     """Terms of the data sets /strings and /coefficients."""
     if "/strings" not in arrays or "/coefficients" not in arrays:
+        some = ", ".join(name[:40] for name in sorted(arrays)[:4]) or "none"
+        more = f" and {len(arrays) - 4} more" if len(arrays) > 4 else ""
         raise ValueError(
-            f"it holds the data sets {', '.join(sorted(arrays)) or 'none'}; expected /strings and "
-            "/coefficients."
+            f"it holds the data sets {some}{more}; expected /strings and /coefficients."
         )
     strings, coefficients = arrays["/strings"], arrays["/coefficients"]
     if strings.ndim != 1 or strings.shape != coefficients.shape:

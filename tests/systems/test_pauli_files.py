@@ -97,6 +97,7 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
     ("wrong", "message"),
     [
         ({"/coefficients": None}, "expected /strings and /coefficients"),
+        ({"/strings": None} | {f"/{i}": 0 for i in range(90)}, "/0, /1, /10, /11 and 87 more;"),
         ({"/coefficients": np.ones(3)}, "two lists of equal length"),
         ({"/strings": np.arange(4)}, "row 0 of /strings is '0'; expected text"),
         ({"/strings": np.array(["X0", "Y1", "Q2", "Z0"])}, "Q2"),
