@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nqs.report import wording
 from nqs.report.drawing import (
     BLUE,
     GREY,
@@ -61,6 +62,9 @@ def _draw(points: list[dict[str, Any]], exact: float | None) -> Drawing:
             axes.plot(steps, -above, color=GREY, label="below exact (noise of the samples)")
             axes.plot(steps, variances / scale**2, color=VERMILION, label="variance / exact²")
             axes.set_yscale("log", nonpositive="mask")
+            # matplotlib's own labels are TeX, which stays as it is where text is text
+            axes.yaxis.set_major_formatter(lambda value, _: wording.power_of_ten(value))
+            axes.yaxis.set_minor_formatter(lambda value, _: "")
             axes.legend(loc="upper right")
         else:
             axes.plot(steps, energies, color=BLUE)
@@ -71,7 +75,7 @@ def _draw(points: list[dict[str, Any]], exact: float | None) -> Drawing:
 
     caption = "Energy during training, mean of each ten steps."
     if exact is not None:
-        caption += f" The exact energy is {exact:.7g}; logarithmic axis."
+        caption += f" The exact energy is {wording.exact(exact)}; logarithmic axis."
     rows = list(points)
     if exact is not None:
         rows.append({"phase": _EXACT, "step": None, "energy": exact, "variance": None})

@@ -36,6 +36,11 @@ def with_error(value: float, error: float) -> str:
     return f"{_signed(value, digits)}({round(error * 10**digits)})"
 
 
+def power_of_ten(value: float) -> str:
+    """10⁻³ of 0.001, to the nearest power."""
+    return f"10{_raised(round(math.log10(value)))}"
+
+
 def plain(value: float) -> str:
     """A number whose error is not known, to five significant digits."""
     if value != 0 and not 1e-4 <= abs(value) < 1e6:

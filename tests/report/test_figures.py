@@ -47,6 +47,12 @@ def table(drawing):
     return list(csv.DictReader(io.StringIO(drawing.csv)))
 
 
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_labels_are_text_as_it_is_read(name):
+    """No TeX, which nobody sets here: a power of ten is written with its exponent raised."""
+    assert "$" not in DRAWINGS[name]().svg
+
+
 @pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS.keys())
 def test_a_figure_is_drawn_again_from_its_numbers(draw):
     drawing = draw()
