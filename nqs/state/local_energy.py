@@ -16,7 +16,7 @@ from nqs.systems.elements import Elements, diagonal, off_diagonal
 _BLOCKS = 10
 """Blocks of sites of a shared reading: more share more and take longer to compile."""
 
-_WORTHWHILE, _PIECES = 2**11, 8
+_WORTHWHILE, _PIECES = 2**13, 4
 """Configurations that fill the processor, and pieces of them that samples are cut into at least."""
 
 
