@@ -61,6 +61,19 @@ def chain_mean_error(chains) -> float:
     return float(array_stats.mcse(chains, chain_axis=0, draw_axis=1, method="mean"))
 
 
+def in_chains(values, chains: int) -> np.ndarray:
+    """Values drawn from all chains in turn, (chains, draws); the last draw may be cut short."""
+    whole = len(values) // chains * chains
+    return np.asarray(values)[:whole].reshape(-1, chains).T
+
+
+def standard_error(values, chains: int | None = None) -> float:
+    """Of the mean of values (samples,), drawn from `chains` in turn; independent where None."""
+    if chains is not None:
+        return chain_mean_error(in_chains(values, chains))
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
 def top_share(values) -> float:
     """Share of the variance that the most distant hundredth of the values holds; 0.08 for a Gaussian."""
     squares = np.sort((np.asarray(values, float) - np.mean(values)) ** 2)

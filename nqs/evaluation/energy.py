@@ -112,16 +112,12 @@ def sampled_energy(
     values = energies.real
     mean = float(values.mean())
     squares = np.abs(energies - mean) ** 2
-    if drawn.r_hat is None:
-        error, spread = _independent_error(values), _independent_error(squares)
-        effective, r_hat = None, None
-    else:
-        whole = len(values) // drawn.chains * drawn.chains  # the last draw may be cut short
-        chains, squared = (x[:whole].reshape(-1, drawn.chains).T for x in (values, squares))
-        error = statistics.chain_mean_error(chains)
-        spread = statistics.chain_mean_error(squared)
+    chains = drawn.dependent
+    error, spread = (statistics.standard_error(x, chains) for x in (values, squares))
+    effective, r_hat = None, None
+    if chains is not None:
         effective = _effective(values, error)
-        r_hat = statistics.split_r_hat(chains)
+        r_hat = statistics.split_r_hat(statistics.in_chains(values, chains))
     return Energy(
         energy=Estimate(mean, error),
         variance=Estimate(float(squares.mean()), spread),
@@ -139,10 +135,6 @@ def sampled_energy(
     )
 
 
-def _independent_error(values: np.ndarray) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values)))
-
-
 def _effective(values: np.ndarray, error: float) -> float:
     """Independent samples that would have this error of the mean; no more than there are."""
     return float(min(values.var(ddof=1) / error**2, len(values)) if error > 0 else len(values))
@@ -158,7 +150,7 @@ def _quickly(state, quick, e, bits) -> tuple[np.ndarray, float]:
     exactly = _evaluated(state.model, state.variables, e, bits[chosen])
     off = (energies[chosen] - exactly).real
     rounding = float(abs(off.mean()) + 2 * off.std() / np.sqrt(len(off)))
-    if not rounding <= _HARMLESS * _independent_error(energies.real):
+    if not rounding <= _HARMLESS * statistics.standard_error(energies.real):
         return _evaluated(state.model, state.variables, e, bits), 0.0
     return energies, rounding
 
@@ -181,7 +173,7 @@ def _variance_around(state, e: Elements, bits: Any, energies: np.ndarray, seed: 
     chosen = rng.integers(0, len(bits), min(_AROUND, len(bits)))
     rows, deviation = bits[chosen], np.abs(energies[chosen] - mean) ** 2
     if not groups:
-        return Estimate(float(deviation.mean()), _independent_error(deviation))
+        return Estimate(float(deviation.mean()), statistics.standard_error(deviation))
     flip = rng.integers(0, groups, len(rows))
     moved = (rows ^ np.asarray(e.flips)[flip]).astype(np.int32)
     connected = np.asarray(off_diagonal(e, moved))[np.arange(len(rows)), flip] != 0
@@ -190,4 +182,4 @@ def _variance_around(state, e: Elements, bits: Any, energies: np.ndarray, seed: 
     term = groups * np.abs(np.asarray(found.image) - mean * np.asarray(found.here)) ** 2
     # what is not finite lies where no sample of ψ can come from
     term = np.where(connected & np.isfinite(term), term, np.where(alone, deviation, 0.0))
-    return Estimate(float(term.mean()), _independent_error(term))
+    return Estimate(float(term.mean()), statistics.standard_error(term))

@@ -1,151 +1,78 @@
-"""Fidelity of a state with what was measured, from the shots alone."""
-
-from typing import NamedTuple
+"""Expectation values of Pauli strings from shots alone, wherever a setting tells them."""
 
 import numpy as np
 
-from nqs.evaluation.heldout import Estimate, mean_of_counts
+from nqs.evaluation.heldout import Estimate
 from nqs.measurement.dataset import Measurements
-from nqs.measurement.effects import UNMEASURED, basis_bits, outcome_probabilities
+from nqs.systems.pauli import PauliSum
 
-MOST_SITES = 10
-"""All 4**sites Pauli strings are looked at."""
-
-_COVERED = 1 - 1e-9
-_FEWEST_DRAWS = 30
-"""Settings drawn, below which nobody can tell whether they are random."""
-
-_UNEVEN = 5.0
-"""Standard errors that the letters of random settings may be off one third."""
+_PRIOR = 4.0
+"""Shots, half of each sign, that an error supposes beside those taken: where all shots agree,
+they do not exclude that few would not. Agresti and Coull, Am. Stat. 52, 119 (1998)."""
 
 
-class ShotFidelity(NamedTuple):
-    """⟨ψ|ρ|ψ⟩ with its error. method: how. covered: share of ⟨ψ|P|ψ⟩² of strings that are measured."""
-
-    fidelity: Estimate
-    method: str
-    covered: float
+def error_of_mean(mean, square, shots):
+    """Standard error of a mean over `shots` of values with this mean and mean square."""
+    shrunk = mean * shots / (shots + _PRIOR)
+    return np.sqrt(np.maximum(square - shrunk**2, 0) / shots)
 
 
-def fidelity_from_shots(vector: np.ndarray, data: Measurements) -> ShotFidelity:
-    """⟨ψ|ρ|ψ⟩ of a normalised vector (2**sites,) and the state ρ that was measured.
+def outcome_values(data: Measurements, outcomes: np.ndarray | None = None) -> np.ndarray:
+    """The ±1 that each outcome stands for, (rows, sites), unbiased by readout errors.
 
-    Unbiased as long as ψ does not depend on these shots: take ones that were held out.
-    F = Σ_P ⟨ψ|P|ψ⟩ ⟨P⟩ / 2^N over all Pauli strings P, each estimated by all shots whose
-    setting tells it: Flammia and Liu, Phys. Rev. Lett. 106, 230501 (2011). Where some that ψ
-    needs are in no setting, but settings are random, each counts by how often it should
-    have been measured: Huang, Kueng and Preskill, Nat. Phys. 16, 1050 (2020).
-    ValueError where neither works, or shots are not of X, Y and Z with perfect readout.
+    With readout errors R[r, t] a read r counts as f(r), Σ_r f(r) R[r, t] = (−1)^t.
     """
-    _refuse(data)
-    sites, strings = data.sites, 4**data.sites
-    counts = data.table()
-    shots = counts.sum(axis=1)
-    wanted, measured = np.zeros(strings), np.zeros(strings)
-    for setting, number in zip(data.settings, shots, strict=True):
-        place, told = _strings(setting)
-        expected = _walsh(outcome_probabilities(vector, setting))
-        wanted[place[told]] = expected[told]
-        measured[place[told]] += number
-    covered = float((wanted[measured > 0] ** 2).sum() / 2**sites)
-    method = "direct"
-    if covered < _COVERED:
-        if not _random(data, shots):
-            raise ValueError(
-                f"the settings measure {covered:.1%} of what fidelity with this state rests on; measure "
-                "more settings, best at random."
-            )
-        method = "classical shadows"
-        measured = shots.sum() / 3.0 ** _weights(sites)
-    per_string = np.divide(wanted, measured, out=np.zeros(strings), where=measured > 0) / 2**sites
-    per_shot = np.stack([_of_outcomes(per_string, setting) for setting in data.settings])
-    if method == "direct":
-        mean, error = mean_of_counts(per_shot, counts)
-    else:
-        mean, error = _of_random_settings(per_shot, counts)
-    total = float(shots.sum())
-    return ShotFidelity(Estimate(total * mean, total * (error or 0.0)), method, min(covered, 1.0))
-
-
-def _of_random_settings(per_shot: np.ndarray, counts: np.ndarray) -> Estimate:
-    """Mean over shots whose settings fluctuate as well, each or with all shots of a setting."""
-    shots, total = counts.sum(axis=1), counts.sum()
-    mean = float((counts * per_shot).sum() / total)
-    if _each_its_own(shots, counts.shape[1]):
-        squares = (counts * (per_shot - mean) ** 2).sum()
-        return Estimate(mean, float(np.sqrt(squares / (total - 1) / total)))
-    off = (counts * (per_shot - mean)).sum(axis=1)
-    return Estimate(mean, float(np.sqrt((off**2).sum() * len(off) / (len(off) - 1)) / total))
-
-
-def _each_its_own(shots: np.ndarray, outcomes: int) -> bool:
-    """Whether settings repeat no more often than by chance, where every shot draws its own."""
-    total, settings = shots.sum(), outcomes ** np.log2(3)
-    return bool((shots.astype(float) ** 2).sum() <= 2 * (total + total * (total - 1) / settings))
-
-
-def _refuse(data: Measurements) -> None:
-    if data.sites > MOST_SITES:
-        raise ValueError(
-            f"the shots have {data.sites} sites; fidelity from shots looks at 4^{data.sites} Pauli "
-            f"strings, and the limit is {MOST_SITES} sites."
-        )
-    foreign = set("".join(data.settings)) - set("XYZ" + UNMEASURED)
-    if foreign:
-        raise ValueError(
-            f"the settings hold the letter {sorted(foreign)[0]!r}; expected X, Y and Z."
-        )
+    outcomes = data.outcomes if outcomes is None else outcomes
+    signs = np.tile([1.0, -1.0], (data.sites, 1))
     if data.readout is not None:
-        raise ValueError("the shots have readout errors, which fidelity from shots does not undo.")
+        signs = np.linalg.solve(data.readout.swapaxes(1, 2), signs[:, :, None])[:, :, 0]
+    return np.where(outcomes == 0, signs[:, 0], signs[:, 1])
 
 
-def _strings(setting: str) -> tuple[np.ndarray, np.ndarray]:
-    """Number of the Pauli string on each subset of sites, (2**sites,), and whether it is measured.
+def from_shots(data: Measurements, total: PauliSum) -> Estimate | None:
+    """⟨A⟩ of a sum of Pauli strings; None where a string of it is in no setting.
 
-    A number has a digit of 4 for each site: I, X, Y, Z.
+    Each string is told by all shots whose setting has its letters. Flammia and Liu, Phys. Rev.
+    Lett. 106, 230501 (2011).
     """
-    bits = basis_bits(len(setting)).astype(np.int64)
-    digits = np.array(["IXYZ".index(letter) for letter in setting])
-    place = bits @ (digits * 4 ** np.arange(len(setting) - 1, -1, -1))
-    return place, np.logical_not(bits[:, digits == 0].any(axis=1))
+    letters = np.array(data.settings).view("U1").reshape(len(data.settings), data.sites)
+    values = outcome_values(data)
+    per_row = np.zeros(len(data.outcomes))
+    squares, least = 0.0, 0.0
+    for x, z, coefficient in zip(total.x, total.z, total.coefficients, strict=True):
+        support = np.flatnonzero(x | z)
+        wanted = np.array(["I", "Z", "X", "Y"])[2 * x[support] + z[support]]
+        rows = (letters[:, support] == wanted).all(axis=1)[data.setting_index]
+        shots = float(data.counts[rows].sum())
+        if not shots:
+            return None
+        value = values[np.ix_(rows, support)].prod(axis=1)
+        per_row[rows] += coefficient * value / shots
+        squares = float(data.counts[rows] @ value**2) / shots
+        least += (coefficient / shots) ** 2
+    mean = float(data.counts @ per_row)
+    if len(total.coefficients) == 1:
+        c = float(total.coefficients[0])
+        error = abs(c) * float(error_of_mean(mean / c, squares, shots))
+    else:
+        error = max(_within_settings(per_row, data), float(np.sqrt(2 * _PRIOR * least)))
+    return Estimate(total.constant + mean, error if len(total.coefficients) else None)
 
 
-def _of_outcomes(per_string: np.ndarray, setting: str) -> np.ndarray:
-    place, told = _strings(setting)
-    return _walsh(np.where(told, per_string[place], 0.0))
-
-
-def _walsh(values: np.ndarray) -> np.ndarray:
-    """Σ_o values(o) ∏_{i ∈ S} (−1)^{o_i} for every subset S of sites, (2**sites,)."""
-    sites = int(np.log2(len(values)))
-    for site in range(sites):
-        block = values.reshape(2**site, 2, -1)
-        values = np.stack([block[:, 0] + block[:, 1], block[:, 0] - block[:, 1]], axis=1)
-    return values.reshape(-1)
-
-
-def _weights(sites: int) -> np.ndarray:
-    """Sites that each Pauli string acts on."""
-    weights = np.zeros(1, int)
-    for _ in range(sites):
-        weights = (weights[:, None] + np.array([0, 1, 1, 1])).reshape(-1)
-    return weights
-
-
-def _random(data: Measurements, shots: np.ndarray) -> bool:
-    """Whether letters look as if each were drawn for itself: at every site, and every pair of sites."""
-    letters = np.array([list(setting) for setting in data.settings])
-    if (letters == UNMEASURED).any():
-        return False
-    total = shots.sum()
-    together = 1.0 if _each_its_own(shots, 2**data.sites) else (shots**2).sum() / total
-    if total / together < _FEWEST_DRAWS:
-        return False
-    one_hot = (letters[:, :, None] == np.array(list("XYZ"))).reshape(len(letters), -1).astype(float)
-    pairs = (one_hot * shots[:, None]).T @ one_hot / total
-    expected = np.full(pairs.shape, 1 / 9)
-    for site in range(data.sites):
-        block = slice(3 * site, 3 * site + 3)
-        expected[block, block] = np.eye(3) / 3
-    error = np.sqrt(expected * (1 - expected) * together / total)
-    return bool((np.abs(pairs - expected) <= _UNEVEN * error + 1e-12).all())
+def _within_settings(per_row: np.ndarray, data: Measurements) -> float:
+    """Standard error of Σ counts · per_row, whose expectation differs from setting to setting."""
+    number = len(data.settings)
+    shots, first, second = (
+        np.bincount(data.setting_index, weights=data.counts * weight, minlength=number)
+        for weight in (np.ones(len(per_row)), per_row, per_row**2)
+    )
+    taken = shots > 0
+    scatter = second[taken] - first[taken] ** 2 / shots[taken]
+    spare = shots[taken] - 1
+    # a setting of one shot has no scatter of its own and borrows that of the others
+    if spare.sum() > 0:
+        common = scatter.sum() / spare.sum()
+    else:
+        common = float(np.var(per_row, ddof=1)) if len(per_row) > 1 else 0.0
+    variance = np.where(spare > 0, scatter / np.maximum(spare, 1), common)
+    return float(np.sqrt((shots[taken] * variance).sum()))

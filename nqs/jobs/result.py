@@ -36,9 +36,13 @@ class Result:
         """Squared overlap with a state vector, or ⟨ψ|ρ|ψ⟩ with a density matrix, exact."""
         return fidelity(self.state.vector(), target)
 
-    def observable(self, text: str) -> Estimate:
-        """Expectation of a Pauli string such as "X0 X1"; exact, so its error is None."""
-        return Estimate(observables.expectation(self.state.vector(), text), None)
+    def observable(self, text: str, samples: int = observables.SAMPLES, seed: int = 1) -> Estimate:
+        """Expectation of a Pauli string such as "X0 X1", or of a sum such as "0.5 X0 - Z1 Z2".
+
+        Exact up to 20 sites, where its error is None; beyond from samples.
+        """
+        total = observables.observable(text, self.state.sites)
+        return observables.of_state(self.state, [total], samples, seed=seed)[0]
 
     def __repr__(self) -> str:
         lines = [f"{self.summary['job']} of {self.state.sites} sites: {self.summary['verdict']}"]

@@ -158,3 +158,15 @@ def pauli_matrix(letter: str) -> np.ndarray:
     """The operator a letter measures: +1 on outcome 0, −1 on outcome 1, shape (2, 2)."""
     plus, minus = projectors(rows_of(letter))
     return plus - minus
+
+
+def signed_sums(values: np.ndarray) -> np.ndarray:
+    """Σ_o values(o) ∏_{i ∈ S} (−1)^{o_i} for every subset S of sites, (2**sites,).
+
+    Of the probabilities of one setting: the expectation of the letters on S alone. S is
+    given by bits as outcomes are.
+    """
+    for site in range(int(np.log2(len(values)))):
+        block = values.reshape(2**site, 2, -1)
+        values = np.stack([block[:, 0] + block[:, 1], block[:, 0] - block[:, 1]], axis=1)
+    return values.reshape(-1)

@@ -13,8 +13,9 @@ from nqs.ansatz.autoregressive import Autoregressive
 from nqs.state.pieces import ROWS, once_each
 from nqs.systems.elements import Elements, diagonal, off_diagonal
 
-_BLOCKS = 10
-"""Blocks of sites of a shared reading: more share more and take longer to compile."""
+_BLOCKS, _LENGTH = 10, 2
+"""Most blocks of sites of a shared reading, and how many sites are worth one: more blocks share
+more and take longer to compile."""
 
 _WORTHWHILE, _PIECES = 2**13, 4
 """Configurations that fill the processor, and pieces of them that samples are cut into at least."""
@@ -46,25 +47,40 @@ def local_energies(
     configurations evaluated at once, connected ones included. Where an element is
     zero its configuration does not matter, even where ψ vanishes.
     """
-    return _each(_energies, model, variables, e, bits, blocks, rows)
+    return _each(_energies, model, variables, e, e.flips, bits, blocks, rows)
 
 
 def surroundings(
     model: nn.Module, variables: Any, e: Elements, bits: Any, *, rows: int = ROWS
 ) -> Surroundings:
     """ψ and H ψ at bits (rows, sites), beside all that H connects them with."""
-    return _each(_surroundings, model, variables, e, bits, None, rows)
+    return _each(_surroundings, model, variables, e, e.flips, bits, None, rows)
 
 
-def _each(what, model, variables, e: Elements, bits, blocks, rows):
-    blocks = joined(np.asarray(e.flips)) if blocks is None else blocks
-    at_once = _at_once(len(bits), 1 + len(e.flips), rows)
-    return _compiled(what, model, at_once, blocks, variables, e, jnp.asarray(bits))
+def ratios(
+    model: nn.Module, variables: Any, flips: np.ndarray, bits: Any, *, rows: int = ROWS
+) -> np.ndarray:
+    """ψ(σ ⊕ flips_g) / ψ(σ) at bits (samples, sites) for each of flips (groups, sites) bool.
+
+    Complex, (samples, groups); 0 where ψ vanishes at what a flip makes.
+    """
+    order = np.argsort(np.asarray(flips).argmax(axis=1), kind="stable")  # as states are read
+    flips = np.asarray(flips)[order]
+    bits = jnp.asarray(bits, jnp.int32)
+    found = np.asarray(_each(_ratios, model, variables, flips, flips, bits, None, rows))
+    return found[:, np.argsort(order)]
+
+
+def _each(what, model, variables, known, flips, bits, blocks, rows):
+    """`what` at each of bits: `known` is what it needs beside the state."""
+    blocks = joined(np.asarray(flips)) if blocks is None else blocks
+    at_once = _at_once(len(bits), 1 + len(flips), rows)
+    return _compiled(what, model, at_once, blocks, variables, known, jnp.asarray(bits))
 
 
 @partial(jax.jit, static_argnames=("what", "model", "at_once", "blocks"))
-def _compiled(what, model, at_once, blocks, variables, e, bits):
-    return once_each(partial(what, model, blocks, variables, e), bits, at_once)
+def _compiled(what, model, at_once, blocks, variables, known, bits):
+    return once_each(partial(what, model, blocks, variables, known), bits, at_once)
 
 
 def _at_once(samples: int, connected: int, rows: int) -> int:
@@ -79,20 +95,20 @@ def _at_once(samples: int, connected: int, rows: int) -> int:
 def joined(flips: np.ndarray) -> tuple[int, ...]:
     """How many flips, sorted by first site, begin before the end of each block of sites."""
     sites = flips.shape[1]
-    length = -(-sites // min(_BLOCKS, sites))
+    length = -(-sites // min(_BLOCKS, -(-sites // _LENGTH)))
     first = flips.argmax(axis=1)
     return tuple(int((first < end).sum()) for end in range(length, sites + length, length))
 
 
 def _energies(model, blocks, variables, e, bits) -> Array:
-    log_psi, element = _connected(model, blocks, variables, e, bits)
+    log_psi, element = _flipped(model, blocks, variables, e.flips, bits), off_diagonal(e, bits).T
     there = element != 0
     ratio = jnp.where(there, jnp.exp(jnp.where(there, log_psi[1:] - log_psi[0], 0)), 0)
     return diagonal(e, bits) + jnp.sum(element * ratio, axis=0)
 
 
 def _surroundings(model, blocks, variables, e, bits) -> Surroundings:
-    log_psi, element = _connected(model, blocks, variables, e, bits)
+    log_psi, element = _flipped(model, blocks, variables, e.flips, bits), off_diagonal(e, bits).T
     log_psi = log_psi.at[1:].set(jnp.where(element != 0, log_psi[1:], -jnp.inf))
     log_psi = log_psi - log_psi[1:].real.max(axis=0, initial=-jnp.inf)
     psi = jnp.exp(log_psi)
@@ -100,12 +116,15 @@ def _surroundings(model, blocks, variables, e, bits) -> Surroundings:
     return Surroundings(psi[0], diagonal(e, bits) * psi[0] + jnp.sum(element * psi[1:], axis=0))
 
 
-def _connected(model: Any, blocks, variables, e, bits) -> tuple[Array, Array]:
-    """log ψ of bits and of all that a flip makes of them, (1 + groups, samples), and the elements."""
+def _ratios(model, blocks, variables, flips, bits) -> Array:
+    log_psi = _flipped(model, blocks, variables, flips, bits)
+    return jnp.exp(log_psi[1:] - log_psi[0]).T
+
+
+def _flipped(model: Any, blocks, variables, flips, bits) -> Array:
+    """log ψ of bits and of all that a flip makes of them, (1 + groups, samples)."""
     if isinstance(model, Autoregressive):
-        log_psi = model.apply(variables, bits, e.flips, blocks, method="flipped_log_psi")
-    else:
-        everything = jnp.concatenate([bits[None], jnp.bitwise_xor(bits[None], e.flips[:, None])])
-        log_psi = model.apply(variables, everything.reshape(-1, bits.shape[1]))
-        log_psi = log_psi.reshape(-1, len(bits))
-    return jnp.asarray(log_psi), off_diagonal(e, bits).T
+        return jnp.asarray(model.apply(variables, bits, flips, blocks, method="flipped_log_psi"))
+    everything = jnp.concatenate([bits[None], jnp.bitwise_xor(bits[None], flips[:, None])])
+    log_psi = model.apply(variables, everything.reshape(-1, bits.shape[1]))
+    return jnp.asarray(log_psi).reshape(-1, len(bits))

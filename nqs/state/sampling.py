@@ -53,6 +53,11 @@ class Samples:
     effective_samples: float | None = None
     r_hat: float | None = None
 
+    @property
+    def dependent(self) -> int | None:
+        """Chains from which shots were drawn in turn; None where every shot is independent."""
+        return None if self.r_hat is None else self.chains
+
 
 def sample(
     model: nn.Module,

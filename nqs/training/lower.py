@@ -46,6 +46,7 @@ def lower(
     d = run.phases.get(phase) or started(teacher, variables, e.flips.shape[1], steps)
     first, spent, begun_at = True, 0.0, int(d.step)
     while int(d.step) < int(d.steps) and not run.out_of_time(share, of_limit=of_limit):
+        d = _plain(d)
         begun, before = time.monotonic(), d
         d, curve = descend(teacher, e, states, d)
         curve = jax.tree.map(np.asarray, curve)
@@ -70,6 +71,15 @@ def lower(
     run.phases[phase] = d
     run.heed(now=True)
     return d
+
+
+_SCALARS = ("step", "steps", "skipped", "halvings", "first", "lowest")
+
+
+def _plain(d: Descent) -> Descent:
+    """Its scalars as numbers of NumPy: one that knows of a device mesh is another type to JAX,
+    which would compile the loop again."""
+    return d._replace(**{name: np.asarray(getattr(d, name))[()] for name in _SCALARS})
 
 
 def _marked(before: Descent, d: Descent, curve: Curve) -> Descent:

@@ -1,105 +1,131 @@
-"""Fidelity from shots alone: unbiased, with errors that cover, whatever is measured."""
+"""What shots alone say: unbiased, pooled over settings, with errors that cover."""
 
 from itertools import product
 
 import numpy as np
 import pytest
-from exact import asymmetric_state, mixed_state, probabilities
+from exact import asymmetric_state, pauli
 from numpy.testing import assert_allclose
 
-from nqs.evaluation.fidelity import fidelity
-from nqs.evaluation.shots import fidelity_from_shots
+from nqs.evaluation.correlations import of_shots as moments_of_shots
+from nqs.evaluation.correlations import of_vector, pull
+from nqs.evaluation.observables import observable
+from nqs.evaluation.shots import from_shots
 from nqs.measurement.dataset import Measurements
-from nqs.measurement.effects import basis_bits, outcome_probabilities
 from nqs.state.simulate import simulate
 from nqs.systems.known import ghz
 
-
-def every(sites):
-    return ["".join(letters) for letters in product("XYZ", repeat=sites)]
-
-
-def at_random(tables, shots, seed):
-    """Each shot in a setting of its own choice. tables: of every setting, its probabilities."""
-    rng = np.random.default_rng(seed)
-    settings, times = np.unique(rng.choice(list(tables), shots), return_counts=True)
-    return drawn(tables, settings.tolist(), times, rng)
+SETTINGS = ["".join(letters) for letters in product("XYZ", repeat=3)]
+STRINGS = ["X0 Y1 Z2", "Y2", "0.5 X0 Y1 - 2 Z1 + 0.3 X2 + 1", "Z0 X2"]
 
 
-def drawn(tables, settings, times, rng):
-    """So many shots in each setting."""
-    sites = len(settings[0])
-    outcome = [rng.choice(2**sites, n, p=tables[s]) for s, n in zip(settings, times, strict=True)]
-    index = np.repeat(np.arange(len(settings)), times)
-    bits = basis_bits(sites)[np.concatenate(outcome)]
-    return Measurements(bits, tuple(settings), index)
+def dense(text):
+    """The operator of a sum of three sites, built from its words."""
+    return {
+        "X0 Y1 Z2": pauli("XYZ"),
+        "Y2": pauli("IIY"),
+        "0.5 X0 Y1 - 2 Z1 + 0.3 X2 + 1": 0.5 * pauli("XYI")
+        - 2 * pauli("IZI")
+        + 0.3 * pauli("IIX")
+        + np.eye(8),
+        "Z0 X2": pauli("ZIX"),
+    }[text]
 
 
-def tables_of(rho, sites):
-    return {setting: outcome_probabilities(rho, setting) for setting in every(sites)}
-
-
-def test_infinitely_many_shots_give_the_fidelity():
-    """Counts in proportion to the probabilities: the estimator is exact, and linear in ρ."""
-    psi, rho = asymmetric_state(3, 1), mixed_state(3, 2)
-    settings = every(3)
-    counts = np.rint(1e9 * np.stack([probabilities(rho, s) for s in settings])).astype(int)
-    rows, outcomes = np.nonzero(counts)
-    data = Measurements(basis_bits(3)[outcomes], tuple(settings), rows, counts[rows, outcomes])
-    found = fidelity_from_shots(psi, data)
-    assert found.method == "direct"
-    assert_allclose(found.fidelity.value, fidelity(psi, rho), atol=1e-7)
-    assert_allclose(found.covered, 1)
-
-
-@pytest.mark.parametrize("method", ["direct", "classical shadows"])
-def test_errors_cover_in_180_to_198_of_200(method):
-    """Binomial(200, 0.95) lies outside once in a thousand; seeds are fixed."""
-    sites, inside = 4, 0
-    psi, rho = asymmetric_state(sites, 3), mixed_state(sites, 4)
-    rho = 0.7 * np.outer(psi, psi.conj()) + 0.3 * rho
-    truth, tables = fidelity(psi, rho), tables_of(rho, sites)
+@pytest.mark.parametrize("text", STRINGS)
+@pytest.mark.parametrize("readout", [None, np.array([[0.03, 0.1], [0.0, 0.05], [0.2, 0.02]])])
+def test_errors_cover_in_180_to_199_of_200(text, readout):
+    """With readout errors undone as well. Binomial(200, 0.95) lies outside once in a thousand."""
+    psi = asymmetric_state(3)
+    truth, inside, values = np.vdot(psi, dense(text) @ psi).real, 0, []
     for seed in range(200):
-        if method == "direct":
-            data = drawn(tables, every(sites), [40] * 3**sites, np.random.default_rng(seed))
-        else:  # in too few settings to have all strings
-            data = at_random(tables, 150, seed)
-        found = fidelity_from_shots(psi, data)
-        assert found.method == method
-        value, error = found.fidelity
+        data = simulate(psi, SETTINGS, 100, seed, readout=readout)
+        value, error = from_shots(data, observable(text, 3))
+        values.append(value)
         inside += abs(value - truth) < 1.96 * error
-    assert 180 <= inside <= 198
+    assert 180 <= inside <= 199
+    assert abs(np.mean(values) - truth) < 4 * np.std(values) / np.sqrt(200)
 
 
-def test_a_noisy_ghz_state_is_known_by_twenty_thousand_random_shots():
-    sites, noise = 6, 0.05
-    psi = ghz(sites)
-    rho = (1 - noise) * np.outer(psi, psi.conj()) + noise * np.eye(2**sites) / 2**sites
-    found = fidelity_from_shots(psi, at_random(tables_of(rho, sites), 20_000, 7))
-    value, error = found.fidelity
-    assert found.method == "direct"
-    assert error < 0.01
-    assert abs(value - fidelity(psi, rho)) < 3 * error
+def test_a_string_that_no_setting_tells_is_not_estimated():
+    data = simulate(asymmetric_state(3), ["ZZZ", "XIZ"], 50, 1)
+    assert from_shots(data, observable("X0 Z2", 3)) is not None
+    assert from_shots(data, observable("X0 Z1", 3)) is None
+    assert from_shots(data, observable("Z0 Z1 + Y2", 3)) is None
 
 
-def test_stabilisers_need_their_own_settings_only():
-    """GHZ of three sites: all of its strings are in five settings, and have no variance in it."""
-    data = simulate(ghz(3), ["ZZZ", "XXX", "XYY", "YXY", "YYX"], 50, 1)
-    found = fidelity_from_shots(ghz(3), data)
-    assert_allclose(found.fidelity, (1, 0), atol=1e-12)
-    with pytest.raises(ValueError, match=r"75\.0% of what fidelity"):
-        fidelity_from_shots(ghz(3), simulate(ghz(3), ["ZZZ", "XXX", "XYY"], 50, 1))
+def test_shots_that_all_agree_are_not_called_exact():
+    """Five hundred heads do not exclude one tail in five hundred."""
+    value, error = from_shots(simulate(ghz(3), ["ZZZ"], 500, 1), observable("Z0 Z1", 3))
+    assert value == 1
+    assert 1 / 500 < error < 6 / 500
+    value, error = from_shots(simulate(ghz(3), ["ZZZ"], 500, 1), observable("Z0 Z1 + Z1 Z2", 3))
+    assert value == 2
+    assert 2 / 500 < error < 12 / 500
 
 
-def test_sites_that_are_not_measured_tell_nothing():
-    data = simulate(ghz(2), ["ZZ", "XX", "YY", "XI"], 50, 1)
-    assert_allclose(fidelity_from_shots(ghz(2), data).fidelity.value, 1)
+def test_what_is_called_by_another_letter_is_not_mistaken_for_a_pauli():
+    effects = {"A": np.array([np.diag([1, 0]), np.diag([0, 1])], complex)}
+    data = Measurements(np.zeros((4, 1)).astype(int), ("A",), np.zeros(4, int), effects=effects)
+    assert from_shots(data, observable("Z0", 1)) is None
 
 
-def test_other_letters_and_readout_errors_are_refused():
-    psi = ghz(2)
-    data = simulate(psi, ["ZZ"], 5, 1, readout=(0.1, 0.2))
-    with pytest.raises(ValueError, match="readout"):
-        fidelity_from_shots(psi, data)
-    with pytest.raises(ValueError, match="limit is 10 sites"):
-        fidelity_from_shots(ghz(11), simulate(ghz(11), ["Z" * 11], 5, 1))
+def test_moments_are_those_of_their_strings():
+    psi = asymmetric_state(3)
+    data = simulate(psi, ["XXZ", "XYZ", "ZZZ", "YYX", "IZX"], 200, 3)
+    found, exact = moments_of_shots(data), of_vector(psi)
+    for number, letter in enumerate("XYZ"):
+        for i in range(3):
+            _agrees(data, f"{letter}{i}", found.site[number, i], found.site_error[number, i])
+            word = "".join(letter if site == i else "I" for site in range(3))
+            assert_allclose(exact.site[number, i], np.vdot(psi, pauli(word) @ psi).real, atol=1e-12)
+            for j in range(i):
+                number_of = (number, i, j)
+                string = f"{letter}{j} {letter}{i}"
+                _agrees(data, string, found.pair[number_of], found.pair_error[number_of])
+                word = "".join(letter if site in (i, j) else "I" for site in range(3))
+                expected = np.vdot(psi, pauli(word) @ psi).real
+                assert_allclose(exact.pair[number_of], expected, atol=1e-12)
+    assert_allclose(exact.pair, exact.pair.swapaxes(1, 2))
+    difference = pull(exact.pair, exact.pair_error, found.pair, found.pair_error)
+    assert np.isnan(difference[:, [0, 1, 2], [0, 1, 2]]).all()
+    assert np.nanmax(np.abs(difference)) < 4
+
+
+def _agrees(data, text, value, error):
+    alone = from_shots(data, observable(text, 3))
+    if alone is None:
+        assert np.isnan([value, error]).all()
+    else:
+        assert_allclose([value, error], alone)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Q0", "'Q0'"),
+        ("x0", "'x0'"),
+        ("X3", "site 3"),
+        ("X0 Y0", "site 0 twice"),
+        ("X", "'X'"),
+        ("X0Z1", "'X0Z1'"),
+        ("", "ends too early"),
+        ("X0 +", "ends too early"),
+        ("X0 + - Z1", "two signs"),
+        ("X0 0.5", "factor comes first"),
+        ("nan X0", "'nan'"),
+    ],
+)
+def test_what_is_no_observable_is_named(text, message):
+    with pytest.raises(ValueError, match=message):
+        observable(text, 3)
+
+
+def test_sums_are_read_as_written():
+    total = observable("-X0 X1 + 0.5*Z2 - .25 Y1 -3", 3)
+    assert {text: value for value, text in total.terms()[1:]} == {
+        "X0 X1": -1.0,
+        "Z2": 0.5,
+        "Y1": -0.25,
+    }
+    assert total.constant == -3

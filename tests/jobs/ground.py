@@ -47,13 +47,15 @@ GROWING = """
 [hamiltonian]
 name = "ising"
 lattice = "chain"
-size = [24]
+size = [8]
 [ansatz]
 hidden = 12
 [training]
 steps = 10
 samples = 32
-grow_from = [6, 12]
+grow_from = [3, 6]
 grow_steps = [100, 40]
 grow_samples = [64, 32]
+[evaluation]
+samples = 500
 """

@@ -88,5 +88,5 @@ def test_a_run_of_a_hamiltonian_in_memory_is_resumed_from_its_terms(tmp_path):
 def test_a_run_that_is_still_growing_is_resumed():
     config = toml.checked(GroundState, toml.read(Path(written(GROWING))), "config.toml")
     begun(config, Path("whole"))
-    taken_up_in_the_middle(config, Path("parts"), phase="grow-12", step=20)
+    taken_up_in_the_middle(config, Path("parts"), phase="grow-6", step=20)
     same(Path("parts"), Path("whole"))

@@ -141,9 +141,10 @@ steps = 150
 )
 def test_every_way_to_stay_in_a_sector_finds_the_same_energy(name, sampler, size):
     file = written(
-        PERIODIC.replace("features = 3\n", "").replace('samples = "all"', "samples = 256")
+        PERIODIC.replace("features = 3\n", "").replace('samples = "all"', "samples = 128")
     )
-    found = nqs.ground_state(file, name, sampler=sampler, steps=250, **size).summary
+    few = {"samples": 2000}
+    found = nqs.ground_state(file, name, sampler=sampler, steps=200, evaluation=few, **size).summary
     assert found["training"]["sampler"] == sampler
     error = found["relative_error"]
     assert -4 * error["error"] < error["value"] < 0.01
@@ -153,8 +154,9 @@ def test_a_long_chain_grows_from_a_short_one():
     result = nqs.ground_state(written(GROWING), out="run")
     rows = Path("run/metrics.jsonl").read_text().splitlines()
     phases = {json.loads(row)["phase"] for row in rows}
-    assert phases == {"grow-6", "grow-12", "train"}
-    assert 0 < result.summary["relative_error"]["value"] < 0.01
+    assert phases == {"grow-3", "grow-6", "train"}
+    error = result.summary["relative_error"]
+    assert -4 * error["error"] < error["value"] < 0.01
 
 
 def test_what_sites_have_of_their_own_is_stretched_in_the_middle():

@@ -49,6 +49,7 @@ def test_a_reference_is_no_bound_unless_it_says_so():
             ising(chain(30), 1.0, 1.0, 0.1),
             steps=40,
             samples=32,
+            evaluation={"samples": 500},
             reference={"energy": -10.0, "exact": exact},
         ).summary["warnings"]
         for exact in (False, True)

@@ -1,0 +1,134 @@
+"""Magnetisation of every site and correlations of every pair, of a state and of shots."""
+
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from nqs.evaluation import observables
+from nqs.evaluation.shots import error_of_mean, outcome_values
+from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import outcome_probabilities, signed_sums
+from nqs.state.sampling import Samples
+from nqs.state.state import State
+from nqs.systems.pauli import PauliSum
+
+LETTERS = "XYZ"
+MOST_PAIRED = 100
+"""Sites up to which pairs are looked at."""
+
+_ROWS = 2**14
+"""Rows of shots looked at together."""
+
+
+class Moments(NamedTuple):
+    """⟨P_i⟩ and ⟨P_i P_j⟩ with the same letter P = X, Y, Z on both sites.
+
+    site: (3, sites). pair: (3, sites, sites), 1 where i = j. Their errors: 0 where exact. NaN
+    where nothing is known.
+    """
+
+    site: np.ndarray
+    site_error: np.ndarray
+    pair: np.ndarray
+    pair_error: np.ndarray
+
+    @property
+    def connected(self) -> np.ndarray:
+        """⟨P_i P_j⟩ − ⟨P_i⟩⟨P_j⟩, (3, sites, sites)."""
+        return self.pair - self.site[:, :, None] * self.site[:, None, :]
+
+
+def of_vector(vector: np.ndarray) -> Moments:
+    """Exact, of a normalised state vector (2**sites,)."""
+    sites = int(np.log2(vector.size))
+    place = 1 << np.arange(sites - 1, -1, -1)
+    means = [signed_sums(outcome_probabilities(vector, letter * sites)) for letter in LETTERS]
+    both = place[:, None] ^ place  # 0, the empty product, where i = j
+    site = np.stack([mean[place] for mean in means])
+    pair = np.stack([mean[both] for mean in means])
+    return Moments(site, np.zeros_like(site), pair, np.zeros_like(pair))
+
+
+def of_samples(state: State, drawn: Samples) -> Moments:
+    """From samples of |ψ|²: each site in X, Y and Z, and pairs in Z up to 100 sites."""
+    sites = state.sites
+    singles = [f"{letter}{site}" for letter in LETTERS for site in range(sites)]
+    pairs = list(combinations(range(sites), 2)) if sites <= MOST_PAIRED else []
+    strings = singles + [f"Z{i} Z{j}" for i, j in pairs]
+    totals = [PauliSum.from_terms([(1.0, text)], sites) for text in strings]
+    found = observables.of_samples(state, drawn, totals)
+    value, error = np.array([(e.value, e.error or 0.0) for e in found]).T
+    moments = _unknown(sites)
+    moments.site[:] = value[: 3 * sites].reshape(3, sites)
+    moments.site_error[:] = error[: 3 * sites].reshape(3, sites)
+    if pairs:
+        i, j = np.array(pairs).T
+        for to, of in ((moments.pair, value), (moments.pair_error, error)):
+            to[2, i, j] = to[2, j, i] = of[3 * sites :]
+    return moments
+
+
+def of_shots(data: Measurements) -> Moments:
+    """From all shots whose setting has the letter on the site, or on both sites of a pair."""
+    sites, index = data.sites, data.setting_index
+    paired = sites if sites <= MOST_PAIRED else 0
+    site = np.zeros((3, 3, sites))  # shots, sum and sum of squares
+    pair = np.zeros((3, 3, paired, paired))
+    settings = np.array(data.settings).view("U1").reshape(len(data.settings), sites)
+    for first in range(0, len(index), _ROWS):
+        rows = slice(first, first + _ROWS)
+        values, weight = outcome_values(data, data.outcomes[rows]), data.counts[rows, None]
+        letters = settings[index[rows]]
+        for number, letter in enumerate(LETTERS):
+            here = (letters == letter).astype(float)
+            for power, x in enumerate((here, here * values, here * values**2)):
+                site[power, number] += (weight * x).sum(axis=0)
+                if paired:
+                    pair[power, number] += (weight * x).T @ x
+    moments = _unknown(sites)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for sums, mean, error in (
+            (site, moments.site, moments.site_error),
+            (pair, moments.pair, moments.pair_error),
+        ):
+            if sums.size:
+                mean[:] = sums[1] / sums[0]
+                error[:] = error_of_mean(mean, sums[2] / sums[0], sums[0])
+    diagonal = np.arange(sites)
+    moments.pair[:, diagonal, diagonal], moments.pair_error[:, diagonal, diagonal] = 1, 0
+    return moments
+
+
+def _unknown(sites: int) -> Moments:
+    site, pair = np.full((3, sites), np.nan), np.full((3, sites, sites), np.nan)
+    diagonal = np.arange(sites)
+    moments = Moments(site, site.copy(), pair, pair.copy())
+    moments.pair[:, diagonal, diagonal], moments.pair_error[:, diagonal, diagonal] = 1, 0
+    return moments
+
+
+def pull(state: np.ndarray, state_error, shots: np.ndarray, shots_error) -> np.ndarray:
+    """(state − shots) / √(both errors squared); NaN where one is not known or both are exact."""
+    error = np.hypot(state_error, shots_error)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(error > 0, (state - shots) / error, np.nan)
+
+
+def structure_factor(pair: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """S(q) = Σ_ij e^{−iq·(r_i − r_j)} ⟨Z_i Z_j⟩ / N at q = 2π k / size, real, shape `size`.
+
+    pair: (sites, sites) of ⟨Z_i Z_j⟩. size: lengths of the lattice, its sites row by row.
+    """
+    waves = np.ones((1, 1), complex)
+    for length in size:
+        phase = np.outer(np.arange(length), np.arange(length)) / length
+        waves = np.kron(waves, np.exp(-2j * np.pi * phase))
+    return ((waves @ pair) * waves.conj()).sum(axis=1).real.reshape(size) / len(pair)
+
+
+def structure_factors(bits: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """|Σ_j e^{−iq·r_j} Z_j|² / N of each of bits (rows, sites), (rows, *size); S(q) is their mean."""
+    spins = (1.0 - 2.0 * bits).reshape(len(bits), *size)
+    axes = tuple(range(1, spins.ndim))
+    return np.abs(np.fft.fftn(spins, axes=axes)) ** 2 / bits.shape[1]
