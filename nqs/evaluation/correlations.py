@@ -50,22 +50,23 @@ def of_vector(vector: np.ndarray) -> Moments:
     return Moments(site, np.zeros_like(site), pair, np.zeros_like(pair))
 
 
-def of_samples(state: State, drawn: Samples) -> Moments:
-    """From samples of |ψ|²: each site in X, Y and Z, and pairs in Z up to 100 sites."""
+def of_samples(state: State, drawn: Samples, letters: str = LETTERS) -> Moments:
+    """From samples of |ψ|²: each site in each of `letters`, and pairs in Z up to 100 sites."""
     sites = state.sites
-    singles = [f"{letter}{site}" for letter in LETTERS for site in range(sites)]
+    singles = [(letter, site) for letter in letters for site in range(sites)]
     pairs = list(combinations(range(sites), 2)) if sites <= MOST_PAIRED else []
-    strings = singles + [f"Z{i} Z{j}" for i, j in pairs]
+    strings = [f"{letter}{site}" for letter, site in singles] + [f"Z{i} Z{j}" for i, j in pairs]
     totals = [PauliSum.from_terms([(1.0, text)], sites) for text in strings]
     found = observables.of_samples(state, drawn, totals)
     value, error = np.array([(e.value, e.error or 0.0) for e in found]).T
     moments = _unknown(sites)
-    moments.site[:] = value[: 3 * sites].reshape(3, sites)
-    moments.site_error[:] = error[: 3 * sites].reshape(3, sites)
+    for number, (letter, site) in enumerate(singles):
+        where = LETTERS.index(letter), site
+        moments.site[where], moments.site_error[where] = value[number], error[number]
     if pairs:
         i, j = np.array(pairs).T
         for to, of in ((moments.pair, value), (moments.pair_error, error)):
-            to[2, i, j] = to[2, j, i] = of[3 * sites :]
+            to[2, i, j] = to[2, j, i] = of[len(singles) :]
     return moments
 
 

@@ -16,6 +16,7 @@ from nqs.evaluation.identifiability import SAME_STATE, fisher_rank, least_agreem
 from nqs.evaluation.maximum_likelihood import LARGEST_SITES, pure_maximum_likelihood
 from nqs.evaluation.noise import noise_tests
 from nqs.jobs.choices import Choice
+from nqs.jobs.properties import properties
 from nqs.jobs.reconstruct import Reconstruction
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED
@@ -126,6 +127,7 @@ def judge(
         "chi2_per_setting": _chi2_rows(data, goodness),
         "amplitudes": _amplitude_rows(psi, target),
         "histograms": _histogram_rows(data, counts, np.exp(log_p), goodness),
+        **properties(found.final, data, config.seed),
     }
     run.heed()
     return summary, tables

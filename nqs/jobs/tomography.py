@@ -224,9 +224,7 @@ def _report(folder: Path, summary: dict, rows: list[dict], figures: dict[str, li
             by_phase["refit"],
             chosen=training["best_restart"],
         ),
-        draw.chi2_per_setting(figures["chi2_per_setting"]),
-        draw.amplitudes(figures["amplitudes"]),
-        draw.histograms(figures["histograms"]),
+        *(draw.TABLES[name](rows) for name, rows in figures.items()),
     ]
     page.write(folder, summary, drawings)
 

@@ -1,14 +1,16 @@
 """The figures of a report, each drawn from a plain table and again from its own CSV."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from nqs.report import figure_amplitudes, figure_goodness
+from nqs.report import figure_amplitudes, figure_entropies, figure_goodness, figure_moments
 from nqs.report.drawing import Drawing, rows_of
 from nqs.report.figure_amplitudes import amplitudes
 from nqs.report.figure_energy import energy_curve, energy_curve_from_csv
+from nqs.report.figure_entropies import entropies
 from nqs.report.figure_goodness import chi2_per_setting
 from nqs.report.figure_histograms import histograms, histograms_from_csv
 from nqs.report.figure_learning import learning_curve, learning_curve_from_csv
+from nqs.report.figure_moments import correlations, magnetisation
 
 __all__ = [
     "AGAIN",
@@ -16,27 +18,49 @@ __all__ = [
     "Drawing",
     "amplitudes",
     "chi2_per_setting",
+    "correlations",
     "energy_curve",
+    "entropies",
     "from_csv",
     "histograms",
     "learning_curve",
+    "magnetisation",
 ]
 
 
-def _chi2_from_csv(table: str) -> Drawing:
-    return chi2_per_setting(rows_of(table, figure_goodness.COLUMNS))
+TABLES: dict[str, Callable[..., Drawing]] = {
+    "chi2_per_setting": chi2_per_setting,
+    "histograms": histograms,
+    "correlations": correlations,
+    "magnetisation": magnetisation,
+    "entropies": entropies,
+    "amplitudes": amplitudes,
+}
+"""Figures that are drawn from one table, by name."""
+
+_COLUMNS: dict[str, Iterable[str]] = {
+    "chi2_per_setting": figure_goodness.COLUMNS,
+    "correlations": figure_moments.CORRELATIONS,
+    "magnetisation": figure_moments.MAGNETISATION,
+    "entropies": figure_entropies.COLUMNS,
+    "amplitudes": figure_amplitudes.COLUMNS,
+}
 
 
-def _amplitudes_from_csv(table: str) -> Drawing:
-    return amplitudes(rows_of(table, figure_amplitudes.COLUMNS))
+def _again(name: str) -> Callable[[str], Drawing]:
+    """Draws from a CSV what is drawn from rows."""
+    return lambda table: TABLES[name](rows_of(table, _COLUMNS[name]))
 
 
 AGAIN: dict[str, Callable[[str], Drawing]] = {
     "energy_curve": energy_curve_from_csv,
     "learning_curve": learning_curve_from_csv,
-    "chi2_per_setting": _chi2_from_csv,
+    "chi2_per_setting": _again("chi2_per_setting"),
     "histograms": histograms_from_csv,
-    "amplitudes": _amplitudes_from_csv,
+    "correlations": _again("correlations"),
+    "magnetisation": _again("magnetisation"),
+    "entropies": _again("entropies"),
+    "amplitudes": _again("amplitudes"),
 }
 """Every figure by the name of its files, in the order in which a report shows them."""
 
@@ -46,6 +70,9 @@ HEADINGS = {
     "learning_curve": "Learning curve",
     "chi2_per_setting": "Goodness of fit of every setting",
     "histograms": "The worst settings in full",
+    "correlations": "Correlations",
+    "magnetisation": "Magnetisation",
+    "entropies": "Entanglement entropies",
     "amplitudes": "Amplitudes and phases",
 }
 

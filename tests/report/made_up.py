@@ -164,3 +164,58 @@ def energy_rows(steps=30):
     ]
     before = {"phase": "grow-4", "step": 10, "energy": -3.0, "variance": 0.1}
     return [before, *rows[:5], {**rows[5], "energy": None, "variance": None}, *rows[6:]]
+
+
+def magnetisation_table(sites=5, letters="XYZ", shots=True, seed=5):
+    """Sites that turn around; nothing was measured in Y on the first two."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number, letter in enumerate(letters):
+        for site in range(sites):
+            value, told = np.cos(site + number), shots and (letter != "Y" or site > 1)
+            rows.append(
+                {
+                    "letter": letter,
+                    "site": site,
+                    "state": value,
+                    "state_error": 0.0,
+                    "shots": float(value + 0.1 * rng.normal()) if told else None,
+                    "shots_error": 0.1 if told else None,
+                }
+            )
+    return rows
+
+
+def correlations_table(sites=5, letters="XYZ", shots=True, seed=6):
+    """Correlations that fall off; no setting has Y at both ends."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for letter in letters:
+        for i in range(sites):
+            for j in range(i + 1, sites):
+                value, told = (-0.7) ** (j - i), shots and (letter, i, j) != ("Y", 0, sites - 1)
+                rows.append(
+                    {
+                        "letter": letter,
+                        "i": i,
+                        "j": j,
+                        "state": value,
+                        "state_error": 0.0,
+                        "shots": float(value + 0.05 * rng.normal()) if told else None,
+                        "shots_error": 0.05 if told else None,
+                    }
+                )
+    return rows
+
+
+def entropies_table(sites=8, exact=True):
+    """Highest in the middle."""
+    return [
+        {
+            "cut": cut,
+            "renyi2": 0.6 - 0.02 * (cut - sites / 2) ** 2,
+            "renyi2_error": 0.0 if exact else 0.03,
+            "von_neumann": 0.7 - 0.02 * (cut - sites / 2) ** 2 if exact else None,
+        }
+        for cut in range(1, sites)
+    ]

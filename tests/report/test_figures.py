@@ -40,6 +40,19 @@ DRAWINGS = {
     "energy, not known": lambda: figures.energy_curve(made_up.energy_rows(900), None),
     "energy, empty": lambda: figures.energy_curve([], None),
     "amplitudes, empty": lambda: figures.amplitudes([]),
+    "magnetisation": lambda: figures.magnetisation(made_up.magnetisation_table()),
+    "magnetisation, no shots": lambda: figures.magnetisation(
+        made_up.magnetisation_table(40, "XZ", shots=False)
+    ),
+    "magnetisation, empty": lambda: figures.magnetisation([]),
+    "correlations": lambda: figures.correlations(made_up.correlations_table()),
+    "correlations, no shots": lambda: figures.correlations(
+        made_up.correlations_table(30, "Z", shots=False)
+    ),
+    "correlations, empty": lambda: figures.correlations([]),
+    "entropies": lambda: figures.entropies(made_up.entropies_table()),
+    "entropies, sampled": lambda: figures.entropies(made_up.entropies_table(exact=False)),
+    "entropies, empty": lambda: figures.entropies([]),
 }
 
 

@@ -1,0 +1,119 @@
+"""What a state is like, beside what the shots say: tables of every job, and of their figures."""
+
+from typing import Any
+
+import numpy as np
+
+from nqs.evaluation import correlations, entropy
+from nqs.evaluation.correlations import LETTERS, Moments
+from nqs.measurement.dataset import Measurements
+from nqs.state.reach import VECTOR_SITES
+from nqs.state.sampling import Samples
+from nqs.state.state import State
+from nqs.statistics import finite
+
+_PURPOSE = 0x9A0
+"""Added to the seed, so that samples are neither those of the training nor of the energy."""
+
+_WORK = 2**24
+"""Sites read for each table of a large state: some seconds."""
+
+_FEWEST, _MOST = 128, 2048
+"""Samples behind a table."""
+
+_FLIPPED_SITES = 200
+"""Sites up to which X and Y are looked at without a vector: each is a flip of every sample."""
+
+_MOST_CUTS = 16
+
+Rows = list[dict[str, Any]]
+
+
+def properties(state: State, data: Measurements | None, seed: int) -> dict[str, Rows]:
+    """Tables by name: magnetisation and correlations, of the state and of shots, and entropies.
+
+    Exact up to 20 sites, beyond from samples; fewer of them the larger the state.
+    """
+    if state.sites <= VECTOR_SITES:
+        vector = state.vector()
+        own, cuts = correlations.of_vector(vector), _exact_cuts(vector)
+    else:
+        number = int(np.clip(_WORK // state.sites**2, _FEWEST, _MOST))
+        drawn = state.sample(number, seed + _PURPOSE)
+        letters = LETTERS if state.sites <= _FLIPPED_SITES else "Z"
+        own, cuts = (
+            correlations.of_samples(state, drawn, letters),
+            _sampled_cuts(state, drawn, seed),
+        )
+    told = None if data is None else correlations.of_shots(data)
+    return {
+        "magnetisation": _magnetisation(own, told),
+        "correlations": _correlations(own, told),
+        "entropies": cuts,
+    }
+
+
+def _magnetisation(own: Moments, told: Moments | None) -> Rows:
+    """A row for each letter and site that the state or the shots know."""
+    rows = []
+    for number, letter in enumerate(LETTERS):
+        for site in range(own.site.shape[1]):
+            where = number, site
+            row = _beside(own.site, own.site_error, where, "state")
+            row |= _beside(
+                None if told is None else told.site, told and told.site_error, where, "shots"
+            )
+            if row["state"] is not None or row["shots"] is not None:
+                rows.append({"letter": letter, "site": site, **row})
+    return rows
+
+
+def _correlations(own: Moments, told: Moments | None) -> Rows:
+    """A row for each letter and pair of sites that the state or the shots know."""
+    rows = []
+    for number, letter in enumerate(LETTERS):
+        for i, j in zip(*np.triu_indices(own.site.shape[1], 1), strict=True):
+            where = number, int(i), int(j)
+            row = _beside(own.pair, own.pair_error, where, "state")
+            row |= _beside(
+                None if told is None else told.pair, told and told.pair_error, where, "shots"
+            )
+            if row["state"] is not None or row["shots"] is not None:
+                rows.append({"letter": letter, "i": int(i), "j": int(j), **row})
+    return rows
+
+
+def _beside(value, error, where, name: str) -> dict[str, float | None]:
+    if value is None:
+        return {name: None, f"{name}_error": None}
+    return {name: finite(value[where]), f"{name}_error": finite(error[where])}
+
+
+def _exact_cuts(vector: np.ndarray) -> Rows:
+    """Entropies of the sites before each bond with those behind it."""
+    rows = []
+    for cut in range(1, int(np.log2(vector.size))):
+        found = entropy.entropies(vector, range(cut))
+        rows.append(_cut(cut, found.renyi2, 0.0, found.von_neumann))
+    return rows
+
+
+def _sampled_cuts(state: State, drawn: Samples, seed: int) -> Rows:
+    """Rényi-2 entropies of some bonds, the middle one among them; none where samples do not see it."""
+    number = len(drawn.bits)
+    affordable = int(np.clip(_WORK // (2 * number * state.sites), 1, _MOST_CUTS))
+    step = max(1, -(-state.sites // (2 * affordable)))
+    middle = state.sites // 2
+    other = state.sample(number, seed + 2 * _PURPOSE)
+    rows = []
+    for cut in range(middle % step or step, state.sites, step):
+        try:
+            value, error = entropy.renyi2_of_samples(state, drawn, other, range(cut))
+        except entropy.PurityTooSmall:
+            continue
+        rows.append(_cut(cut, value, error or 0.0, None))
+    return rows
+
+
+def _cut(cut: int, renyi2: float, error: float, von_neumann: float | None) -> dict[str, Any]:
+    return {"cut": cut, "renyi2": renyi2, "renyi2_error": error, "von_neumann": von_neumann}
