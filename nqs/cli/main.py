@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nqs.cli import data, ground_state, refused, runs, tomography
+from nqs.cli import data, evaluate, ground_state, refused, runs, tomography
 
 app = typer.Typer(
     name="nqs",
@@ -21,6 +21,7 @@ app.add_typer(data.app, name="data")
 app.command("tomography")(tomography.tomography)
 app.command("ground-state")(ground_state.ground_state)
 app.command("resume")(runs.resume)
+app.command("evaluate")(evaluate.evaluate)
 app.command("report")(runs.report)
 app.command("fidelity")(runs.fidelity)
 app.command("sample")(runs.sample)

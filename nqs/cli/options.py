@@ -25,6 +25,12 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", help="key.sub=value of the config; repeatable.")
 ]
 Seed = Annotated[int | None, typer.Option(help="Of every random draw.")]
+Observable = Annotated[
+    list[str] | None, typer.Option(help='Such as "X0 X1" or "0.5 Z0 - X1"; repeatable.')
+]
+Bootstrap = Annotated[
+    int, typer.Option(min=0, help="Refits to simulated shots behind statistical errors; 100.")
+]
 Budget = Annotated[str | None, typer.Option(help="How long to train, such as 8m.")]
 TimeLimit = Annotated[
     str | None, typer.Option(help="Wall-clock limit of the batch queue: stop before, exit 75.")

@@ -114,7 +114,12 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         )
     lines.append(("determined", _determined(summary["identifiability"])))
     if summary.get("fidelity"):
-        lines.append(("fidelity", f"{summary['fidelity']['value']:.5f} to the target"))
+        lines.append(("fidelity", f"{_fidelity(summary['fidelity'])} to the target"))
+    if summary.get("fidelity_from_shots"):
+        told = summary["fidelity_from_shots"]
+        text = f"{measured(told)} by {told['shots']:,} shots held out, {told['method']}"
+        lines.append(("fidelity from shots", text))
+    lines += [(row["name"], _observable(row)) for row in summary.get("observables") or []]
     baseline = summary.get("baseline")
     if baseline:
         text = f"NLL {baseline['nll']:.4f}"
@@ -122,6 +127,19 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
             text += f", fidelity {baseline['fidelity']:.5f}"
         lines.append(("exact max. likelihood", text))
     return lines
+
+
+def _fidelity(found: dict[str, Any]) -> str:
+    if not found.get("interval"):
+        return f"{found['value']:.5f}"
+    low, high = found["interval"]
+    return f"{found['value']:.5f} (95 %: {low:.5f} to {high:.5f})"
+
+
+def _observable(row: dict[str, Any]) -> str:
+    """The state's number, corrected where there are refits, and that of the shots."""
+    text = measured(row["statistical"] or row["state"])
+    return text + (f", shots alone {measured(row['shots'])}" if row["shots"] else "")
 
 
 def _energy_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:

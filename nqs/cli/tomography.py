@@ -26,6 +26,8 @@ def tomography(
     ] = None,
     seed: opt.Seed = None,
     target: opt.Target = None,
+    observable: opt.Observable = None,
+    bootstrap: opt.Bootstrap = 0,
     budget: opt.Budget = None,
     time_limit: opt.TimeLimit = None,
     out: opt.Out = None,
@@ -57,6 +59,8 @@ def tomography(
             "ansatz.name": ansatz,
             "seed": seed,
             "target": [str(t.resolve()) for t in target] if target else None,
+            "evaluation.observables": observable,
+            "evaluation.bootstrap": bootstrap or None,
             "budget": budget,
             "time_limit": time_limit,
         }

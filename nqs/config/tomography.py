@@ -34,6 +34,18 @@ class Baseline(Table):
     )
 
 
+class Evaluation(Table):
+    observables: list[str] = Field(
+        default=[], description='Pauli strings or sums, such as "X0 X1" or "0.5 Z0 - Z1"'
+    )
+    bootstrap: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="refits to simulated shots behind statistical errors; 100 is usual, 0 is none",
+    )
+
+
 class Tomography(Table):
     """A tomography job."""
 
@@ -50,3 +62,4 @@ class Tomography(Table):
     ansatz: Network = Network()
     training: Training = Training()
     baseline: Baseline = Baseline()
+    evaluation: Evaluation = Evaluation()

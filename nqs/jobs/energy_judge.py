@@ -14,6 +14,7 @@ from nqs.jobs.choices import Choice
 from nqs.jobs.hamiltonian import exact
 from nqs.jobs.judge import versions
 from nqs.jobs.optimise import Problem, Trained
+from nqs.jobs.properties import number
 from nqs.statistics import finite
 from nqs.training.run import Run
 
@@ -58,8 +59,8 @@ def judge(trained: Trained, problem: Problem, made: list[Choice], run: Run) -> d
     energy, error = found.energy
     per_site = Estimate(energy / state.sites, None if error is None else error / state.sites)
     summary |= {
-        "energy": {**_number(found.energy), "per_site": _number(per_site)},
-        "variance": _number(found.variance),
+        "energy": {**number(found.energy), "per_site": number(per_site)},
+        "variance": number(found.variance),
         "v_score": None if v_score is None else v_score.value,
         "v_score_error": None if v_score is None else v_score.error,
         "exact": None if known is None else known._asdict(),
@@ -127,10 +128,6 @@ def _about(problem: Problem, made: list[Choice], run: Run) -> dict[str, Any]:
     }
 
 
-def _number(estimate: Estimate) -> dict[str, float | None]:
-    return {"value": estimate.value, "error": estimate.error}
-
-
 def _relative(energy: Estimate, known: float) -> dict[str, float | None]:
     scale = abs(known) or 1.0
     error = None if energy.error is None else energy.error / scale
@@ -146,6 +143,6 @@ def _sampling(found: Energy) -> dict[str, Any]:
         "r_hat": finite(found.r_hat),
         "acceptance": found.acceptance,
         "top_share": found.top_share,
-        "variance_around": None if around is None else _number(around),
+        "variance_around": None if around is None else number(around),
         "rounding": found.rounding,
     }

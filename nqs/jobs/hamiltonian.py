@@ -120,10 +120,11 @@ def operator(config: str | Path):
     """The NetKet operator of a config, on nk.hilbert.Qubit, for NetKet's states and drivers."""
     from nqs.systems.operator import PauliOperator
 
-    return PauliOperator(_of_file(Path(config).expanduser())[0].total)
+    return PauliOperator(of_file(Path(config).expanduser())[0].total)
 
 
-def _of_file(path: Path) -> tuple[System, GroundState]:
+def of_file(path: Path) -> tuple[System, GroundState]:
+    """The Hamiltonian of a ground state's config file, and the config; ValueError where it is none."""
     tables = toml.read(path)
     toml.absolute(tables, path.resolve().parent, PATHS)
     config = toml.checked(GroundState, tables, str(path))
@@ -202,7 +203,7 @@ def ground_vector(path: Path) -> np.ndarray:
 
     Of a degenerate level it is the state that Lanczos finds from one fixed vector.
     """
-    asked, config = _of_file(path)
+    asked, config = of_file(path)
     total = asked.total
     if total.sites > VECTOR_SITES:
         raise ValueError(

@@ -15,12 +15,17 @@ from nqs.evaluation.heldout import Estimate, nll, nll_difference
 from nqs.evaluation.identifiability import SAME_STATE, fisher_rank, least_agreement
 from nqs.evaluation.maximum_likelihood import LARGEST_SITES, pure_maximum_likelihood
 from nqs.evaluation.noise import noise_tests
+from nqs.evaluation.observables import expectation
+from nqs.evaluation.shot_fidelity import fidelity_from_shots
+from nqs.jobs.bootstrap import replicas
 from nqs.jobs.choices import Choice
-from nqs.jobs.properties import properties
+from nqs.jobs.properties import beside, fidelity_to, number, properties
 from nqs.jobs.reconstruct import Reconstruction
 from nqs.measurement.dataset import Measurements
-from nqs.measurement.effects import UNMEASURED
+from nqs.measurement.effects import UNMEASURED, each_cell_once
 from nqs.state.born import rotations, vector_log_probabilities
+from nqs.state.state import State
+from nqs.systems.observable import observable
 from nqs.training.run import Run
 
 _PACKAGES = ("nqs", "jax", "jaxlib", "flax", "optax", "numpy", "scipy", "h5py")
@@ -97,9 +102,9 @@ def judge(
     summary["data"]["held_out_shots"] = findings.held_out_shots
     summary |= {
         "likelihood": {
-            "nll": _number(nll(log_p, counts)),
-            "train_nll": _number(nll(kept.log_p, train_counts)),
-            "held_out_nll": None if held_counts is None else _number(nll(kept.log_p, held_counts)),
+            "nll": number(nll(log_p, counts)),
+            "train_nll": number(nll(kept.log_p, train_counts)),
+            "held_out_nll": None if held_counts is None else number(nll(kept.log_p, held_counts)),
             "chi2_per_dof": goodness.chi2_per_dof,
             "p_value": p_value,
             "p_value_method": method,
@@ -116,13 +121,23 @@ def judge(
         },
         "baseline": baseline,
     }
+    run.heed()
+    wanted = config.evaluation
+    again = None
+    if wanted.bootstrap:
+        rate = float(config.training.rate or 0)
+        again = replicas(found.final, data, wanted.bootstrap, config.seed, rate=rate)
+        summary["bootstrap"] = {"replicas": len(again)}
+        run.heed()
     if target is not None:
-        summary["fidelity"] = {
-            "value": fidelity(psi, target),
-            "error": None,
-            "interval": None,
-            "target": target_name,
-        }
+        summary["fidelity"] = fidelity_to(target, str(target_name), psi, again)
+    if found.held_out is not None:
+        summary["fidelity_from_shots"] = _told(kept.state, found.held_out)
+    totals = [observable(text, data.sites) for text in wanted.observables]
+    summary["observables"] = [
+        beside(text, Estimate(expectation(psi, total), None), data, total, again)
+        for text, total in zip(wanted.observables, totals, strict=True)
+    ]
     tables = {
         "chi2_per_setting": _chi2_rows(data, goodness),
         "amplitudes": _amplitude_rows(psi, target),
@@ -179,8 +194,13 @@ def _about(config, choices, run, source, data) -> dict[str, Any]:
     }
 
 
-def _number(estimate: Estimate) -> dict[str, float | None]:
-    return {"value": estimate.value, "error": estimate.error}
+def _told(state: State, held_out: Measurements) -> dict[str, Any] | None:
+    """Fidelity with what was measured, of the state that did not see these shots; None out of reach."""
+    try:
+        told = fidelity_from_shots(state.vector(), held_out)
+    except ValueError:
+        return None
+    return {**number(told.fidelity), "method": told.method, "shots": held_out.shots}
 
 
 def _baseline(found, config, target, kept_log_p, held_counts):
@@ -203,7 +223,7 @@ def _baseline(found, config, target, kept_log_p, held_counts):
     )
     table = vector_table(trained.vector, data)
     part["train_nll"] = trained.nll
-    part["held_out_nll"] = _number(nll(table, held_counts))
+    part["held_out_nll"] = number(nll(table, held_counts))
     return part, everything, nll_difference(kept_log_p, table, held_counts)
 
 
@@ -217,23 +237,13 @@ def vector_table(vector: np.ndarray, data: Measurements) -> np.ndarray:
 
 
 def _goodness(counts, log_p, data, seed, rank, exact) -> Goodness:
-    probability = _once(np.exp(log_p), data)
+    probability = each_cell_once(np.exp(log_p), data.settings)
     if exact is not None and rank is not None:
         slack = 2 * data.shots * (nll(log_p, counts).value - exact.nll)
         tested = chi2_test(counts, probability, rank=rank, slack=slack)
         if tested is not None:
             return tested
     return simulated_test(counts, probability, seed)
-
-
-def _once(probability: np.ndarray, data: Measurements) -> np.ndarray:
-    """Each marginal cell once: outcome 1 of an unmeasured site is no cell of its own."""
-    probability = probability.copy()
-    for row, setting in zip(probability, data.settings, strict=True):
-        for site, letter in enumerate(setting):
-            if letter == UNMEASURED:
-                row.reshape(2**site, 2, -1)[:, 1] = 0
-    return probability
 
 
 def _chi2_rows(data: Measurements, goodness: Goodness) -> list[dict]:
@@ -285,7 +295,7 @@ def _histogram_rows(data, counts, probability, goodness) -> list[dict]:
     taken = np.flatnonzero(data.shots_per_setting)
     excess = [p.chi2 - (len(p.expected) - 1) for p in goodness.per_setting]
     worst = [int(taken[i]) for i in np.argsort(excess)[::-1][:_WORST_SETTINGS]]
-    probability = _once(probability, data)
+    probability = each_cell_once(probability, data.settings)
     rows = []
     for setting in sorted(worst):
         expected = probability[setting] * counts[setting].sum()

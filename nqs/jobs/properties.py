@@ -6,11 +6,17 @@ import numpy as np
 
 from nqs.evaluation import correlations, entropy
 from nqs.evaluation.correlations import LETTERS, Moments
+from nqs.evaluation.fidelity import fidelity
+from nqs.evaluation.heldout import Estimate
+from nqs.evaluation.interval import Interval, corrected
+from nqs.evaluation.observables import expectation
+from nqs.evaluation.shots import from_shots
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import VECTOR_SITES
 from nqs.state.sampling import Samples
 from nqs.state.state import State
 from nqs.statistics import finite
+from nqs.systems.pauli import PauliSum
 
 _PURPOSE = 0x9A0
 """Added to the seed, so that samples are neither those of the training nor of the energy."""
@@ -51,6 +57,61 @@ def properties(state: State, data: Measurements | None, seed: int) -> dict[str, 
         "correlations": _correlations(own, told),
         "entropies": cuts,
     }
+
+
+def beside(
+    name: str,
+    own: Estimate,
+    shots: Measurements | None,
+    total: PauliSum,
+    again: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """An observable of the state and of shots, and their difference over its standard error.
+
+    state: with its Monte Carlo error, None where exact. statistical: corrected, with the error that
+    the shots leave, from the vectors of refits `again`; None without. shots: by themselves.
+    """
+    told = None if shots is None else from_shots(shots, total)
+    pull = None
+    if told is not None:
+        error = float(np.hypot(own.error or 0.0, told.error or 0.0))
+        pull = (own.value - told.value) / error if error > 0 else None
+    found = None
+    if again is not None:
+        size = float(np.abs(total.coefficients).sum())
+        values = np.array([expectation(vector, total) for vector in again])
+        found = corrected(
+            own.value, values, least=total.constant - size, most=total.constant + size
+        )
+    return {
+        "name": name,
+        "state": number(own),
+        "statistical": None if found is None else interval(found),
+        "shots": None if told is None else number(told),
+        "pull": pull,
+    }
+
+
+def fidelity_to(
+    target: np.ndarray, name: str, vector: np.ndarray, again: np.ndarray | None
+) -> dict[str, Any]:
+    """Fidelity of a fitted vector with a target, corrected and with an interval where there are refits.
+
+    fitted: of the vector as it is.
+    """
+    own = fidelity(vector, target)
+    if again is None:
+        return {"value": own, "error": None, "interval": None, "target": name}
+    values = np.array([fidelity(other, target) for other in again])
+    return {**interval(corrected(own, values, least=0, most=1)), "fitted": own, "target": name}
+
+
+def interval(found: Interval) -> dict[str, Any]:
+    return {"value": found.value, "error": found.error, "interval": [found.low, found.high]}
+
+
+def number(estimate: Estimate) -> dict[str, float | None]:
+    return {"value": estimate.value, "error": estimate.error}
 
 
 def _magnetisation(own: Moments, told: Moments | None) -> Rows:

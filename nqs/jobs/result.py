@@ -16,6 +16,7 @@ from nqs.evaluation.heldout import Estimate
 from nqs.report.wording import measured, v_score
 from nqs.state import checkpoint
 from nqs.state.state import State
+from nqs.systems.observable import observable
 
 BEST = "best.h5"
 
@@ -41,7 +42,7 @@ class Result:
 
         Exact up to 20 sites, where its error is None; beyond from samples.
         """
-        total = observables.observable(text, self.state.sites)
+        total = observable(text, self.state.sites)
         return observables.of_state(self.state, [total], samples, seed=seed)[0]
 
     def __repr__(self) -> str:

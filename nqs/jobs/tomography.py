@@ -18,6 +18,7 @@ from nqs.measurement import formats
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import rows_of
 from nqs.measurement.target import checked, read_target
+from nqs.systems.observable import observable
 
 PATHS = ("data.file", "data.bases", "target")
 """Keys of the config that are paths."""
@@ -237,6 +238,10 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
     from nqs.state.reach import refuse_out_of_reach
 
     refuse_out_of_reach(data.sites, len(data.settings))
+    if config.evaluation.bootstrap == 1:
+        raise ValueError("evaluation.bootstrap is 1; one refit has no spread, take 100.")
+    for text in config.evaluation.observables:
+        observable(text, data.sites)
     for letter in sorted(set("".join(data.settings))):
         rows_of(letter, data.effects)  # refuses generalised measurements
     if not own:

@@ -6,7 +6,7 @@ significant bit of a basis state's index.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -152,6 +152,16 @@ def _diagonal(matrix: np.ndarray, setting: str, effects=None) -> np.ndarray:
             [np.einsum("b,pblcr,c->plr", row, block, row.conj(), optimize=True) for row in rows], 1
         ).reshape(2 * outcomes, size // 2, size // 2)
     return np.real(reduced).reshape(-1)
+
+
+def each_cell_once(probability: np.ndarray, settings: Sequence[str]) -> np.ndarray:
+    """A copy of (settings, 2**sites) where outcome 1 of an unmeasured site, no cell of its own, is 0."""
+    probability = probability.copy()
+    for row, setting in zip(probability, settings, strict=True):
+        for site, letter in enumerate(setting):
+            if letter == UNMEASURED:
+                row.reshape(2**site, 2, -1)[:, 1] = 0
+    return probability
 
 
 def pauli_matrix(letter: str) -> np.ndarray:

@@ -13,9 +13,9 @@ from nqs.ansatz.autoregressive import Autoregressive
 from nqs.state.pieces import ROWS, once_each
 from nqs.systems.elements import Elements, diagonal, off_diagonal
 
-_BLOCKS, _LENGTH = 10, 2
-"""Most blocks of sites of a shared reading, and how many sites are worth one: more blocks share
-more and take longer to compile."""
+_BLOCKS, _SHORT = 10, 10
+"""Blocks of sites of a shared reading: more share more and take longer to compile. Sites that are
+read from the beginning every time: so few cost less than to compile more."""
 
 _WORTHWHILE, _PIECES = 2**13, 4
 """Configurations that fill the processor, and pieces of them that samples are cut into at least."""
@@ -95,7 +95,7 @@ def _at_once(samples: int, connected: int, rows: int) -> int:
 def joined(flips: np.ndarray) -> tuple[int, ...]:
     """How many flips, sorted by first site, begin before the end of each block of sites."""
     sites = flips.shape[1]
-    length = -(-sites // min(_BLOCKS, -(-sites // _LENGTH)))
+    length = sites if sites <= _SHORT else -(-sites // _BLOCKS)
     first = flips.argmax(axis=1)
     return tuple(int((first < end).sum()) for end in range(length, sites + length, length))
 

@@ -89,6 +89,11 @@ def initial_variables(model: nn.Module, sites: int, seed: int, restarts: int) ->
     return _initial(model, sites, restarts, np.int64(seed))
 
 
+def vectors(model: nn.Module, variables: Any, sites: int) -> np.ndarray:
+    """Normalised vectors (states, 2**sites) of variables with the states in front."""
+    return np.asarray(_vectors(model, variables, sites))
+
+
 # takes milliseconds: making it fast would take longer than it ever runs
 @partial(
     jax.jit,
@@ -109,6 +114,11 @@ def _log_psi(model, variables, bits):
 @partial(jax.jit, static_argnames=("model", "sites"))
 def _vector(model, variables, sites):
     return born.normalised(born.all_log_psi(model, variables, sites))
+
+
+@partial(jax.jit, static_argnames=("model", "sites"))
+def _vectors(model, variables, sites):
+    return jax.lax.map(lambda v: _vector(model, v, sites), variables)
 
 
 _log_probabilities = jax.jit(born.vector_log_probabilities)

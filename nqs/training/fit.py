@@ -103,7 +103,7 @@ def begin(variables: Any) -> Progress:
     )
 
 
-@partial(jax.jit, static_argnames=("objective", "recipe", "judgements"))
+@partial(jax.jit, static_argnames=("objective", "recipe", "judgements", "axes"))
 def advance(
     objective: Objective,
     recipe: Recipe,
@@ -111,18 +111,23 @@ def advance(
     batch: Any,
     steps: Array,
     judgements: int,
+    axes: Any = None,
 ) -> tuple[Progress, Curve]:
     """`judgements` × 10 steps of every restart, towards a schedule of `steps` in all.
 
     Steps beyond the end of the schedule change nothing. A step whose value or
-    gradient is not finite is skipped and counted.
+    gradient is not finite is skipped and counted. axes: where each restart has data of its
+    own, the axes of `batch` that hold it, as of `jax.vmap`.
     """
-    one = partial(_judged_block, objective, recipe.rate, batch, steps)
-    over_restarts = jax.vmap(one) if recipe.together else partial(jax.lax.map, one)
+    one = partial(_judged_block, objective, recipe.rate, steps)
+    if recipe.together or axes is not None:
+        over_restarts = partial(jax.vmap(one, in_axes=(axes, 0)), batch)
+    else:
+        over_restarts = partial(jax.lax.map, partial(one, batch))
     return jax.lax.scan(lambda p, _: over_restarts(p), progress, None, length=judgements)
 
 
-def _judged_block(objective, rate, batch, steps, progress):
+def _judged_block(objective, rate, steps, batch, progress):
     def step(p, _):
         return _step(objective, rate, batch, steps, p)
 

@@ -11,6 +11,8 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "scripts" / "slurm.sh"
 WORDS = [
     "ground-state",
+    "--ansatz",
+    "rbm",
     "--set",
     "hamiltonian.name=ising",
     "--set",

@@ -16,9 +16,10 @@ from nqs.evaluation.correlations import (
     structure_factor,
     structure_factors,
 )
-from nqs.evaluation.observables import expectation, observable, of_samples, of_state
+from nqs.evaluation.observables import expectation, of_samples, of_state
 from nqs.measurement.effects import basis_bits
 from nqs.state.state import State
+from nqs.systems.observable import observable
 
 
 def text(word: str) -> str:

@@ -9,11 +9,11 @@ from numpy.testing import assert_allclose
 
 from nqs.evaluation.correlations import of_shots as moments_of_shots
 from nqs.evaluation.correlations import of_vector, pull
-from nqs.evaluation.observables import observable
 from nqs.evaluation.shots import from_shots
 from nqs.measurement.dataset import Measurements
 from nqs.state.simulate import simulate
 from nqs.systems.known import ghz
+from nqs.systems.observable import observable
 
 SETTINGS = ["".join(letters) for letters in product("XYZ", repeat=3)]
 STRINGS = ["X0 Y1 Z2", "Y2", "0.5 X0 Y1 - 2 Z1 + 0.3 X2 + 1", "Z0 X2"]

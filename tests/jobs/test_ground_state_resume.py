@@ -78,7 +78,7 @@ def test_resumed_equals_uninterrupted(kind, tmp_path):
 
 def test_a_run_of_a_hamiltonian_in_memory_is_resumed_from_its_terms(tmp_path):
     folder = tmp_path / "run"
-    nqs.ground_state(ising(chain(4)), steps=40, samples=32, out=folder)
+    nqs.ground_state(ising(chain(4)), "rbm", steps=40, samples=32, out=folder)
     before = summary(folder)
     (folder / "summary.json").unlink()
     nqs.resume(folder)

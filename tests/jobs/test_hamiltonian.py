@@ -47,6 +47,8 @@ def test_a_reference_is_no_bound_unless_it_says_so():
     found = {
         exact: nqs.ground_state(
             ising(chain(30), 1.0, 1.0, 0.1),
+            "rbm-positive",
+            hidden=2,
             steps=40,
             samples=32,
             evaluation={"samples": 500},
@@ -56,7 +58,7 @@ def test_a_reference_is_no_bound_unless_it_says_so():
     }
     assert not any("below" in w for w in found[False])
     assert any("below the exact one" in w for w in found[True])
-    wrong = nqs.ground_state(ising(chain(5)), steps=20, samples=32, energy=-7.0).summary
+    wrong = nqs.ground_state(ising(chain(5)), "rbm", steps=20, samples="all", energy=-7.0).summary
     assert any("check the config" in w for w in wrong["warnings"])
 
 

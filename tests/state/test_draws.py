@@ -97,7 +97,8 @@ def test_orbits_have_the_energies_of_their_members_and_all_of_their_weight(
         options |= {"size": size, "signed": True}
     state = lively(name, total.sites, seed=4, **options)
     states = on_device(listed(total, magnetisation, size=size, flip=flip, rotated=rotated))
-    log_psi, energy = list_energies(state.model, state.variables, states)
+    compiled = jax.jit(list_energies, static_argnums=0)
+    log_psi, energy = compiled(state.model, state.variables, states)
     expected = local_energies(
         state.model, state.variables, elements(total), np.asarray(states.bits)
     )

@@ -45,13 +45,14 @@ def test_it_is_the_mean_of_the_born_rule(state, parts):
 def test_its_gradient_is_its_slope(state, parts):
     objective = NegativeLogLikelihood(state.model, 2)
     batch = shots(*parts)
-    gradient = jax.grad(objective)(state.variables, batch)
+    gradient = jax.jit(jax.grad(objective))(state.variables, batch)
+    value = jax.jit(objective)
     rng = np.random.default_rng(5)
     direction = jax.tree.map(lambda x: rng.normal(size=x.shape), state.variables)
 
     def at(t):
         moved = jax.tree.map(lambda x, d: x + t * d, state.variables, direction)
-        return float(objective(moved, batch))
+        return float(value(moved, batch))
 
     slope = (at(1e-5) - at(-1e-5)) / 2e-5
     along = sum(map(np.vdot, jax.tree.leaves(gradient), jax.tree.leaves(direction)))

@@ -1,0 +1,121 @@
+"""`nqs evaluate`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nqs.cli import options as opt
+from nqs.cli.refused import checking_input
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="Shots that the run did not see; its own where left out."),
+    ] = None,
+    format: opt.Format = None,
+    select: opt.Select = None,
+    bases: opt.Bases = None,
+    shots_per_setting: opt.ShotsPerSetting = None,
+    target: Annotated[Path | None, typer.Option(help="File of a state to compare with.")] = None,
+    observable: opt.Observable = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Config of a ground state: its Hamiltonian's energy.")
+    ] = None,
+    bootstrap: opt.Bootstrap = 0,
+    samples: Annotated[int, typer.Option(min=100, help="Beyond 20 sites.")] = 16384,
+    seed: Annotated[int, typer.Option(min=0, help="Of the samples.")] = 1,
+    json_: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Likelihood, observables and entropies of a finished run, beside what shots say."""
+    with checking_input():
+        from nqs.measurement import formats
+
+        options = formats.Options(
+            format=format, select=select, shots_per_setting=shots_per_setting, bases=bases
+        )
+        shots = formats.read(data, options) if data else None
+        from nqs.jobs.evaluate import evaluate as job
+
+        found = job(
+            run,
+            data=shots,
+            target=target,
+            wanted=observable or (),
+            bootstrap=bootstrap,
+            config=config,
+            samples=samples,
+            seed=seed,
+        )
+    if json_:
+        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+    else:
+        _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
+    """Two small tables: single numbers, and those that shots tell as well."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from nqs.report.wording import measured, printable
+
+    console = Console(file=sys.stdout, highlight=False)
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, value in _facts(found):
+        facts.add_row(name, Text(printable(value)))
+    console.print(facts)
+    rows = [*found["observables"], *([found["energy"]] if found.get("energy") else [])]
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("", overflow="fold")
+    refitted = any(row["statistical"] for row in rows)
+    corrected = ("state, corrected",) if refitted else ()
+    for heading in ("state", *corrected, "shots alone", "pull"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        pull = "" if row["pull"] is None else f"{row['pull']:+.1f}".replace("-", "−")
+        told = "" if row["shots"] is None else measured(row["shots"])
+        again = [measured(row["statistical"])] if refitted else []
+        table.add_row(Text(printable(row["name"])), measured(row["state"]), *again, told, pull)
+    console.print()
+    console.print(table)
+
+
+def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
+    from nqs.report.wording import measured
+
+    lines = [("run", f"{found['job']} of {found['sites']} sites, verdict: {found['verdict']}")]
+    if found["likelihood"]:
+        likelihood = found["likelihood"]
+        lines.append(
+            ("NLL", f"{measured(likelihood['nll'])} nats per shot of {likelihood['shots']:,} shots")
+        )
+    if found.get("fidelity"):
+        lines.append(
+            ("fidelity", f"{measured(found['fidelity'])} to {found['fidelity']['target']}")
+        )
+    told = found.get("fidelity_from_shots")
+    if told:
+        number = "" if told["value"] is None else f"{measured(told)}, "
+        lines.append(("fidelity from shots", f"{number}{told['method']}"))
+    if found.get("energy"):
+        lines.append(("variance of H", measured(found["energy"]["variance"])))
+    entropies = found["entropies"]
+    if entropies:
+        half = f"of the first {entropies['sites']} sites, nats"
+        lines.append(("Rényi-2 entropy", f"{measured(entropies['renyi2'])} {half}"))
+        if entropies["von_neumann"]:
+            lines.append(("von Neumann", f"{measured(entropies['von_neumann'])} {half}"))
+    if found["samples"]:
+        lines.append(("samples", f"{found['samples']:,}, seed {found['seed']}"))
+    return lines

@@ -1,0 +1,29 @@
+"""From replicas of a number to its bias, its error and its interval."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Interval(NamedTuple):
+    """value: corrected for its bias. error: standard deviation of replicas. low, high: of 95 %."""
+
+    value: float
+    error: float
+    low: float
+    high: float
+
+
+def corrected(
+    fitted: float, replicas: np.ndarray, *, least: float = -np.inf, most: float = np.inf
+) -> Interval:
+    """The number that a fit found, and what fits to other shots of it found, (replicas,).
+
+    A replica is as far from the fit as the fit is from the truth, in the same direction: value and
+    interval are mirrored at the fit, 2 · fitted − replicas, and cut off at what is possible.
+    Efron and Tibshirani, An Introduction to the Bootstrap (1993), sections 10.6 and 13.
+    """
+    mirrored = 2 * fitted - np.asarray(replicas, float)
+    low, high = np.quantile(mirrored, [0.025, 0.975], method="weibull")
+    value, low, high = np.clip([mirrored.mean(), low, high], least, most)
+    return Interval(float(value), float(np.std(replicas, ddof=1)), float(low), float(high))

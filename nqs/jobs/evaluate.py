@@ -1,0 +1,177 @@
+"""What a finished run says: likelihood, fidelity, energy, observables and entropies, beside shots."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nqs.config import toml
+from nqs.config.tomography import Tomography
+from nqs.evaluation import entropy, observables
+from nqs.evaluation.energy import sampled_energy
+from nqs.evaluation.heldout import Estimate, nll
+from nqs.evaluation.shot_fidelity import MOST_SITES, fidelity_from_shots
+from nqs.jobs import folder as place
+from nqs.jobs import hamiltonian
+from nqs.jobs.bootstrap import replicas
+from nqs.jobs.properties import beside, fidelity_to, number
+from nqs.jobs.result import Result, load
+from nqs.jobs.tomography import read_inputs
+from nqs.measurement.dataset import Measurements
+from nqs.measurement.target import read_target
+from nqs.state.born import rotations
+from nqs.state.reach import DENSE_SITES, DENSE_TERMS, VECTOR_SITES
+from nqs.state.state import State
+from nqs.systems.elements import elements
+from nqs.systems.observable import observable
+from nqs.systems.pauli import PauliSum
+
+_PURPOSE = 0xE7A1
+"""Added to the seed, so that samples are not those of the run."""
+
+
+def evaluate(
+    run: str | Path,
+    *,
+    data: Measurements | None = None,
+    target: str | Path | None = None,
+    wanted: Sequence[str] = (),
+    config: str | Path | None = None,
+    bootstrap: int = 0,
+    samples: int = 16384,
+    seed: int = 1,
+) -> dict[str, Any]:
+    """The numbers of a finished run, beside those of shots; nothing is written.
+
+    data: shots that the run did not see; those it was taught by where left out. target: file
+    of a state. wanted: observables such as "X0 Z1", or sums. config: of a ground state, whose
+    Hamiltonian is asked; a ground state's own where left out. bootstrap: replicas behind the
+    statistical errors of a tomography. samples, seed: beyond 20 sites.
+    """
+    result = load(run)
+    state = result.state
+    fresh = data is not None
+    taught = _taught(result)
+    shots = data if fresh else taught and taught[1]
+    if shots is not None and shots.sites != state.sites:
+        raise ValueError(f"the run has {state.sites} sites and the shots {shots.sites}.")
+    totals = [observable(text, state.sites) for text in wanted]
+    asked = _hamiltonian(result, config)
+    again = _replicas(state, taught, bootstrap, seed) if bootstrap else None
+    sampled = state.sites > VECTOR_SITES
+    drawn = state.sample(samples, seed + _PURPOSE) if sampled else None
+    known = (
+        observables.of_samples(state, drawn, totals)
+        if drawn
+        else observables.of_state(state, totals)
+    )
+    found: dict[str, Any] = {
+        "run": str(result.folder),
+        "job": result.summary["job"],
+        "verdict": result.summary["verdict"],
+        "sites": state.sites,
+        "samples": samples if sampled else None,
+        "seed": seed,
+        "likelihood": None if shots is None else _likelihood(state, shots),
+        "observables": [
+            beside(text, own, shots, total, again)
+            for text, own, total in zip(wanted, known, totals, strict=True)
+        ],
+        "entropies": _entropies(state, samples, seed),
+    }
+    if target is not None:
+        psi = read_target([Path(target)], state.sites)
+        found["fidelity"] = fidelity_to(psi, str(target), state.vector(), again)
+    if fresh and shots is not None:
+        found["fidelity_from_shots"] = _told(state, shots)
+    if asked is not None:
+        found["energy"] = _energy(state, asked, drawn, shots, again, seed)
+    return found
+
+
+def _taught(result: Result) -> tuple[Tomography, Measurements] | None:
+    """Config and shots of a tomography; None for a ground state."""
+    if result.summary["job"] != "tomography" or result.folder is None:
+        return None
+    tables = place.resolved(result.folder, None)
+    config = toml.checked(Tomography, tables, str(result.folder / "config.toml"))
+    inputs = read_inputs(config)
+    place.refuse_changed(result.folder, inputs.source)
+    return config, inputs.data
+
+
+def _replicas(state: State, taught, number: int, seed: int) -> np.ndarray:
+    if taught is None:
+        raise ValueError(
+            "a bootstrap draws new shots of a tomography; this run was taught by none."
+        )
+    config, data = taught
+    return replicas(state, data, number, seed, rate=float(config.training.rate or 0))
+
+
+def _hamiltonian(result: Result, config: str | Path | None) -> hamiltonian.System | None:
+    """The one asked for, or that of the run."""
+    if config is None and result.summary["job"] == "ground-state" and result.folder is not None:
+        config = result.folder / "config.toml"
+    if config is None:
+        return None
+    found = hamiltonian.of_file(Path(config).expanduser())[0]
+    if found.total.sites != result.state.sites:
+        raise ValueError(
+            f"the run has {result.state.sites} sites and the Hamiltonian of {config} {found.total.sites}."
+        )
+    return found
+
+
+def _likelihood(state: State, data: Measurements) -> dict[str, Any] | None:
+    """−log likelihood in nats per shot; None where the settings are out of reach."""
+    if state.sites > DENSE_SITES or len(data.settings) * 2**state.sites > DENSE_TERMS:
+        return None
+    log_p = state.log_table(rotations(data.settings, data.effects, data.readout))
+    return {"nll": number(nll(log_p, data.table())), "shots": data.shots}
+
+
+def _told(state: State, data: Measurements) -> dict[str, Any] | None:
+    """Fidelity with what was measured, by the shots alone; with the reason where it cannot be had."""
+    if state.sites > MOST_SITES:
+        return None
+    try:
+        told = fidelity_from_shots(state.vector(), data)
+    except ValueError as problem:
+        return {"value": None, "error": None, "method": str(problem)}
+    return {**number(told.fidelity), "method": told.method}
+
+
+def _energy(state, asked, drawn, shots, again, seed) -> dict[str, Any]:
+    """⟨H⟩ and its variance, beside ⟨H⟩ of the shots where they tell every term."""
+    total: PauliSum = asked.total
+    if drawn is None:
+        vector = state.vector()
+        image = total.times(vector)
+        energy = float(np.vdot(vector, image).real)
+        variance = Estimate(float(np.linalg.norm(image - energy * vector) ** 2), None)
+        own = Estimate(energy, None)
+    else:
+        e = jax.tree.map(jnp.asarray, elements(total))
+        found = sampled_energy(state, drawn, e, seed=seed)
+        own, variance = found.energy, found.variance
+    return {**beside(asked.name, own, shots, total, again), "variance": number(variance)}
+
+
+def _entropies(state: State, samples: int, seed: int) -> dict[str, Any] | None:
+    """Of the first half of the sites with the rest, in nats."""
+    if state.sites < 2:
+        return None
+    half = state.sites // 2
+    if state.sites <= VECTOR_SITES:
+        exact = entropy.entropies(state.vector(), range(half))
+        renyi2, von_neumann = Estimate(exact.renyi2, None), Estimate(exact.von_neumann, None)
+        return {"sites": half, "renyi2": number(renyi2), "von_neumann": number(von_neumann)}
+    try:
+        renyi2 = entropy.renyi2(state, [range(half)], samples, seed=seed + _PURPOSE)[0]
+    except entropy.PurityTooSmall as problem:
+        return {"sites": half, "renyi2": None, "von_neumann": None, "why": str(problem)}
+    return {"sites": half, "renyi2": number(renyi2), "von_neumann": None}
