@@ -89,17 +89,24 @@ def sample(
 
 def export(
     run: RunFolder,
-    file: Annotated[Path, typer.Argument(help="State vector to write: .npy, .h5 or .txt.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="State vector as .npy, .h5 or .txt; parameters as .safetensors."),
+    ],
     debug: opt.Debug = False,
 ) -> None:
-    """State vector of a run as .npy, .h5 (data set statevector) or .txt (re im a line)."""
+    """State vector of a run as .npy, .h5 (data set statevector) or .txt (re im a line); or parameters."""
     with checking_input():
         from nqs.jobs.result import load
         from nqs.measurement.target import write_vector
 
         if file.exists():
             raise ValueError(f"{file} exists already; choose another name.")
-        write_vector(file, load(run).state.vector())
+        state = load(run).state
+        if file.suffix == ".safetensors":
+            state.write_parameters(file)
+        else:
+            write_vector(file, state.vector())
     typer.echo(str(file))
 
 

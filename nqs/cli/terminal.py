@@ -115,8 +115,8 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append(("determined", _determined(summary["identifiability"])))
     if summary.get("fidelity"):
         lines.append(("fidelity", f"{_fidelity(summary['fidelity'])} to the target"))
-    if summary.get("fidelity_from_shots"):
-        told = summary["fidelity_from_shots"]
+    told = summary.get("fidelity_from_shots")
+    if told and told["error"] < _TELLING:
         text = f"{measured(told)} by {told['shots']:,} shots held out, {told['method']}"
         lines.append(("fidelity from shots", text))
     lines += [(row["name"], _observable(row)) for row in summary.get("observables") or []]
@@ -127,6 +127,10 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
             text += f", fidelity {baseline['fidelity']:.5f}"
         lines.append(("exact max. likelihood", text))
     return lines
+
+
+_TELLING = 0.2
+"""Error of a fidelity above which it says nothing."""
 
 
 def _fidelity(found: dict[str, Any]) -> str:

@@ -2,11 +2,18 @@
 
 from dataclasses import dataclass
 
+from nqs.evaluation.checks import Check
 from nqs.evaluation.heldout import Estimate
 from nqs.evaluation.noise import NoiseTest
 from nqs.statistics import SIGNIFICANT
 
 _ERRORS = 2.0
+"""By which an exact maximum may be better."""
+
+_GAP = 4.0
+"""By which shots held out may be less likely than those trained on."""
+
+_FEWEST_HELD_OUT = 20
 
 
 @dataclass(frozen=True)
@@ -18,7 +25,7 @@ class Findings:
     restarts: how many were tried. agreement: least fidelity between those equally good
     on held-out shots, None where none is as good as the best. conjugate_excluded: whether ψ* is ruled out.
     against_baseline: held-out NLL of the state minus that of the exact
-    maximum-likelihood state, paired. skipped: steps not taken for numbers that were
+    maximum-likelihood state, paired. overfitting: held-out NLL minus training NLL. skipped: steps not taken for numbers that were
     not finite. refit_failed: the state kept was not trained on the shots held out.
     """
 
@@ -36,6 +43,7 @@ class Findings:
     p_value: float | None
     noise: list[NoiseTest]
     against_baseline: Estimate | None
+    overfitting: Estimate | None
     shots: int
     held_out_shots: int
     skipped: int
@@ -61,21 +69,72 @@ class Findings:
         return None if self.rank is None else self.rank == self.directions
 
 
-def warnings(found: Findings) -> list[str]:
-    """One sentence or two for each alarm: what it means and what to do."""
-    checks = (
-        _ended_early,
-        _does_not_fit,  # first, for what follows supposes that the state fits
-        _phases_assumed,
-        _directions_open,
-        _conjugate_open,
-        _restarts_differ,
-        _baseline_better,
-        _few_held_out,
-        _steps_skipped,
-        _refit_failed,
+def checks(f: Findings) -> list[Check]:
+    """All that a tomography is judged by; those of a misfit first, for the others suppose a fit."""
+    worse, gap = f.against_baseline, f.overfitting
+    rotated = not f.only_z
+    return [
+        Check("training", f.ended_early or "complete", "complete", _ended_early(f)),
+        Check("goodness of fit, p", f.p_value, f"≥ {SIGNIFICANT:g}", _does_not_fit(f)),
+        Check("phases", "measured" if rotated else "not measured", "measured", _phases_assumed(f)),
+        Check(
+            "directions fixed",
+            f.rank if rotated else None,
+            f"{f.directions}",
+            _directions_open(f),
+        ),
+        Check(
+            "complex conjugate",
+            _word(f.conjugate_excluded) if rotated else None,
+            "excluded",
+            _conjugate_open(f),
+        ),
+        Check(
+            "least fidelity of restarts", f.agreement, f"≥ {f.same_state:g}", _restarts_differ(f)
+        ),
+        Check(
+            "held-out NLL above exact maximum likelihood, in errors",
+            _in_errors(worse),
+            f"≤ {_ERRORS:g}",
+            _baseline_better(f),
+        ),
+        Check(
+            "held-out NLL above training NLL, in errors",
+            _in_errors(gap),
+            f"≤ {_GAP:g}",
+            _overfitted(f),
+        ),
+        Check("shots held out", f.held_out_shots, f"≥ {_FEWEST_HELD_OUT}", _few_held_out(f)),
+        Check("steps skipped", f.skipped, "0", _steps_skipped(f)),
+        Check(
+            "training on all shots",
+            "failed" if f.refit_failed else "done",
+            "done",
+            _refit_failed(f),
+        ),
+    ]
+
+
+def _word(excluded: bool | None) -> str | None:
+    return {True: "excluded", False: "open", None: None}[excluded]
+
+
+def _in_errors(estimate: Estimate | None) -> float | None:
+    if estimate is None or not estimate.error:
+        return None
+    return estimate.value / estimate.error
+
+
+def _overfitted(f: Findings) -> str | None:
+    """Held-out shots are those of other draws, so that the two errors add up."""
+    far = _in_errors(f.overfitting)
+    if far is None or f.overfitting is None or far <= _GAP:
+        return None
+    return (
+        f"Shots held out are less likely than those trained on by {f.overfitting.value:.2g} ± "
+        f"{f.overfitting.error:.1g} nats per shot: the state has learnt the noise of its shots. Take more "
+        "shots or a smaller network."
     )
-    return [sentence for check in checks if (sentence := check(found))]
 
 
 def _ended_early(f: Findings) -> str | None:
@@ -179,7 +238,7 @@ def _baseline_better(f: Findings) -> str | None:
 
 
 def _few_held_out(f: Findings) -> str | None:
-    if f.held_out_shots >= 20:
+    if f.held_out_shots >= _FEWEST_HELD_OUT:
         return None
     if f.held_out_shots == 0:
         return (

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nqs.evaluation import alarms
+from nqs.evaluation import alarms, checks
 from nqs.evaluation.energy import Energy, sampled_energy, summed_energy
 from nqs.evaluation.heldout import Estimate
 from nqs.jobs.choices import Choice
@@ -38,7 +38,7 @@ def judge(trained: Trained, problem: Problem, made: list[Choice], run: Run) -> d
     known = exact(system, config.reference, config.ansatz.magnetisation)
     run.heed()
     v_score = found.v_score(state.sites, system.total.constant) if system.spin_model else None
-    warnings = alarms.warnings(
+    found_out = alarms.checks(
         found,
         v_score,
         None if known is None else known.energy,
@@ -51,10 +51,11 @@ def judge(trained: Trained, problem: Problem, made: list[Choice], run: Run) -> d
         bound=known is None or known.bound,
     )
     if known is not None and config.reference.energy is not None:
-        warnings += alarms.reference(config.reference.energy, known.energy, known.method)
+        found_out.append(alarms.reference(config.reference.energy, known.energy, known.method))
     summary = _about(problem, made, run)
-    summary["verdict"] = "warning" if warnings else "ok"
-    summary["warnings"] = warnings
+    summary["verdict"] = checks.level(found_out)
+    summary["warnings"] = checks.alarms(found_out)
+    summary["checks"] = checks.rows(found_out)
     summary["training"]["steps"] = trained.steps
     energy, error = found.energy
     per_site = Estimate(energy / state.sites, None if error is None else error / state.sites)

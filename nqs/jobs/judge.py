@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nqs.config.tomography import Tomography
-from nqs.evaluation import verdict
+from nqs.evaluation import checks, verdict
 from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.goodness import Goodness, chi2_test, combined, simulated_test
 from nqs.evaluation.heldout import Estimate, nll, nll_difference
@@ -83,16 +83,18 @@ def judge(
         p_value=p_value,
         noise=noise,
         against_baseline=against,
+        overfitting=_overfitting(kept.log_p, train_counts, held_counts),
         shots=data.shots,
         held_out_shots=0 if found.held_out is None else found.held_out.shots,
         skipped=found.skipped,
         refit_failed=found.refit_failed,
         ended_early=run.stopped,
     )
-    warnings = verdict.warnings(findings)
+    found_out = verdict.checks(findings)
     summary = _about(config, choices, run, source, data)
-    summary["verdict"] = "warning" if warnings else "ok"
-    summary["warnings"] = warnings
+    summary["verdict"] = checks.level(found_out)
+    summary["warnings"] = checks.alarms(found_out)
+    summary["checks"] = checks.rows(found_out)
     summary["ansatz"]["parameters"] = found.final.parameters
     summary["training"] |= {
         "best_step": kept.step,
@@ -201,6 +203,14 @@ def _told(state: State, held_out: Measurements) -> dict[str, Any] | None:
     except ValueError:
         return None
     return {**number(told.fidelity), "method": told.method, "shots": held_out.shots}
+
+
+def _overfitting(log_p, train_counts, held_counts) -> Estimate | None:
+    """Held-out NLL of the state minus its training NLL, of independent shots."""
+    if held_counts is None:
+        return None
+    one, other = nll(log_p, held_counts), nll(log_p, train_counts)
+    return Estimate(one.value - other.value, float(np.hypot(one.error or 0, other.error or 0)))
 
 
 def _baseline(found, config, target, kept_log_p, held_counts):

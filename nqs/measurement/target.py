@@ -204,7 +204,8 @@ def write_vector(path: str | os.PathLike, vector: np.ndarray) -> None:
     path = Path(path)
     if path.suffix not in (".npy", ".h5", ".txt"):
         raise ValueError(
-            f"{path} ends in {path.suffix!r}; a state is written as .npy, .h5 or .txt."
+            f"{path} ends in {path.suffix!r}; a state is written as .npy, .h5 or .txt, and"
+            " its parameters as .safetensors."
         )
     with replacing(path) as part:
         if path.suffix == ".npy":

@@ -97,6 +97,8 @@ def _clean_svg(svg: str, name: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", svg, count=1, flags=re.DOTALL)
+    # equal pictures are given equal names, which nothing refers to
+    svg = re.sub(r'(<image\b[^>]*?)\sid="[^"]*"', r"\1", svg)
     svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     look = f'role="img" aria-label="{name.replace("_", " ")}" style="stroke-linejoin: round"'
     return svg.replace("<svg ", f"<svg {look} ", 1)

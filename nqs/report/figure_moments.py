@@ -97,13 +97,13 @@ def correlations(table: Iterable[Mapping[str, Any]]) -> Drawing:
         panels = figure.subplots(
             len(letters), len(columns), sharex=True, sharey=True, squeeze=False
         )
-        for line, letter in zip(panels, letters, strict=True):
+        for place, (line, letter) in enumerate(zip(panels, letters, strict=True)):
             here = [row for row in rows if row["letter"] == letter]
             for axes, column in zip(line, columns, strict=True):
                 shown = _shown(axes, _matrix(here, column, sites), column)
-                if line is panels[-1]:
+                if place == len(letters) - 1:
                     axes.set_xlabel("site")
-                if line is panels[0]:
+                if place == 0:
                     axes.set_title(
                         {"shots": "shots alone", "state": "this state"}.get(column, column)
                     )

@@ -89,6 +89,11 @@ def rendered(
             ("Sampling", sections.sampling(summary)),
             ("Goodness of fit", sections.goodness(summary)),
             ("What the data determine", sections.identifiability(summary)),
+            (
+                "Observables",
+                sections.told_by_shots(summary) + sections.observables(summary),
+            ),
+            ("What was checked", sections.checks(summary)),
         ],
         figures=_inlined(drawings),
         source=sections.source(summary),

@@ -148,6 +148,58 @@ def sampling(summary: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def checks(summary: Mapping[str, Any]) -> list[Row]:
+    """All that the verdict rests on: what was found, and what is expected."""
+    rows = [row for row in summary.get("checks") or [] if isinstance(row, Mapping)]
+    return [
+        Row(
+            printable(row.get("check")),
+            f"{'✓' if row.get('ok') else '✗'} {_found(row.get('found'))}",
+            f"expected {printable(row.get('expected'))}",
+        )
+        for row in rows
+    ]
+
+
+def _found(value: Any) -> str:
+    number = finite(value)
+    return printable(value) if number is None else plain(number)
+
+
+def observables(summary: Mapping[str, Any]) -> list[Row]:
+    """What was asked of the state, beside what the shots say of it alone."""
+    rows = [row for row in summary.get("observables") or [] if isinstance(row, Mapping)]
+    return [Row(printable(row.get("name")), *_observable(row)) for row in rows]
+
+
+def _observable(row: Mapping[str, Any]) -> tuple[str, str]:
+    notes = []
+    shown = measured(row.get("state"))
+    again = part(row, "statistical")
+    if again:
+        shown = measured(again)
+        notes.append(f"statistical error{_interval(again.get('interval'))}")
+    if row.get("shots"):
+        notes.append(f"shots alone {measured(row['shots'])}")
+    pull = finite(row.get("pull"))
+    if pull is not None:
+        notes.append(f"state minus shots {_times(pull)} standard errors")
+    return shown, "; ".join(notes)
+
+
+def _times(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def told_by_shots(summary: Mapping[str, Any]) -> list[Row]:
+    """Fidelity with what was measured, as far as shots alone say it."""
+    found = part(summary, "fidelity_from_shots")
+    if not found:
+        return []
+    by = f"by {count(found.get('shots'))} shots held out, {printable(found.get('method'))}"
+    return [Row("Fidelity from shots alone", measured(found), by)]
+
+
 def about_hamiltonian(summary: Mapping[str, Any]) -> list[Row]:
     """Which Hamiltonian, and its couplings."""
     found = part(summary, "hamiltonian")

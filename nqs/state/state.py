@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from nqs.state import born, sampling
+from nqs.state import born, interchange, sampling
 from nqs.state.reach import VECTOR_SITES
 
 
@@ -82,6 +83,18 @@ class State:
         from nqs.state.netket import mcstate
 
         return mcstate(self.model, self.variables, self.sites, sampler, **options)
+
+    def to_qutip(self):
+        """As a qutip.Qobj ket of qubits, site 0 first; up to 20 sites."""
+        return interchange.qutip_state(self.vector())
+
+    def to_qiskit(self):
+        """As a qiskit.quantum_info.Statevector, site n its qubit n; up to 20 sites."""
+        return interchange.qiskit_state(self.vector())
+
+    def write_parameters(self, path: str | Path) -> None:
+        """All parameters as a .safetensors file, by their path in the tree of the module."""
+        interchange.write_parameters(path, self.variables)
 
 
 def initial_variables(model: nn.Module, sites: int, seed: int, restarts: int) -> Any:

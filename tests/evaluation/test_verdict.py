@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from nqs.evaluation.checks import alarms, level, rows
 from nqs.evaluation.heldout import Estimate
 from nqs.evaluation.noise import NoiseTest
-from nqs.evaluation.verdict import SIGNIFICANT, Findings, warnings
+from nqs.evaluation.verdict import SIGNIFICANT, Findings, checks
 
 SOUND = Findings(
     only_z=False,
@@ -23,6 +24,7 @@ SOUND = Findings(
     p_value=0.4,
     noise=[NoiseTest("white noise", 0.01, 0.2), NoiseTest("readout flips", 0.0, 1.0)],
     against_baseline=Estimate(0.001, 0.002),
+    overfitting=Estimate(0.02, 0.01),
     shots=1000,
     held_out_shots=200,
     skipped=0,
@@ -38,15 +40,23 @@ ALARMS = {
     "restarts": ({"agreement": 0.5}, "Restarts that are equally good"),
     "fit": ({"p_value": 0.0099}, "contradict the fitted pure state (p = 0.0099)"),
     "baseline": ({"against_baseline": Estimate(0.005, 0.002)}, "worse than exact maximum"),
+    "overfitting": ({"overfitting": Estimate(0.05, 0.01)}, "has learnt the noise"),
     "held out": ({"held_out_shots": 19}, "Only 19 of 1000 shots"),
     "skipped": ({"skipped": 3}, "3 steps were skipped"),
     "refit": ({"refit_failed": True}, "numbers that are not finite; the state from before"),
 }
 
 
+def warnings(found):
+    return alarms(checks(found))
+
+
 def test_a_sound_reconstruction_raises_none():
     assert warnings(SOUND) == []
+    assert level(checks(SOUND)) == "ok"
     assert SOUND.determined is True
+    assert all(row["ok"] for row in rows(checks(SOUND)))
+    assert len(rows(checks(SOUND))) == len(ALARMS)
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
@@ -83,6 +93,8 @@ def test_all_findings_raise_all_warnings():
         {"against_baseline": Estimate(0.004, 0.002)},
         {"against_baseline": Estimate(-0.1, 0.002)},
         {"against_baseline": Estimate(1e-12, 0.0)},
+        {"overfitting": None},
+        {"overfitting": Estimate(0.04, 0.01)},
         {"agreement": 0.99},
         {"agreement": None},
         {"agreement": None, "restarts": 1},
