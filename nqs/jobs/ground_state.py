@@ -150,7 +150,6 @@ def carry_out(
     """Train, judge and write; the way of every ground state, new or resumed."""
     from nqs.jobs import energy_judge, optimise
     from nqs.jobs.choices import Choice
-    from nqs.jobs.properties import properties
     from nqs.jobs.result import Result, write_state
     from nqs.jobs.start import meanwhile
     from nqs.training.run import NumericalFailure, Run
@@ -179,24 +178,28 @@ def carry_out(
         try:
             trained = optimise.optimise(problem, run)
             summary = energy_judge.judge(trained, problem, made, run)
-            tables = {} if folder is None else properties(trained.state, None, config.seed)
         except (NumericalFailure, FloatingPointError) as failure:
             if folder is not None:
                 write_summary(folder, energy_judge.failed(failure, problem, made, run))
             raise NumericalFailure(str(failure)) from failure
+    draw = partial(_drawings, trained.state, summary, run.rows)
     if folder is not None:
         write_state(folder, trained.state, str(config.ansatz.name), problem.options)
         write_summary(folder, summary)
-        _report(folder, summary, run.rows, tables)
-    return Result(trained.state, summary, folder)
+        from nqs.report import page
+
+        page.write(folder, summary, draw())
+    return Result(trained.state, summary, folder, draw)
 
 
-def _report(folder: Path, summary: dict, rows: list[dict], tables: dict[str, list[dict]]) -> None:
-    from nqs.report import figures, page
+def _drawings(state: Any, summary: dict, rows: list[dict]) -> list:
+    from nqs.jobs.properties import properties
+    from nqs.report import figures
 
     exact = (summary.get("exact") or {}).get("energy")
-    drawings = [figures.TABLES[name](table) for name, table in tables.items()]
-    page.write(folder, summary, [figures.energy_curve(rows, exact), *drawings])
+    tables = properties(state, None, summary["seed"])
+    curve = figures.energy_curve(rows, exact)
+    return [curve, *(figures.TABLES[name](table) for name, table in tables.items())]
 
 
 def plan(config: GroundState, found: System) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """What a job hands back: the state, the summary, and how to find both again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,13 @@ class Result:
     """A finished run.
 
     state: the reconstructed state. summary: the numbers of summary.json.
-    folder: where the run lies, None where it was kept in memory.
+    folder: where the run lies, None where it was kept in memory. draw: makes its figures.
     """
 
     state: State
     summary: dict[str, Any]
     folder: Path | None = field(default=None)
+    draw: Callable[[], list] | None = field(default=None, repr=False, compare=False)
 
     def fidelity(self, target: np.ndarray) -> float:
         """Squared overlap with a state vector, or ⟨ψ|ρ|ψ⟩ with a density matrix, exact."""
@@ -44,6 +47,13 @@ class Result:
         """
         total = observable(text, self.state.sites)
         return observables.of_state(self.state, [total], samples, seed=seed)[0]
+
+    def plot(self, *names: str):
+        """The figures of the report, or those named, as a notebook shows them."""
+        from nqs.report.plot import Figures
+
+        every = Figures([] if self.draw is None else self.draw())
+        return Figures(every[name] for name in names) if names else every
 
     def __repr__(self) -> str:
         lines = [f"{self.summary['job']} of {self.state.sites} sites: {self.summary['verdict']}"]
@@ -105,4 +115,10 @@ def load(folder: str | Path, ansatz: nn.Module | None = None) -> Result:
     summary = read_summary(path)
     if summary.get("verdict") == "failed":
         raise ValueError(f"the run {path} failed: {' '.join(summary['warnings'])}")
-    return Result(read_state(path, ansatz), summary, path)
+    return Result(read_state(path, ansatz), summary, path, partial(_drawn_before, path))
+
+
+def _drawn_before(folder: Path) -> list:
+    from nqs.report.page import drawings_of
+
+    return drawings_of(folder)

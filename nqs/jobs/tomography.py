@@ -196,12 +196,15 @@ def carry_out(
         )
     from nqs.jobs.result import Result, write_state
 
+    draw = partial(_drawings, summary["training"], run.rows, figures)
     if folder is not None:
         options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
         write_state(folder, found.final, str(config.ansatz.name), options)
         write_summary(folder, summary)
-        _report(folder, summary, run.rows, figures)
-    return Result(found.final, summary, folder)
+        from nqs.report import page
+
+        page.write(folder, summary, draw())
+    return Result(found.final, summary, folder, draw)
 
 
 def _failed(folder: Path | None, *about: Any) -> None:
@@ -212,22 +215,17 @@ def _failed(folder: Path | None, *about: Any) -> None:
         write_summary(folder, judge.failed(*about))
 
 
-def _report(folder: Path, summary: dict, rows: list[dict], figures: dict[str, list[dict]]) -> None:
+def _drawings(training: dict, rows: list[dict], figures: dict[str, list[dict]]) -> list:
     from nqs.report import figures as draw
-    from nqs.report import page
 
-    training = summary["training"]
     by_phase = {name: [r for r in rows if r["phase"] == name] for name in ("search", "refit")}
-    drawings = [
-        draw.learning_curve(
-            by_phase["search"],
-            training["best_step"],
-            by_phase["refit"],
-            chosen=training["best_restart"],
-        ),
-        *(draw.TABLES[name](rows) for name, rows in figures.items()),
-    ]
-    page.write(folder, summary, drawings)
+    curve = draw.learning_curve(
+        by_phase["search"],
+        training["best_step"],
+        by_phase["refit"],
+        chosen=training["best_restart"],
+    )
+    return [curve, *(draw.TABLES[name](table) for name, table in figures.items())]
 
 
 def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:

@@ -49,6 +49,12 @@ def rebuild(folder: str | os.PathLike, *, title: str | None = None) -> Path:
     A learning or energy curve without its CSV is drawn from metrics.jsonl.
     """
     folder = Path(folder)
+    return write(folder, read_summary(folder), drawings_of(folder), title=title)
+
+
+def drawings_of(folder: str | os.PathLike) -> list[Drawing]:
+    """The figures of a run, from figures/*.csv and metrics.jsonl; in the order of its report."""
+    folder = Path(folder)
     summary = read_summary(folder)
     tables = {name: folder / "figures" / f"{name}.csv" for name in figures.AGAIN}
     drawings = [_redrawn(name, path) for name, path in tables.items() if path.is_file()]
@@ -56,7 +62,7 @@ def rebuild(folder: str | os.PathLike, *, title: str | None = None) -> Path:
     curve = "energy_curve" if summary.get("job") == "ground-state" else "learning_curve"
     if metrics.is_file() and not tables[curve].is_file():
         drawings.append(_FROM_METRICS[curve](metrics, summary))
-    return write(folder, summary, drawings, title=title)
+    return sorted(drawings, key=_place)
 
 
 def rendered(

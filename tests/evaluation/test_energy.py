@@ -170,14 +170,14 @@ SITES = 8
 TRAINED = alarms.Training(0, 0, None)
 
 
-def told(*found):
+def alarmed(*found):
     return checks.alarms(alarms.checks(*found))
 
 
 def said(state, drawn, total, exact=None):
     e = on_device(elements(total))
     found = sampled_energy(state, drawn, e, seed=1)
-    return told(found, found.v_score(total.sites, 0.0), exact, TRAINED)
+    return alarmed(found, found.v_score(total.sites, 0.0), exact, TRAINED)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -271,7 +271,7 @@ def test_broken_bounds_poor_states_and_short_chains_are_told():
     def told(exact, **changed):
         from dataclasses import replace
 
-        return " ".join(told(replace(found, **changed), None, exact, TRAINED))
+        return " ".join(alarmed(replace(found, **changed), None, exact, TRAINED))
 
     assert "below the exact" in told(found.energy.value + 1)
     assert "above the exact" in told(-20.0)
@@ -280,9 +280,9 @@ def test_broken_bounds_poor_states_and_short_chains_are_told():
     assert "independent samples" in told(None, effective_samples=20.0)
     assert "2 different" in told(None, distinct=2, around=Estimate(1e9, 1e8))
     assert "heavy tails" in told(None, heavy_tailed=True, around=Estimate(1e9, 1e8))
-    assert "V-score" in " ".join(told(found, Estimate(0.1, 0.01), None, TRAINED))
+    assert "V-score" in " ".join(alarmed(found, Estimate(0.1, 0.01), None, TRAINED))
     stopped = alarms.Training(3, 1, "time limit")
-    told_of_training = " ".join(told(found, None, None, stopped))
+    told_of_training = " ".join(alarmed(found, None, None, stopped))
     assert all(x in told_of_training for x in ("time limit", "3 steps", "1 time"))
 
 
@@ -296,7 +296,7 @@ def test_alarms_do_not_depend_on_the_constant_of_h():
 
         shifted = replace(found, energy=Estimate(found.energy.value + constant, found.energy.error))
         exact = lanczos(total).energy + constant
-        return told(shifted, None, exact, TRAINED, constant)
+        return alarmed(shifted, None, exact, TRAINED, constant)
 
     assert any("above the exact" in w for w in told(0.0))
     assert len(told(1e6)) == len(told(0.0))

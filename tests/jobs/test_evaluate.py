@@ -49,6 +49,18 @@ def test_a_tomography_has_its_observables_from_both_sides(run, truth):
     assert abs(told["value"] - 1) < 4 * told["error"] + 0.02
 
 
+def test_a_run_shows_the_figures_of_its_report(run):
+    result = nqs.load(run)
+    every = result.plot()
+    assert set(every.names) == {path.stem for path in (run / "figures").glob("*.svg")}
+    assert every["entropies"].svg == (run / "figures" / "entropies.svg").read_text()
+    some = result.plot("entropies", "correlations")
+    assert some.names == ("entropies", "correlations")
+    assert some._repr_html_().count("<svg") == 2
+    with pytest.raises(KeyError, match="no figure 'pie'"):
+        result.plot("pie")
+
+
 def test_evaluating_says_the_same_as_the_run(run):
     found, summary = evaluate(run, wanted=WORDS), nqs.load(run).summary
     assert found["likelihood"]["nll"] == pytest.approx(summary["likelihood"]["nll"])
