@@ -38,10 +38,10 @@ Rows = list[dict[str, Any]]
 def properties(state: State, data: Measurements | None, seed: int) -> dict[str, Rows]:
     """Tables by name: magnetisation and correlations, of the state and of shots, and entropies.
 
-    Exact up to 20 sites, beyond from samples; fewer of them the larger the state.
+    Exact up to 20 sites, beyond from `samples`; fewer of them the larger the state.
     """
     if state.sites <= VECTOR_SITES:
-        vector = state.vector()
+        number, vector = None, state.vector()
         own, cuts = correlations.of_vector(vector), _exact_cuts(vector)
     else:
         number = int(np.clip(_WORK // state.sites**2, _FEWEST, _MOST))
@@ -52,11 +52,12 @@ def properties(state: State, data: Measurements | None, seed: int) -> dict[str, 
             _sampled_cuts(state, drawn, seed),
         )
     told = None if data is None else correlations.of_shots(data)
-    return {
+    tables = {
         "magnetisation": _magnetisation(own, told),
         "correlations": _correlations(own, told),
         "entropies": cuts,
     }
+    return {name: [{**row, "samples": number} for row in rows] for name, rows in tables.items()}
 
 
 def beside(

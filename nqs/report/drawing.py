@@ -131,6 +131,12 @@ def tidy(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Column]) -> li
     return [{key: kind(row.get(key)) for key, kind in columns.items()} for row in rows]
 
 
+def drawn_from(rows: Iterable[Mapping[str, Any]]) -> str:
+    """ "2,048 samples", or what stands for them where a table was made without."""
+    number = next((row["samples"] for row in rows if row["samples"] is not None), None)
+    return "its vector" if number is None else f"{number:,} samples of its own"
+
+
 def as_csv(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> str:
     """Tidy rows as CSV; floats in full, nothing where a value is None."""
     columns = list(columns)

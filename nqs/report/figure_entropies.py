@@ -3,9 +3,25 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nqs.report.drawing import BLUE, VERMILION, Drawing, as_csv, number, painted, tidy, whole
+from nqs.report.drawing import (
+    BLUE,
+    VERMILION,
+    Drawing,
+    as_csv,
+    drawn_from,
+    number,
+    painted,
+    tidy,
+    whole,
+)
 
-COLUMNS = {"cut": whole, "renyi2": number, "renyi2_error": number, "von_neumann": number}
+COLUMNS = {
+    "cut": whole,
+    "renyi2": number,
+    "renyi2_error": number,
+    "von_neumann": number,
+    "samples": whole,
+}
 
 
 def entropies(table: Iterable[Mapping[str, Any]]) -> Drawing:
@@ -45,6 +61,6 @@ def entropies(table: Iterable[Mapping[str, Any]]) -> Drawing:
         if exact:
             figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2)
 
-    how = "exact, from the vector" if exact else "from samples of two copies, with standard errors"
-    caption = f"Entanglement of the first sites with all others, {how}."
+    caption = f"Entanglement of the first sites with all others, from {drawn_from(rows)}"
+    caption += "." if exact else " and as many of a second copy, with standard errors."
     return painted("entropies", caption, as_csv(rows, COLUMNS), paint)

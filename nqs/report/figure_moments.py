@@ -11,6 +11,7 @@ from nqs.report.drawing import (
     VERMILION,
     Drawing,
     as_csv,
+    drawn_from,
     number,
     painted,
     text,
@@ -19,8 +20,8 @@ from nqs.report.drawing import (
 )
 
 _BESIDE = {"state": number, "state_error": number, "shots": number, "shots_error": number}
-MAGNETISATION = {"letter": text, "site": whole, **_BESIDE}
-CORRELATIONS = {"letter": text, "i": whole, "j": whole, **_BESIDE}
+MAGNETISATION = {"letter": text, "site": whole, **_BESIDE, "samples": whole}
+CORRELATIONS = {"letter": text, "i": whole, "j": whole, **_BESIDE, "samples": whole}
 
 _FAR = 4.0
 """Standard errors at which the colours of a pull end."""
@@ -55,11 +56,8 @@ def magnetisation(table: Iterable[Mapping[str, Any]]) -> Drawing:
 
     known = ", ".join(f"⟨{letter}⟩" for letter in letters)
     caption = f"{known or 'Nothing is known'} of every site, with standard errors"
-    caption += (
-        ": of the state, and of the shots whose setting has that letter there."
-        if measured
-        else " where samples were drawn."
-    )
+    caption += f": of the state, from {drawn_from(rows)}"
+    caption += ", and of the shots whose setting has that letter there." if measured else "."
     height = 1.2 + 1.1 * max(len(letters), 1)
     return painted("magnetisation", caption, as_csv(rows, MAGNETISATION), paint, height)
 
@@ -113,7 +111,7 @@ def correlations(table: Iterable[Mapping[str, Any]]) -> Drawing:
                     which = panels[:, list(columns).index(column)]
                     figure.colorbar(shown, ax=which, location="bottom", shrink=0.9, pad=0.03)
 
-    caption = "Correlations of the same letter on two sites."
+    caption = f"Correlations of the same letter on two sites; the state's from {drawn_from(rows)}."
     if measured:
         caption += (
             " Left: from the shots alone, white where no setting tells. Middle: of the state. Right: "

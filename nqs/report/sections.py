@@ -358,7 +358,11 @@ def source(summary: Mapping[str, Any]) -> str:
     seed = f"seed {printable(summary.get('seed'))}"
     if not data:
         drawn = part(summary, "sampling").get("samples")
-        return f"{count(drawn)} fresh samples, {seed}." if drawn else f"{seed.capitalize()}."
+        return (
+            f"Final energy from {count(drawn)} fresh samples, {seed}."
+            if drawn
+            else f"{seed.capitalize()}."
+        )
     shots = counted(data.get("shots"), "shot", "shots")
     settings = counted(data.get("settings"), "setting", "settings")
     return f"{shots} in {settings}, {seed}."
