@@ -29,6 +29,7 @@ from nqs.evaluation.interval import corrected
 from nqs.evaluation.overlap import sampled_fidelity
 from nqs.evaluation.shot_fidelity import fidelity_from_shots
 from nqs.jobs.bootstrap import replicas
+from nqs.measurement.dataset import joined
 from nqs.state.simulate import chosen_settings, simulate
 from nqs.state.state import State
 from nqs.systems import known
@@ -138,11 +139,12 @@ def _ghz_from_shots(seed: int) -> tuple[float, float]:
         ["".join(row) for row in rng.choice(list("XYZ"), (20_000, 6))], return_counts=True
     )
     parts = [
-        simulate(known.ghz(6), settings[times == n].tolist(), int(n), seed, depolarising=0.05)
+        # a seed of its own for each number of shots: the same one draws the same shots
+        simulate(
+            known.ghz(6), settings[times == n].tolist(), int(n), 10**6 * n + seed, depolarising=0.05
+        )
         for n in np.unique(times)
     ]
-    from nqs.measurement.dataset import joined
-
     found = fidelity_from_shots(known.ghz(6), joined(parts))
     return found.fidelity.value, found.fidelity.error or 0.0
 
