@@ -112,7 +112,8 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("variance of H", measured(found["energy"]["variance"])))
     entropies = found["entropies"]
     if entropies:
-        half = f"of the first {entropies['sites']} sites, nats"
+        first = "site" if entropies["sites"] == 1 else f"{entropies['sites']} sites"
+        half = f"of the first {first}, nats"
         lines.append(("Rényi-2 entropy", f"{measured(entropies['renyi2'])} {half}"))
         if entropies["von_neumann"]:
             lines.append(("von Neumann", f"{measured(entropies['von_neumann'])} {half}"))

@@ -59,7 +59,7 @@ def of_samples(state: State, drawn: Samples, letters: str = LETTERS) -> Moments:
     totals = [PauliSum.from_terms([(1.0, text)], sites) for text in strings]
     found = observables.of_samples(state, drawn, totals)
     value, error = np.array([(e.value, e.error or 0.0) for e in found]).T
-    moments = _unknown(sites)
+    moments = unknown(sites)
     for number, (letter, site) in enumerate(singles):
         where = LETTERS.index(letter), site
         moments.site[where], moments.site_error[where] = value[number], error[number]
@@ -87,7 +87,7 @@ def of_shots(data: Measurements) -> Moments:
                 site[power, number] += (weight * x).sum(axis=0)
                 if paired:
                     pair[power, number] += (weight * x).T @ x
-    moments = _unknown(sites)
+    moments = unknown(sites)
     with np.errstate(invalid="ignore", divide="ignore"):
         for sums, mean, error in (
             (site, moments.site, moments.site_error),
@@ -101,7 +101,8 @@ def of_shots(data: Measurements) -> Moments:
     return moments
 
 
-def _unknown(sites: int) -> Moments:
+def unknown(sites: int) -> Moments:
+    """Of which nothing is known."""
     site, pair = np.full((3, sites), np.nan), np.full((3, sites, sites), np.nan)
     diagonal = np.arange(sites)
     moments = Moments(site, site.copy(), pair, pair.copy())

@@ -38,7 +38,7 @@ Rows = list[dict[str, Any]]
 def properties(state: State, data: Measurements | None, seed: int) -> dict[str, Rows]:
     """Tables by name: magnetisation and correlations, of the state and of shots, and entropies.
 
-    Exact up to 20 sites, beyond from `samples`; fewer of them the larger the state.
+    Exact up to 20 sites, beyond from samples, fewer of them the larger the state; each row says how many.
     """
     if state.sites <= VECTOR_SITES:
         number, vector = None, state.vector()
@@ -51,7 +51,7 @@ def properties(state: State, data: Measurements | None, seed: int) -> dict[str, 
             correlations.of_samples(state, drawn, letters),
             _sampled_cuts(state, drawn, seed),
         )
-    told = None if data is None else correlations.of_shots(data)
+    told = correlations.unknown(state.sites) if data is None else correlations.of_shots(data)
     tables = {
         "magnetisation": _magnetisation(own, told),
         "correlations": _correlations(own, told),
@@ -115,40 +115,35 @@ def number(estimate: Estimate) -> dict[str, float | None]:
     return {"value": estimate.value, "error": estimate.error}
 
 
-def _magnetisation(own: Moments, told: Moments | None) -> Rows:
+def _magnetisation(own: Moments, told: Moments) -> Rows:
     """A row for each letter and site that the state or the shots know."""
-    rows = []
-    for number, letter in enumerate(LETTERS):
-        for site in range(own.site.shape[1]):
-            where = number, site
-            row = _beside(own.site, own.site_error, where, "state")
-            row |= _beside(
-                None if told is None else told.site, told and told.site_error, where, "shots"
-            )
-            if row["state"] is not None or row["shots"] is not None:
-                rows.append({"letter": letter, "site": site, **row})
-    return rows
+    known = np.isfinite(own.site) | np.isfinite(told.site)
+    sides = (own.site, own.site_error), (told.site, told.site_error)
+    return [
+        {"letter": LETTERS[k], "site": int(i), **_both(sides, (k, i))}
+        for k, i in np.argwhere(known)
+    ]
 
 
-def _correlations(own: Moments, told: Moments | None) -> Rows:
+def _correlations(own: Moments, told: Moments) -> Rows:
     """A row for each letter and pair of sites that the state or the shots know."""
-    rows = []
-    for number, letter in enumerate(LETTERS):
-        for i, j in zip(*np.triu_indices(own.site.shape[1], 1), strict=True):
-            where = number, int(i), int(j)
-            row = _beside(own.pair, own.pair_error, where, "state")
-            row |= _beside(
-                None if told is None else told.pair, told and told.pair_error, where, "shots"
-            )
-            if row["state"] is not None or row["shots"] is not None:
-                rows.append({"letter": letter, "i": int(i), "j": int(j), **row})
-    return rows
+    known = np.triu(np.isfinite(own.pair) | np.isfinite(told.pair), 1)
+    sides = (own.pair, own.pair_error), (told.pair, told.pair_error)
+    return [
+        {"letter": LETTERS[k], "i": int(i), "j": int(j), **_both(sides, (k, i, j))}
+        for k, i, j in np.argwhere(known)
+    ]
 
 
-def _beside(value, error, where, name: str) -> dict[str, float | None]:
-    if value is None:
-        return {name: None, f"{name}_error": None}
-    return {name: finite(value[where]), f"{name}_error": finite(error[where])}
+def _both(sides, where) -> dict[str, float | None]:
+    """What the state and the shots have at one place, with their errors."""
+    (own, own_error), (told, told_error) = sides
+    return {
+        "state": finite(own[where]),
+        "state_error": finite(own_error[where]),
+        "shots": finite(told[where]),
+        "shots_error": finite(told_error[where]),
+    }
 
 
 def _exact_cuts(vector: np.ndarray) -> Rows:
