@@ -100,10 +100,14 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(
             ("NLL", f"{measured(likelihood['nll'])} nats per shot of {likelihood['shots']:,} shots")
         )
-    if found.get("fidelity"):
-        lines.append(
-            ("fidelity", f"{measured(found['fidelity'])} to {found['fidelity']['target']}")
-        )
+    fidelity = found.get("fidelity")
+    if fidelity:
+        lines.append(("fidelity", f"{fidelity['fitted']:.5f} to {fidelity['target']}"))
+        again = fidelity["statistical"]
+        if again:
+            low, high = again["interval"] or (None, None)
+            ends = "" if low is None else f", 95 %: {low:.4f} to {high:.4f}"
+            lines.append(("  of what was measured", f"{measured(again)}{ends}"))
     told = found.get("fidelity_from_shots")
     if told:
         number = "" if told["value"] is None else f"{measured(told)}, "

@@ -114,7 +114,7 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         )
     lines.append(("determined", _determined(summary["identifiability"])))
     if summary.get("fidelity"):
-        lines.append(("fidelity", f"{_fidelity(summary['fidelity'])} to the target"))
+        lines.append(("fidelity", _fidelity(summary["fidelity"])))
     told = summary.get("fidelity_from_shots")
     if told and told["error"] < _TELLING:
         text = f"{measured(told)} by {told['shots']:,} shots held out, {told['method']}"
@@ -134,15 +134,23 @@ _TELLING = 0.2
 
 
 def _fidelity(found: dict[str, Any]) -> str:
-    if not found.get("interval"):
-        return f"{found['value']:.5f}"
-    low, high = found["interval"]
-    return f"{found['value']:.5f} (95 %: {low:.5f} to {high:.5f})"
+    """Of the fit, and of the state that was measured as far as the shots fix it."""
+    text, again = f"{found['fitted']:.5f} to the target", found["statistical"]
+    if not again:
+        return text
+    text += f"; of what was measured {measured(again)}"
+    if again["open"]:
+        return text
+    low, high = again["interval"]
+    return f"{text}, 95 %: {low:.4f} to {high:.4f}"
 
 
 def _observable(row: dict[str, Any]) -> str:
-    """The state's number, corrected where there are refits, and that of the shots."""
-    text = measured(row["statistical"] or row["state"])
+    """The state's number, corrected where the shots fix it, and that of the shots."""
+    again = row["statistical"]
+    text = measured(again or row["state"])
+    if again and again["open"]:
+        text = f"{measured(row['state'])}, {text} by the settings"
     return text + (f", shots alone {measured(row['shots'])}" if row["shots"] else "")
 
 

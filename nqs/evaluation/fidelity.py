@@ -1,6 +1,11 @@
 """Fidelity of state vectors and density matrices, exact."""
 
+from collections.abc import Callable
+
 import numpy as np
+
+_PHASELESS = 1e-9
+"""Infidelity with its own modulus below which a state counts as positive."""
 
 
 def fidelity(a: np.ndarray, b: np.ndarray) -> float:
@@ -26,6 +31,20 @@ def fidelity(a: np.ndarray, b: np.ndarray) -> float:
         root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.conj().T
         value = np.sqrt(np.linalg.eigvalsh(root @ b @ root).clip(min=0)).sum() ** 2
     return float(np.clip(value, 0.0, 1.0))
+
+
+def is_positive(psi: np.ndarray) -> bool:
+    """Whether a vector is that of its moduli, up to its norm and a global phase."""
+    return fidelity(psi, np.abs(psi)) > 1 - _PHASELESS
+
+
+def projection(target: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """ψ ↦ ρψ of a state vector or density matrix, whose mean is the fidelity with it."""
+    rho = np.asarray(target, dtype=complex)
+    rho = rho / _weight(rho)
+    if rho.ndim == 1:
+        return lambda psi: rho * np.vdot(rho, psi)
+    return lambda psi: rho @ psi
 
 
 def _weight(state: np.ndarray) -> float:

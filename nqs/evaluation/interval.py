@@ -1,12 +1,15 @@
-"""From replicas of a number to its bias, its error and its interval."""
+"""From the scatter of a number to its bias, its error and its interval."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+_TWO_SIDED = 1.959964
+"""Standard errors of 95 % of a Gaussian."""
+
 
 class Interval(NamedTuple):
-    """value: corrected for its bias. error: standard deviation of replicas. low, high: of 95 %."""
+    """value: corrected for its bias. error: one standard deviation. low, high: of 95 %."""
 
     value: float
     error: float
@@ -27,3 +30,10 @@ def corrected(
     low, high = np.quantile(mirrored, [0.025, 0.975], method="weibull")
     value, low, high = np.clip([mirrored.mean(), low, high], least, most)
     return Interval(float(value), float(np.std(replicas, ddof=1)), float(low), float(high))
+
+
+def normal(value: float, error: float, *, least: float = -np.inf, most: float = np.inf) -> Interval:
+    """Of a number that scatters as a Gaussian, cut off at what is possible."""
+    ends = value - _TWO_SIDED * error, value + _TWO_SIDED * error
+    low, high = np.clip(ends, least, most)
+    return Interval(float(np.clip(value, least, most)), error, float(low), float(high))

@@ -1,18 +1,23 @@
 """The exact pure maximum-likelihood state: what counting alone would say, no network involved."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nqs.evaluation.identifiability import blind_to_conjugation
 from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import each_cell_once
 from nqs.state.born import Rotations, rotations, vector_log_probabilities
 
 LARGEST_SITES = 8
 _STARTS = 6
 """On GHZ and cluster shots up to four of six random starts end in a poorer optimum."""
+
+_BESIDE, _STEP = 4, 0.5
+"""States looked for beside a given one, and how far away in radians they begin."""
 
 
 class MaximumLikelihood(NamedTuple):
@@ -42,8 +47,6 @@ def pure_maximum_likelihood(
         frequencies = counts[0] / counts.sum()
         seen = frequencies[frequencies > 0]
         return MaximumLikelihood(np.sqrt(frequencies) + 0j, float(-(seen * np.log(seen)).sum()))
-    from scipy.optimize import minimize  # half a second, and shots in Z do without
-
     plan = jax.device_put(rotations(data.settings, data.effects, data.readout))
     counts = jax.device_put(counts)
     rng = np.random.default_rng([seed, 0x3A1E])
@@ -51,18 +54,45 @@ def pure_maximum_likelihood(
     if also_from is not None:
         first.append(np.stack([also_from.real, also_from.imag]))
 
+    found = [_climbed(start, counts, plan) for start in first]
+    return min(found, key=lambda one: one.nll)
+
+
+def as_likely(psi: np.ndarray, data: Measurements, directions: np.ndarray, seed: int) -> np.ndarray:
+    """States (·, 2**sites) that explain shots of ψ in the settings of `data` as well as ψ does.
+
+    Climbed to from beside ψ, along random sums of (directions, 2·2**sites) in (Re δψ, Im δψ), along
+    which the likelihood is flat; and ψ* where no setting tells it from ψ.
+    """
+    rng, found = np.random.default_rng([seed, 0xA511]), []
+    if len(directions):
+        plan = jax.device_put(rotations(data.settings, data.effects, data.readout))
+        once = each_cell_once(
+            np.exp(vector_log_probabilities(jnp.asarray(psi), plan)), data.settings
+        )
+        expected = jax.device_put(once * data.shots_per_setting[:, None])
+        for _ in range(_BESIDE):
+            step = rng.normal(size=len(directions)) @ directions
+            start = np.r_[psi.real, psi.imag] + _STEP * step / np.linalg.norm(step)
+            found.append(_climbed(start.reshape(2, -1), expected, plan).vector)
+    if blind_to_conjugation(data):
+        found.append(psi.conj())
+    return np.reshape(found, (len(found), psi.size))
+
+
+def _climbed(start: np.ndarray, counts: Any, plan: Rotations) -> MaximumLikelihood:
+    """The optimum that L-BFGS reaches from a vector given as (2, 2**sites), real and imaginary."""
+    from scipy.optimize import minimize  # half a second, and shots in Z do without
+
     def value_and_slope(x):
         value, slope = _nll(x.reshape(2, -1), counts, plan)
         return float(value), np.asarray(slope, float).reshape(-1)
 
-    results = []
-    for start in first:
-        x = (start / np.linalg.norm(start)).reshape(-1)
-        options = {"maxiter": 5000, "maxfun": 10000, "ftol": 1e-14, "gtol": 1e-9, "maxcor": 30}
-        results.append(minimize(value_and_slope, x, jac=True, method="L-BFGS-B", options=options))
-    best = min(results, key=lambda found: found.fun)
-    psi = best.x.reshape(2, -1)
-    psi = psi[0] + 1j * psi[1]
+    x = (start / np.linalg.norm(start)).reshape(-1)
+    options = {"maxiter": 5000, "maxfun": 10000, "ftol": 1e-14, "gtol": 1e-9, "maxcor": 30}
+    best = minimize(value_and_slope, x, jac=True, method="L-BFGS-B", options=options)
+    real, imaginary = best.x.reshape(2, -1)
+    psi = real + 1j * imaginary
     return MaximumLikelihood(psi / np.linalg.norm(psi), float(best.fun))
 
 

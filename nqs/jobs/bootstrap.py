@@ -1,72 +1,149 @@
-"""Parametric bootstrap: what fits to other shots of the same state would have found."""
+"""What fits to other shots would have found: by bootstrap, or by the Fisher matrix where that will do."""
 
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nqs.evaluation.fidelity import is_positive
+from nqs.evaluation.fisher import covariance
+from nqs.evaluation.maximum_likelihood import as_likely
+from nqs.evaluation.scatter import Fisher, Refits, Scatter
+from nqs.jobs.selection import restart
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import each_cell_once
-from nqs.state.born import rotations
-from nqs.state.state import State, vectors
-from nqs.training.fit import STEPS_PER_JUDGEMENT, Recipe, advance, begin
+from nqs.state.born import Rotations, rotations
+from nqs.state.reach import ERROR_SITES, ERROR_WORK
+from nqs.state.state import State, initial_variables, vectors
+from nqs.training.fit import STEPS_PER_JUDGEMENT, Progress, Recipe, advance, begin, equal_travel
 from nqs.training.likelihood import NegativeLogLikelihood, Shots
 
 _PURPOSE = 0xB007
-STEPS = 400
+_STEPS = 400
 _RATE = 0.3
-"""Of the rate that the state was trained with: it need not go far."""
+"""Of the rate that the state was trained with: from the state itself a refit need not go far."""
+
+_JUDGEMENTS = 10
+"""Of a dispatch, whatever the length of a fit: one program is compiled."""
 
 _AT_ONCE = 2**22
 """Probabilities of all replicas that are fitted side by side."""
 
-_OWN = Shots(plan=None, train=0, held_out=None)  # type: ignore[arg-type]  # axes in place of arrays
+_OWN = Shots(plan=None, train=0, held_out=0)  # type: ignore[arg-type]  # axes in place of arrays
 
 
-def replicas(
-    state: State, data: Measurements, number: int, seed: int, *, rate: float, steps: int = STEPS
-) -> np.ndarray:
-    """Vectors (number, 2**sites) of the state fitted again, each to shots drawn from it.
+def scatter(
+    state: State, data: Measurements, summary: dict[str, Any], number: int, seed: int
+) -> Scatter | None:
+    """Statistical errors of a tomography: of `number` refits, or at no cost where it is 0.
 
-    Every replica has as many shots in each setting as `data`, and begins at the state. Replicas
-    are trained side by side in one program. rate: that the state was trained with.
-    Efron and Tibshirani, An Introduction to the Bootstrap (1993), sections 6.5 and 10.
+    None where the fit was stopped early, or has more sites than a Fisher matrix is made of: its
+    errors are then known from refits alone. summary: of the tomography.
+    """
+    early = summary["training"]["best_step"] < summary["training"]["steps"]
+    small = data.sites <= ERROR_SITES and len(data.settings) * 4**data.sites <= ERROR_WORK
+    if not number and (early or not small):
+        return None
+    psi, others = state.vector(), np.empty((0, 2**state.sites))
+    if small:
+        about = covariance(psi, data, real=data.only_z and is_positive(psi))
+        psi, others = about.psi, as_likely(about.psi, data, about.open, seed)
+    if number:
+        return Refits(psi, others, replicas(state, data, number, seed, refit(state, summary)))
+    return Fisher(psi, others, about.matrix)
+
+
+class Refit(NamedTuple):
+    """How a replica is found: the variables it begins at, its rate and its steps.
+
+    held_out: the share of its shots that tells it when to stop; 0 where it takes all steps.
+    """
+
+    start: Any
+    rate: float
+    steps: int
+    held_out: float = 0.0
+    search: int = 0
+
+
+def refit(state: State, summary: dict[str, Any]) -> Refit:
+    """The fit that found the state, once more.
+
+    One that came to rest is repeated from where it rested. One that was stopped early owes what it
+    is to its path, and is repeated whole: begun at its end, it would overfit.
+    summary: of the tomography.
+    """
+    training, data = summary["training"], summary["data"]
+    rate, steps, best = training["rate"], training["steps"], training["best_step"]
+    if best >= steps:
+        return Refit(state.variables, _RATE * rate, _STEPS)
+    starts = initial_variables(state.model, state.sites, summary["seed"], training["restarts"])
+    start = restart(starts, training["best_restart"])
+    held_out = data["held_out_shots"] / data["shots"]
+    return Refit(start, rate, steps, held_out, min(steps, 2 * best + 200))
+
+
+def replicas(state: State, data: Measurements, number: int, seed: int, how: Refit) -> np.ndarray:
+    """Vectors (number, 2**sites) of fits to other shots, each to shots drawn from the state.
+
+    Every replica has as many shots in each setting as `data`. Replicas are trained side by side
+    in one program. Efron and Tibshirani, An Introduction to the Bootstrap (1993), sections 6.5
+    and 10.
     """
     plan = rotations(data.settings, data.effects, data.readout)
-    tables = _drawn(np.exp(state.log_table(plan)), data, number, seed)
-    at_once = max(1, min(number, _AT_ONCE // tables[0].size))
-    objective = NegativeLogLikelihood(state.model, state.sites)
-    recipe = Recipe(_RATE * rate)
+    rng = np.random.default_rng([seed, _PURPOSE])
+    probability = each_cell_once(np.exp(state.log_table(plan)), data.settings)
+    at_once = max(1, min(number, _AT_ONCE // probability.size))
     found = []
     for first in range(0, number, at_once):
-        some = jnp.asarray(tables[first : first + at_once])
-        start = jax.tree.map(partial(_repeated, len(some)), state.variables)
-        batch = Shots(plan, some, jnp.zeros_like(some[0]))
-        progress, _ = advance(
-            objective,
-            recipe,
-            begin(start),
-            batch,
-            jnp.asarray(steps),
-            -(-steps // STEPS_PER_JUDGEMENT),
-            axes=_OWN,
-        )
-        found.append(vectors(state.model, progress.variables, state.sites))
+        times = min(at_once, number - first)
+        drawn = _drawn(probability, data.shots_per_setting, times, rng)
+        found.append(_refitted(state, plan, drawn, how, rng))
     return np.concatenate(found)
+
+
+def _refitted(state: State, plan: Rotations, drawn: np.ndarray, how: Refit, rng) -> np.ndarray:
+    """Vectors of fits to counts (replicas, settings, 2**sites)."""
+    objective, recipe = NegativeLogLikelihood(state.model, state.sites), Recipe(how.rate)
+    start = begin(jax.tree.map(partial(_repeated, len(drawn)), how.start))
+    steps = np.full(len(drawn), how.steps)
+
+    def fitted(train: np.ndarray, held_out: np.ndarray, longest: int) -> Progress:
+        batch = Shots(plan, jnp.asarray(train), jnp.asarray(held_out))
+        progress, each = start, jnp.asarray(steps)
+        for _ in range(-(-longest // (_JUDGEMENTS * STEPS_PER_JUDGEMENT))):
+            progress, _ = advance(objective, recipe, progress, batch, each, _JUDGEMENTS, axes=_OWN)
+        return progress
+
+    if how.held_out:
+        held_out = _part(drawn, how.held_out, rng)
+        search = fitted(drawn - held_out, held_out, how.search)
+        steps = np.array([equal_travel(int(best), how.steps) for best in search.best_step])
+    progress = fitted(drawn, np.zeros_like(drawn), int(steps.max()))
+    return vectors(state.model, progress.variables, state.sites)
 
 
 def _repeated(times: int, leaf):
     return jnp.broadcast_to(jnp.asarray(leaf)[None], (times, *np.shape(leaf)))
 
 
-def _drawn(probability: np.ndarray, data: Measurements, number: int, seed: int) -> np.ndarray:
+def _drawn(probability: np.ndarray, shots: np.ndarray, number: int, rng) -> np.ndarray:
     """Counts (number, settings, 2**sites) of as many shots in each setting as were taken.
 
     Outcomes that differ at unmeasured sites alone share one cell, which is drawn at outcome 0.
     """
-    rng = np.random.default_rng([seed, _PURPOSE])
-    once = each_cell_once(probability, data.settings)
-    once /= once.sum(axis=1, keepdims=True)
-    shots = data.shots_per_setting
+    once = probability / probability.sum(axis=1, keepdims=True)
     return np.stack([rng.multinomial(shots, once) for _ in range(number)]).astype(float)
+
+
+def _part(counts: np.ndarray, share: float, rng) -> np.ndarray:
+    """That share of the shots of every setting, drawn without putting back."""
+    flat = counts.astype(int).reshape(-1, counts.shape[-1])
+    wanted = np.round(share * flat.sum(axis=1)).astype(int)
+    drawn = [
+        rng.multivariate_hypergeometric(row, n, method="marginals")
+        for row, n in zip(flat, wanted, strict=True)
+    ]
+    return np.reshape(drawn, counts.shape).astype(float)

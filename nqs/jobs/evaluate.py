@@ -13,10 +13,11 @@ from nqs.config.tomography import Tomography
 from nqs.evaluation import entropy, observables
 from nqs.evaluation.energy import sampled_energy
 from nqs.evaluation.heldout import Estimate, nll
+from nqs.evaluation.scatter import Scatter
 from nqs.evaluation.shot_fidelity import MOST_SITES, fidelity_from_shots
 from nqs.jobs import folder as place
 from nqs.jobs import hamiltonian
-from nqs.jobs.bootstrap import replicas
+from nqs.jobs.bootstrap import scatter
 from nqs.jobs.properties import beside, fidelity_to, number
 from nqs.jobs.result import Result, load
 from nqs.jobs.tomography import read_inputs
@@ -55,12 +56,12 @@ def evaluate(
     state = result.state
     fresh = data is not None
     taught = _taught(result)
-    shots = data if fresh else taught and taught[1]
+    shots = data if fresh else taught
     if shots is not None and shots.sites != state.sites:
         raise ValueError(f"the run has {state.sites} sites and the shots {shots.sites}.")
     totals = [observable(text, state.sites) for text in wanted]
     asked = _hamiltonian(result, config)
-    again = _replicas(state, taught, bootstrap, seed) if bootstrap else None
+    scattered = _scattered(result, taught, bootstrap, seed)
     sampled = state.sites > VECTOR_SITES
     drawn = state.sample(samples, seed + _PURPOSE) if sampled else None
     known = (
@@ -77,39 +78,42 @@ def evaluate(
         "seed": seed,
         "likelihood": None if shots is None else _likelihood(state, shots),
         "observables": [
-            beside(text, own, shots, total, again)
+            beside(text, own, shots, total, scattered)
             for text, own, total in zip(wanted, known, totals, strict=True)
         ],
         "entropies": _entropies(state, samples, seed),
     }
     if target is not None:
         psi = read_target([Path(target)], state.sites)
-        found["fidelity"] = fidelity_to(psi, str(target), state.vector(), again)
+        found["fidelity"] = fidelity_to(psi, str(target), state.vector(), scattered)
     if fresh and shots is not None:
         found["fidelity_from_shots"] = _told(state, shots)
     if asked is not None:
-        found["energy"] = _energy(state, asked, drawn, shots, again, seed)
+        found["energy"] = _energy(state, asked, drawn, shots, scattered, seed)
     return found
 
 
-def _taught(result: Result) -> tuple[Tomography, Measurements] | None:
-    """Config and shots of a tomography; None for a ground state."""
+def _taught(result: Result) -> Measurements | None:
+    """Shots of a tomography; None for a ground state."""
     if result.summary["job"] != "tomography" or result.folder is None:
         return None
     tables = place.resolved(result.folder, None)
     config = toml.checked(Tomography, tables, str(result.folder / "config.toml"))
     inputs = read_inputs(config)
     place.refuse_changed(result.folder, inputs.source)
-    return config, inputs.data
+    return inputs.data
 
 
-def _replicas(state: State, taught, number: int, seed: int) -> np.ndarray:
-    if taught is None:
+def _scattered(
+    result: Result, taught: Measurements | None, number: int, seed: int
+) -> Scatter | None:
+    if taught is not None:
+        return scatter(result.state, taught, result.summary, number, seed)
+    if number:
         raise ValueError(
             "a bootstrap draws new shots of a tomography; this run was taught by none."
         )
-    config, data = taught
-    return replicas(state, data, number, seed, rate=float(config.training.rate or 0))
+    return None
 
 
 def _hamiltonian(result: Result, config: str | Path | None) -> hamiltonian.System | None:
@@ -145,7 +149,7 @@ def _told(state: State, data: Measurements) -> dict[str, Any] | None:
     return {**number(told.fidelity), "method": told.method}
 
 
-def _energy(state, asked, drawn, shots, again, seed) -> dict[str, Any]:
+def _energy(state, asked, drawn, shots, scattered, seed) -> dict[str, Any]:
     """⟨H⟩ and its variance, beside ⟨H⟩ of the shots where they tell every term."""
     total: PauliSum = asked.total
     if drawn is None:
@@ -158,7 +162,7 @@ def _energy(state, asked, drawn, shots, again, seed) -> dict[str, Any]:
         e = jax.tree.map(jnp.asarray, elements(total))
         found = sampled_energy(state, drawn, e, seed=seed)
         own, variance = found.energy, found.variance
-    return {**beside(asked.name, own, shots, total, again), "variance": number(variance)}
+    return {**beside(asked.name, own, shots, total, scattered), "variance": number(variance)}
 
 
 def _entropies(state: State, samples: int, seed: int) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from nqs.config.tomography import Tomography
 from nqs.evaluation import checks, verdict
-from nqs.evaluation.fidelity import fidelity
+from nqs.evaluation.fidelity import fidelity, is_positive
 from nqs.evaluation.goodness import Goodness, chi2_test, combined, simulated_test
 from nqs.evaluation.heldout import Estimate, nll, nll_difference
 from nqs.evaluation.identifiability import SAME_STATE, fisher_rank, least_agreement
@@ -17,7 +17,7 @@ from nqs.evaluation.maximum_likelihood import LARGEST_SITES, pure_maximum_likeli
 from nqs.evaluation.noise import noise_tests
 from nqs.evaluation.observables import expectation
 from nqs.evaluation.shot_fidelity import fidelity_from_shots
-from nqs.jobs.bootstrap import replicas
+from nqs.jobs.bootstrap import scatter
 from nqs.jobs.choices import Choice
 from nqs.jobs.properties import beside, fidelity_to, number, properties
 from nqs.jobs.reconstruct import Reconstruction
@@ -31,8 +31,6 @@ from nqs.training.run import Run
 _PACKAGES = ("nqs", "jax", "jaxlib", "flax", "optax", "numpy", "scipy", "h5py")
 _MOST_AMPLITUDES = 64
 _WORST_SETTINGS = 6
-_PHASELESS = 1e-9
-"""Infidelity with its own modulus below which a state counts as positive."""
 
 
 def versions() -> dict[str, str]:
@@ -70,7 +68,7 @@ def judge(
     p_value, method = combined(goodness, noise)
     findings = verdict.Findings(
         only_z=data.only_z,
-        positive=fidelity(psi, np.abs(psi)) > 1 - _PHASELESS,
+        positive=is_positive(psi),
         letters=frozenset("".join(data.settings)),
         most_rotated=max(sum(c not in ("Z", UNMEASURED) for c in s) for s in data.settings),
         sites=data.sites,
@@ -125,19 +123,19 @@ def judge(
     }
     run.heed()
     wanted = config.evaluation
-    again = None
-    if wanted.bootstrap:
-        rate = float(config.training.rate or 0)
-        again = replicas(found.final, data, wanted.bootstrap, config.seed, rate=rate)
-        summary["bootstrap"] = {"replicas": len(again)}
+    scattered = None
+    if wanted.bootstrap or wanted.observables or target is not None:
+        scattered = scatter(found.final, data, summary, wanted.bootstrap, config.seed)
         run.heed()
+    if wanted.bootstrap:
+        summary["bootstrap"] = {"replicas": wanted.bootstrap}
     if target is not None:
-        summary["fidelity"] = fidelity_to(target, str(target_name), psi, again)
+        summary["fidelity"] = fidelity_to(target, str(target_name), psi, scattered)
     if found.held_out is not None:
         summary["fidelity_from_shots"] = _told(kept.state, found.held_out)
     totals = [observable(text, data.sites) for text in wanted.observables]
     summary["observables"] = [
-        beside(text, Estimate(expectation(psi, total), None), data, total, again)
+        beside(text, Estimate(expectation(psi, total), None), data, total, scattered)
         for text, total in zip(wanted.observables, totals, strict=True)
     ]
     tables = {

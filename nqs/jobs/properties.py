@@ -6,10 +6,9 @@ import numpy as np
 
 from nqs.evaluation import correlations, entropy
 from nqs.evaluation.correlations import LETTERS, Moments
-from nqs.evaluation.fidelity import fidelity
+from nqs.evaluation.fidelity import fidelity, projection
 from nqs.evaluation.heldout import Estimate
-from nqs.evaluation.interval import Interval, corrected
-from nqs.evaluation.observables import expectation
+from nqs.evaluation.scatter import Action, Refits, Scatter
 from nqs.evaluation.shots import from_shots
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import VECTOR_SITES
@@ -65,50 +64,52 @@ def beside(
     own: Estimate,
     shots: Measurements | None,
     total: PauliSum,
-    again: np.ndarray | None = None,
+    scatter: Scatter | None = None,
 ) -> dict[str, Any]:
     """An observable of the state and of shots, and their difference over its standard error.
 
     state: with its Monte Carlo error, None where exact. statistical: corrected, with the error that
-    the shots leave, from the vectors of refits `again`; None without. shots: by themselves.
+    the shots leave by its `scatter`; None without. shots: by themselves.
     """
     told = None if shots is None else from_shots(shots, total)
     pull = None
     if told is not None:
         error = float(np.hypot(own.error or 0.0, told.error or 0.0))
         pull = (own.value - told.value) / error if error > 0 else None
-    found = None
-    if again is not None:
-        size = float(np.abs(total.coefficients).sum())
-        values = np.array([expectation(vector, total) for vector in again])
-        found = corrected(
-            own.value, values, least=total.constant - size, most=total.constant + size
-        )
+    size = float(np.abs(total.coefficients).sum())
+    least, most = total.constant - size, total.constant + size
     return {
         "name": name,
         "state": number(own),
-        "statistical": None if found is None else interval(found),
+        "statistical": _statistical(scatter, total.action(), least, most) if scatter else None,
         "shots": None if told is None else number(told),
         "pull": pull,
     }
 
 
 def fidelity_to(
-    target: np.ndarray, name: str, vector: np.ndarray, again: np.ndarray | None
+    target: np.ndarray, name: str, vector: np.ndarray, scatter: Scatter | None
 ) -> dict[str, Any]:
-    """Fidelity of a fitted vector with a target, corrected and with an interval where there are refits.
+    """Fidelity of a fitted vector with a target, and what the shots leave of that of the truth.
 
-    fitted: of the vector as it is.
+    fitted: of the vector as it is, exact; the value too, except where refits correct it.
     """
     own = fidelity(vector, target)
-    if again is None:
-        return {"value": own, "error": None, "interval": None, "target": name}
-    values = np.array([fidelity(other, target) for other in again])
-    return {**interval(corrected(own, values, least=0, most=1)), "fitted": own, "target": name}
+    found = {"value": own, "error": None, "interval": None, "fitted": own, "target": name}
+    again = _statistical(scatter, projection(target), 0, 1) if scatter else None
+    if again and isinstance(scatter, Refits):
+        found |= {key: again[key] for key in ("value", "error", "interval")}
+    return {**found, "statistical": again}
 
 
-def interval(found: Interval) -> dict[str, Any]:
-    return {"value": found.value, "error": found.error, "interval": [found.low, found.high]}
+def _statistical(scatter: Scatter, action: Action, least: float, most: float) -> dict[str, Any]:
+    """A number of the state that was measured; open where the shots do not fix it."""
+    found = scatter.interval(action, least, most)
+    about = {"method": scatter.method, "open": found is None}
+    if found is None:
+        return {"value": None, "error": None, "interval": None, **about}
+    ends = [found.low, found.high]
+    return {"value": found.value, "error": found.error, "interval": ends, **about}
 
 
 def number(estimate: Estimate) -> dict[str, float | None]:

@@ -73,7 +73,8 @@ def highlights(summary: Mapping[str, Any]) -> list[Row]:
     likelihood, fidelity = part(summary, "likelihood"), part(summary, "fidelity")
     rows = _energy_highlights(summary)
     if fidelity:
-        rows.append(Row("Fidelity", measured(fidelity), f"to {printable(fidelity.get('target'))}"))
+        name = f"to {printable(fidelity.get('target'))}"
+        rows.append(Row("Fidelity", measured(fidelity), name))
     if likelihood:
         p = f"p = {probability(likelihood.get('p_value'))}".replace("= below", "<")
         p = "p not computed" if NOT_COMPUTED in p else p
@@ -176,9 +177,11 @@ def _observable(row: Mapping[str, Any]) -> tuple[str, str]:
     notes = []
     shown = measured(row.get("state"))
     again = part(row, "statistical")
-    if again:
+    if again.get("open"):
+        notes.append("left open: the settings do not fix it")
+    elif again:
         shown = measured(again)
-        notes.append(f"statistical error{_interval(again.get('interval'))}")
+        notes.append(f"statistical error by {_method(again)}{_interval(again.get('interval'))}")
     if row.get("shots"):
         notes.append(f"shots alone {measured(row['shots'])}")
     pull = finite(row.get("pull"))
@@ -231,8 +234,12 @@ def comparison(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     fidelity = part(summary, "fidelity")
     if fidelity:
         label = f"fidelity to {printable(fidelity.get('target'))}"
-        shown = measured(fidelity) + _interval(fidelity.get("interval"))
-        rows.append((label, shown, measured(theirs.get("fidelity"))))
+        own = fidelity.get("fitted", fidelity.get("value"))
+        rows.append((label, measured(own), measured(theirs.get("fidelity"))))
+        again = part(fidelity, "statistical")
+        if again:
+            shown = measured(again) + _interval(again.get("interval"))
+            rows.append((f"the same of what was measured, by {_method(again)}", shown, ""))
     return rows
 
 
@@ -375,6 +382,10 @@ def title(summary: Mapping[str, Any]) -> str:
     first = found[0] if isinstance(found, list) and found else found
     name = re.split(r"[/\\]", printable(first))[-1]
     return f"{job} of {name}" if first else job
+
+
+def _method(found: Mapping[str, Any]) -> str:
+    return {"bootstrap": "refits"}.get(str(found.get("method")), "the Fisher matrix")
 
 
 def _interval(interval: Any) -> str:

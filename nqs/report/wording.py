@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 NOT_COMPUTED = "not computed"
+LEFT_OPEN = "left open"
 
 
 def printable(value: object) -> str:
@@ -59,6 +60,8 @@ def measured(number: Any) -> str:
     if not isinstance(number, Mapping):
         value = finite(number)
         return NOT_COMPUTED if value is None else plain(value)
+    if number.get("open"):
+        return LEFT_OPEN
     value, error = finite(number.get("value")), finite(number.get("error"))
     if value is None:
         return NOT_COMPUTED

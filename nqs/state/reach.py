@@ -12,12 +12,18 @@ VECTOR_SITES = 20
 DENSE_TERMS = 2**25
 """Amplitudes, over all settings, of one evaluation of the dense likelihood."""
 
-
 FISHER_SITES = 10
 """Sites up to which the Fisher matrix is built."""
 
 FISHER_WORK = 2**28
 """Settings × 4**sites that go into it: about half a minute."""
+
+
+ERROR_SITES = 8
+"""Sites up to which every tomography is given the errors of its Fisher matrix."""
+
+ERROR_WORK = 2**25
+"""Settings × 4**sites of it: some seconds."""
 
 
 def available_memory() -> float | None:

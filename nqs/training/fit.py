@@ -116,14 +116,17 @@ def advance(
     """`judgements` × 10 steps of every restart, towards a schedule of `steps` in all.
 
     Steps beyond the end of the schedule change nothing. A step whose value or
-    gradient is not finite is skipped and counted. axes: where each restart has data of its
-    own, the axes of `batch` that hold it, as of `jax.vmap`.
+    gradient is not finite is skipped and counted. steps: a number, or (restarts,) where
+    each has its own. axes: where each restart has data of its own, the axes of `batch` that
+    hold it, as of `jax.vmap`; all are then taken together.
     """
-    one = partial(_judged_block, objective, recipe.rate, steps)
-    if recipe.together or axes is not None:
-        over_restarts = partial(jax.vmap(one, in_axes=(axes, 0)), batch)
+    one = partial(_judged_block, objective, recipe.rate)
+    own = axes is not None
+    if recipe.together or own:
+        each = jax.vmap(one, in_axes=(0 if own and steps.ndim else None, axes, 0))
+        over_restarts = partial(each, steps, batch)
     else:
-        over_restarts = partial(jax.lax.map, partial(one, batch))
+        over_restarts = partial(jax.lax.map, partial(one, steps, batch))
     return jax.lax.scan(lambda p, _: over_restarts(p), progress, None, length=judgements)
 
 

@@ -185,7 +185,7 @@ def test_the_rank_by_parts_is_that_of_the_whole(monkeypatch):
         np.linalg.eigvalsh(fisher_matrix(psi, data, part))[2] for part in (range(16), range(27))
     ]
     assert weakest[1] > 1.2 * weakest[0]
-    monkeypatch.setattr(identifiability, "_PINNED", np.mean(weakest) ** -0.5)
+    monkeypatch.setattr(identifiability, "PINNED", np.mean(weakest) ** -0.5)
     assert fisher_rank(psi, data) == (14, 14)
     monkeypatch.setattr(identifiability, "FISHER_WORK", 16 * 4**3)
     assert fisher_rank(psi, data) == (None, 14)

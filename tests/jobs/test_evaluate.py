@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 import nqs
 from nqs.evaluation.fidelity import fidelity
-from nqs.jobs.bootstrap import replicas
+from nqs.jobs.bootstrap import refit, replicas
 from nqs.jobs.evaluate import evaluate
 from nqs.state.simulate import simulate
 from nqs.systems.hamiltonians import ising
@@ -62,7 +62,12 @@ def test_a_run_shows_the_figures_of_its_report(run):
 
 
 def test_evaluating_says_the_same_as_the_run(run):
+    """Its errors come from the Fisher matrix where no refits are asked for, within a third."""
     found, summary = evaluate(run, wanted=WORDS), nqs.load(run).summary
+    for row, before in zip(found["observables"], summary["observables"], strict=True):
+        told, refitted = row["statistical"], before["statistical"]
+        assert (told["method"], refitted["method"]) == ("Fisher matrix", "bootstrap")
+        assert told["error"] == pytest.approx(refitted["error"], rel=0.4)  # of 40: four errors
     assert found["likelihood"]["nll"] == pytest.approx(summary["likelihood"]["nll"])
     for row, before in zip(found["observables"], summary["observables"], strict=True):
         assert row["state"] == pytest.approx(before["state"])
@@ -118,7 +123,7 @@ def test_replicas_scatter_as_the_fit_does(data, truth):
     """The fidelity that refits lose to the fit is what the fit lost to the truth, within a factor."""
     result = nqs.tomography(data, seed=2, **QUICK)
     psi = result.state.vector()
-    again = replicas(result.state, data, 30, 1, rate=0.02)
+    again = replicas(result.state, data, 30, 1, refit(result.state, result.summary))
     assert again.shape == (30, 8)
     assert_allclose(np.linalg.norm(again, axis=1), 1)
     lost = np.mean([1 - fidelity(other, psi) for other in again])

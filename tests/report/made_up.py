@@ -60,6 +60,14 @@ def summary():
             "value": 0.9874,
             "error": 0.0031,
             "interval": [0.9802, 0.9927],
+            "fitted": 0.9851,
+            "statistical": {
+                "value": 0.9874,
+                "error": 0.0031,
+                "interval": [0.9802, 0.9927],
+                "method": "bootstrap",
+                "open": False,
+            },
             "target": "ghz",
         },
         "chosen": [
