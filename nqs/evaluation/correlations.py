@@ -129,8 +129,31 @@ def structure_factor(pair: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     return ((waves @ pair) * waves.conj()).sum(axis=1).real.reshape(size) / len(pair)
 
 
-def structure_factors(bits: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """|Σ_j e^{−iq·r_j} Z_j|² / N of each of bits (rows, sites), (rows, *size); S(q) is their mean."""
-    spins = (1.0 - 2.0 * bits).reshape(len(bits), *size)
-    axes = tuple(range(1, spins.ndim))
-    return np.abs(np.fft.fftn(spins, axes=axes)) ** 2 / bits.shape[1]
+def structure_factors(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Of each row of outcomes ±1 (rows, sites), (rows, *size); S(q) is their mean.
+
+    Outcomes whose readout errors are undone are not ±1: Z_i² = 1 all the same.
+    """
+    axes = tuple(range(1, 1 + len(size)))
+    waves = np.abs(np.fft.fftn(values.reshape(len(values), *size), axes=axes)) ** 2
+    own = (values**2).sum(axis=1).reshape(-1, *(1 for _ in size))
+    return (waves - own) / values.shape[1] + 1
+
+
+def structure_factor_of_shots(
+    data: Measurements, size: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """S(q) and its standard error, from the shots in Z on all sites; None without."""
+    setting = "Z" * data.sites
+    if setting not in data.settings:
+        return None
+    rows = np.flatnonzero(data.setting_index == data.settings.index(setting))
+    sums = np.zeros((3, *size))  # shots, S and S²
+    for first in range(0, len(rows), _ROWS):
+        some = rows[first : first + _ROWS]
+        found = structure_factors(outcome_values(data, data.outcomes[some]), size)
+        for power in range(3):
+            sums[power] += np.tensordot(data.counts[some], found**power, axes=1)
+    shots = max(sums[0].max(), 1.0)
+    mean, square = sums[1:] / shots
+    return mean, np.sqrt(np.maximum(square - mean**2, 0) / max(shots - 1, 1))

@@ -182,7 +182,7 @@ def carry_out(
             if folder is not None:
                 write_summary(folder, energy_judge.failed(failure, problem, made, run))
             raise NumericalFailure(str(failure)) from failure
-    draw = partial(_drawings, trained.state, summary, run.rows)
+    draw = partial(_drawings, trained.state, summary, run.rows, found)
     if folder is not None:
         write_state(folder, trained.state, str(config.ansatz.name), problem.options)
         write_summary(folder, summary)
@@ -192,12 +192,18 @@ def carry_out(
     return Result(trained.state, summary, folder, draw)
 
 
-def _drawings(state: Any, summary: dict, rows: list[dict]) -> list:
+def _drawings(state: Any, summary: dict, rows: list[dict], found: System) -> list:
+    from nqs.evaluation.extrapolation import checkpoints, lined_up
     from nqs.jobs.properties import properties
     from nqs.report import figures
 
     exact = (summary.get("exact") or {}).get("energy")
-    tables = properties(state, None, summary["seed"])
+    points = checkpoints(rows, state.sites, found.total.constant)
+    lengths = found.lattice.lengths if found.lattice else None
+    tables = {
+        "variance": figures.variance_table(points, lined_up(points), exact),
+        **properties(state, None, summary["seed"], lengths),
+    }
     curve = figures.energy_curve(rows, exact)
     return [curve, *(figures.TABLES[name](table) for name, table in tables.items())]
 

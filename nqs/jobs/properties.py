@@ -14,7 +14,7 @@ from nqs.measurement.dataset import Measurements
 from nqs.state.reach import VECTOR_SITES
 from nqs.state.sampling import Samples
 from nqs.state.state import State
-from nqs.statistics import finite
+from nqs.statistics import finite, standard_error
 from nqs.systems.pauli import PauliSum
 
 _PURPOSE = 0x9A0
@@ -34,14 +34,21 @@ _MOST_CUTS = 16
 Rows = list[dict[str, Any]]
 
 
-def properties(state: State, data: Measurements | None, seed: int) -> dict[str, Rows]:
-    """Tables by name: magnetisation and correlations, of the state and of shots, and entropies.
+def properties(
+    state: State, data: Measurements | None, seed: int, lengths: tuple[int, ...] | None = None
+) -> dict[str, Rows]:
+    """Tables by name, of the state and of shots, and entropies of the state.
 
-    Exact up to 20 sites, beyond from samples, fewer of them the larger the state; each row says how many.
+    Magnetisation, correlations, and their transform. Exact up to 20 sites, beyond from samples,
+    fewer of them the larger the state; each row says how many. lengths: of the grid of sites, a
+    row of them where left out.
     """
+    lengths = lengths or (state.sites,)
     if state.sites <= VECTOR_SITES:
         number, vector = None, state.vector()
         own, cuts = correlations.of_vector(vector), _exact_cuts(vector)
+        waves = correlations.structure_factor(own.pair[2], lengths)
+        spread = np.zeros_like(waves)
     else:
         number = int(np.clip(_WORK // state.sites**2, _FEWEST, _MOST))
         drawn = state.sample(number, seed + _PURPOSE)
@@ -50,10 +57,14 @@ def properties(state: State, data: Measurements | None, seed: int) -> dict[str, 
             correlations.of_samples(state, drawn, letters),
             _sampled_cuts(state, drawn, seed),
         )
+        each = correlations.structure_factors(1.0 - 2.0 * drawn.bits, lengths)
+        waves = each.mean(axis=0)
+        spread = np.apply_along_axis(standard_error, 0, each, drawn.dependent)
     told = correlations.unknown(state.sites) if data is None else correlations.of_shots(data)
     tables = {
         "magnetisation": _magnetisation(own, told),
         "correlations": _correlations(own, told),
+        "structure_factor": _structure(waves, spread, data, lengths),
         "entropies": cuts,
     }
     return {name: [{**row, "samples": number} for row in rows] for name, rows in tables.items()}
@@ -133,6 +144,17 @@ def _correlations(own: Moments, told: Moments) -> Rows:
     return [
         {"letter": LETTERS[k], "i": int(i), "j": int(j), **_both(sides, (k, i, j))}
         for k, i, j in np.argwhere(known)
+    ]
+
+
+def _structure(waves, spread, data: Measurements | None, lengths: tuple[int, ...]) -> Rows:
+    """A row for each wave vector 2π (k / lengths[0], l / lengths[1])."""
+    nothing = np.full(lengths, np.nan)
+    told = None if data is None else correlations.structure_factor_of_shots(data, lengths)
+    sides = (waves, spread), told or (nothing, nothing)
+    return [
+        {"k": where[0], "l": where[1] if len(where) > 1 else None, **_both(sides, where)}
+        for where in np.ndindex(*lengths)
     ]
 
 

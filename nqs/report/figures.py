@@ -2,7 +2,14 @@
 
 from collections.abc import Callable, Iterable
 
-from nqs.report import figure_amplitudes, figure_entropies, figure_goodness, figure_moments
+from nqs.report import (
+    figure_amplitudes,
+    figure_entropies,
+    figure_goodness,
+    figure_moments,
+    figure_structure,
+    figure_variance,
+)
 from nqs.report.drawing import Drawing, rows_of
 from nqs.report.figure_amplitudes import amplitudes
 from nqs.report.figure_energy import energy_curve, energy_curve_from_csv
@@ -11,6 +18,8 @@ from nqs.report.figure_goodness import chi2_per_setting
 from nqs.report.figure_histograms import histograms, histograms_from_csv
 from nqs.report.figure_learning import learning_curve, learning_curve_from_csv
 from nqs.report.figure_moments import correlations, magnetisation
+from nqs.report.figure_structure import structure_factor
+from nqs.report.figure_variance import variance, variance_table
 
 __all__ = [
     "AGAIN",
@@ -25,23 +34,30 @@ __all__ = [
     "histograms",
     "learning_curve",
     "magnetisation",
+    "structure_factor",
+    "variance",
+    "variance_table",
 ]
 
 
 TABLES: dict[str, Callable[..., Drawing]] = {
+    "variance": variance,
     "chi2_per_setting": chi2_per_setting,
     "histograms": histograms,
     "correlations": correlations,
     "magnetisation": magnetisation,
+    "structure_factor": structure_factor,
     "entropies": entropies,
     "amplitudes": amplitudes,
 }
 """Figures that are drawn from one table, by name."""
 
 _COLUMNS: dict[str, Iterable[str]] = {
+    "variance": figure_variance.COLUMNS,
     "chi2_per_setting": figure_goodness.COLUMNS,
     "correlations": figure_moments.CORRELATIONS,
     "magnetisation": figure_moments.MAGNETISATION,
+    "structure_factor": figure_structure.COLUMNS,
     "entropies": figure_entropies.COLUMNS,
     "amplitudes": figure_amplitudes.COLUMNS,
 }
@@ -54,11 +70,13 @@ def _again(name: str) -> Callable[[str], Drawing]:
 
 AGAIN: dict[str, Callable[[str], Drawing]] = {
     "energy_curve": energy_curve_from_csv,
+    "variance": _again("variance"),
     "learning_curve": learning_curve_from_csv,
     "chi2_per_setting": _again("chi2_per_setting"),
     "histograms": histograms_from_csv,
     "correlations": _again("correlations"),
     "magnetisation": _again("magnetisation"),
+    "structure_factor": _again("structure_factor"),
     "entropies": _again("entropies"),
     "amplitudes": _again("amplitudes"),
 }
@@ -67,11 +85,13 @@ AGAIN: dict[str, Callable[[str], Drawing]] = {
 
 HEADINGS = {
     "energy_curve": "Energy during training",
+    "variance": "Variance on the way",
     "learning_curve": "Learning curve",
     "chi2_per_setting": "Goodness of fit of every setting",
     "histograms": "The worst settings in full",
     "correlations": "Correlations",
     "magnetisation": "Magnetisation",
+    "structure_factor": "Structure factor",
     "entropies": "Entanglement entropies",
     "amplitudes": "Amplitudes and phases",
 }

@@ -25,6 +25,13 @@ class Lattice:
     positions: np.ndarray | None = None
     periods: tuple[int, ...] = ()
 
+    @property
+    def lengths(self) -> tuple[int, ...] | None:
+        """Sites along each direction of a grid, None for other graphs."""
+        if self.positions is None:
+            return None
+        return tuple(int(n) + 1 for n in np.asarray(self.positions).max(axis=0))
+
     def distances(self) -> np.ndarray:
         """Distance of every pair, (sites, sites); the shortest way round where periodic."""
         if self.positions is None:

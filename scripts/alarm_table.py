@@ -1,0 +1,233 @@
+"""Prints how often alarms are raised where something is wrong, and where nothing is.
+
+    python scripts/alarm_table.py [ROW …] [--seeds 20]
+
+Each is to be raised in 18 of 20 where it should, and in at most 2 of 20 where it should not. All
+rows take some fifteen minutes on two cores.
+"""
+
+import argparse
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import nqs
+from nqs import statistics
+from nqs.ansatz import build
+from nqs.evaluation import alarms
+from nqs.evaluation.checks import Check
+from nqs.evaluation.energy import sampled_energy
+from nqs.measurement.dataset import Measurements
+from nqs.state.born import rotations
+from nqs.state.simulate import chosen_settings, simulate
+from nqs.state.state import State, initial_variables
+from nqs.systems import known
+from nqs.systems.elements import elements
+from nqs.systems.hamiltonians import ising
+from nqs.systems.lattices import chain
+from nqs.training.fit import STEPS_PER_JUDGEMENT, Recipe, advance, begin
+from nqs.training.likelihood import NegativeLogLikelihood, Shots
+
+jax.config.update("jax_enable_x64", True)
+
+WARNS, SILENT = "in ≥ 18 of 20", "in ≤ 2 of 20"
+
+
+class Rate(NamedTuple):
+    """How often something happened, how often it should, and whether that is met."""
+
+    name: str
+    value: str
+    bar: str
+    met: bool
+
+
+def rate(name: str, happened: Iterable[bool], bar: str) -> Rate:
+    found = list(happened)
+    share = np.mean(found)
+    met = share >= 0.9 if bar == WARNS else share <= 0.1
+    return Rate(name, f"{sum(found)} of {len(found)}", bar, bool(met))
+
+
+def divergence(p: np.ndarray, state: State, data: Measurements) -> float:
+    """KL of exact probabilities (settings, 2**sites) to those of a state, mean over settings."""
+    log_q = state.log_table(rotations(data.settings, data.effects, data.readout))
+    seen = p > 0
+    return float((p[seen] * (np.log(p[seen]) - log_q[seen])).sum() / len(p))
+
+
+def exact_table(psi: np.ndarray, data: Measurements) -> np.ndarray:
+    from nqs.jobs.judge import vector_table
+
+    return np.exp(vector_table(psi, data))
+
+
+# Rows
+
+
+def overfitting(seeds: int) -> list[Rate]:
+    """500 shots of 6 qubits and a wide network: the state kept, and the best that training passed."""
+    within = []
+    for seed in range(seeds):
+        psi = known.random_state(6, seed)
+        data = simulate(psi, chosen_settings("pauli:10", 6, seed), 50, seed)
+        p = exact_table(psi, data)
+        result = nqs.tomography(data, seed=seed, hidden=64, method="none")
+        training = result.summary["training"]
+        kept = divergence(p, result.state, data)
+        within.append(kept <= 1.1 * _best_passed(result.state, data, p, seed, training))
+    return [rate("kept within 1.1 of the best passed", within, WARNS)]
+
+
+def _best_passed(state: State, data: Measurements, p: np.ndarray, seed: int, training) -> float:
+    """Least exact KL on the way of the same restarts, trained on the same shots for good."""
+    model, steps = state.model, training["steps"]
+    train, _ = data.split(0.1, seed)
+    batch = Shots(
+        rotations(data.settings, data.effects, data.readout),
+        jnp.asarray(train.table()),
+        jnp.asarray(p),  # judged by the truth
+    )
+    progress, _ = advance(
+        NegativeLogLikelihood(model, data.sites),
+        Recipe(training["rate"]),
+        begin(initial_variables(model, data.sites, seed, training["restarts"])),
+        batch,
+        jnp.asarray(steps),
+        -(-steps // STEPS_PER_JUDGEMENT),
+    )
+    best = int(np.argmin(progress.best_judged))
+    passed = State(model, jax.tree.map(lambda x: np.asarray(x)[best], progress.best), data.sites)
+    return divergence(p, passed, data)
+
+
+def open_phases(seeds: int) -> list[Rate]:
+    """Settings that do not fix the state, and settings that do."""
+    turned = ["Z" * i + letter + "Z" * (3 - i) for i in range(4) for letter in "XY"]
+    pairs = [
+        "".join(a if k == i else b if k == j else "Z" for k in range(4))
+        for i in range(4)
+        for j in range(i + 1, 4)
+        for a in "XY"
+        for b in "XY"
+    ]
+    xz = ",".join(a + b + c for a in "XZ" for b in "XZ" for c in "XZ")
+    return [
+        rate(
+            "GHZ-4 in Z and one-site settings",
+            _open(lambda _: known.ghz(4), ",".join(["Z", *turned]), seeds),
+            WARNS,
+        ),
+        rate(
+            "complex states in X and Z",
+            _open(lambda seed: known.random_state(3, seed), xz, seeds),
+            WARNS,
+        ),
+        rate(
+            "W-4 in pair settings",
+            _open(lambda _: known.w(4), ",".join(["Z", *pairs]), seeds),
+            SILENT,
+        ),
+    ]
+
+
+def _open(state: Callable[[int], np.ndarray], settings: str, seeds: int) -> Iterable[bool]:
+    for seed in range(seeds):
+        psi = state(seed)
+        data = simulate(psi, chosen_settings(settings, int(np.log2(psi.size)), seed), 1000, seed)
+        summary = nqs.tomography(data, seed=seed).summary
+        yield summary["identifiability"]["determined"] is False
+
+
+def phase_minima(seeds: int) -> list[Rate]:
+    """Four qubits with defaults: the exact KL of what is found."""
+    states = {
+        "cluster-4": lambda _: known.cluster(4),
+        "W-4": lambda _: known.w(4),
+        "random phases": lambda seed: known.random_state(4, seed),
+    }
+    rates = []
+    for name, state in states.items():
+        near = []
+        for seed in range(seeds):
+            psi = state(seed)
+            data = simulate(psi, chosen_settings("Z,X,pauli:28", 4, seed), 1000, seed)
+            fitted = nqs.tomography(data, seed=seed, method="none").state
+            near.append(divergence(exact_table(psi, data), fitted, data) < 0.01)
+        rates.append(rate(f"{name}: exact KL < 0.01", near, WARNS))
+    return rates
+
+
+def flipped(seeds: int) -> list[Rate]:
+    """Two per cent of the bits read wrongly, and none."""
+    rates = []
+    for name, share, bar in (("2 % of bits flipped", 0.02, WARNS), ("clean shots", 0.0, SILENT)):
+        bad = []
+        for seed in range(seeds):
+            settings = chosen_settings("Z,X,pauli:28", 5, seed)
+            data = simulate(known.w(5), settings, 500, seed, readout=(share, share))
+            data = replace(data, readout=None)  # flips that nobody knows of
+            bad.append(nqs.tomography(data, seed=seed).summary["likelihood"]["p_value"] < 0.01)
+        rates.append(rate(f"{name}: p < 0.01", bad, bar))
+    return rates
+
+
+def tails(seeds: int) -> list[Rate]:
+    """Local energies distributed as Student's t."""
+    drawn = {nu: np.random.default_rng(nu).standard_t(nu / 10, (seeds, 4096)) for nu in (15, 100)}
+    return [
+        rate("Student's t, ν = 1.5", map(statistics.heavy_tailed, drawn[15]), WARNS),
+        rate("Student's t, ν = 10", map(statistics.heavy_tailed, drawn[100]), SILENT),
+    ]
+
+
+def frozen(seeds: int) -> list[Rate]:
+    """Chains of a state that is one configuration but for 2e-9 a site, and of a broad one."""
+    return [
+        rate(
+            "chains that stand still", (bool(_alarms(20.0, seed)) for seed in range(seeds)), WARNS
+        ),
+        rate("chains that move", (bool(_alarms(0.0, seed)) for seed in range(seeds)), SILENT),
+    ]
+
+
+def _alarms(field: float, seed: int) -> list[Check]:
+    """Raised for the samples of a 22-site state, product but for small weights, with that field."""
+    sites = 22
+    start = State.initial(build("rbm-positive", sites), sites, seed)
+    amplitude = dict(start.variables["params"]["amplitude"], visible_bias=np.full(sites, field))
+    state = State(start.model, {"params": {"amplitude": amplitude}}, sites)
+    e = jax.tree.map(jnp.asarray, elements(ising(chain(sites))))
+    found = sampled_energy(state, state.sample(4096, seed), e, seed=seed)
+    every = alarms.checks(found, None, None, alarms.Training(0, 0, None))
+    return [check for check in every if check.alarm]
+
+
+ROWS = {
+    row.__name__: row for row in (overfitting, open_phases, phase_minima, flipped, tails, frozen)
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}")
+    parser.add_argument("--seeds", type=int, default=20)
+    asked = parser.parse_args()
+    unknown = [name for name in asked.rows if name not in ROWS]
+    if unknown:
+        parser.error(f"there is no row {unknown[0]!r}; choose from {', '.join(ROWS)}.")
+    missed = 0
+    for name in asked.rows or ROWS:
+        for found in ROWS[name](asked.seeds):
+            word = "met" if found.met else "MISSED"
+            print(f"{found.name:<40}{found.value:>12}  {found.bar:<16}{word}", flush=True)
+            missed += not found.met
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
