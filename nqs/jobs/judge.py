@@ -105,6 +105,7 @@ def judge(
             "nll": number(nll(log_p, counts)),
             "train_nll": number(nll(kept.log_p, train_counts)),
             "held_out_nll": None if held_counts is None else number(nll(kept.log_p, held_counts)),
+            "floor": _floor(data, target, baseline),
             "chi2_per_dof": goodness.chi2_per_dof,
             "p_value": p_value,
             "p_value_method": method,
@@ -201,6 +202,18 @@ def _told(state: State, held_out: Measurements) -> dict[str, Any] | None:
     except ValueError:
         return None
     return {**number(told.fidelity), "method": told.method, "shots": held_out.shots}
+
+
+def _floor(data: Measurements, target: np.ndarray | None, baseline) -> dict[str, Any] | None:
+    """−log likelihood that a state of these shots can hardly get below, and what has it."""
+    if target is not None and target.ndim == 1:
+        p = each_cell_once(np.exp(vector_table(target, data)), data.settings)
+        entropy = -(p * np.log(np.where(p > 0, p, 1))).sum(axis=1)
+        value = np.average(entropy, weights=data.shots_per_setting)
+        return {"name": "entropy of the target", "value": float(value)}
+    if baseline is not None:
+        return {"name": "most likely pure state", "value": baseline["nll"]}
+    return None
 
 
 def _overfitting(log_p, train_counts, held_counts) -> Estimate | None:

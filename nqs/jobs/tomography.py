@@ -196,7 +196,7 @@ def carry_out(
         )
     from nqs.jobs.result import Result, write_state
 
-    draw = partial(_drawings, summary["training"], run.rows, figures)
+    draw = partial(_drawings, summary, run.rows, figures)
     if folder is not None:
         options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
         write_state(folder, found.final, str(config.ansatz.name), options)
@@ -215,15 +215,18 @@ def _failed(folder: Path | None, *about: Any) -> None:
         write_summary(folder, judge.failed(*about))
 
 
-def _drawings(training: dict, rows: list[dict], figures: dict[str, list[dict]]) -> list:
+def _drawings(summary: dict, rows: list[dict], figures: dict[str, list[dict]]) -> list:
     from nqs.report import figures as draw
 
+    training, likelihood = summary["training"], summary["likelihood"]
     by_phase = {name: [r for r in rows if r["phase"] == name] for name in ("search", "refit")}
     curve = draw.learning_curve(
         by_phase["search"],
         training["best_step"],
         by_phase["refit"],
         chosen=training["best_restart"],
+        error=(likelihood["held_out_nll"] or {}).get("error"),
+        floor=draw.Floor(**likelihood["floor"]) if likelihood["floor"] else None,
     )
     return [curve, *(draw.TABLES[name](table) for name, table in figures.items())]
 

@@ -1,7 +1,7 @@
 """The learning curve: negative log-likelihood against training step, for every restart."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,25 @@ _COLUMNS = ("phase", "step", "restart", "train_nll", "held_out_nll")
 _MOST_POINTS = 400
 _KINDS = {"train_nll": (BLUE, "-", "training shots"), "held_out_nll": (VERMILION, "-", "held out")}
 
+_FLOOR = "floor: "
+
 Points = list[dict[str, Any]]
+
+
+class Floor(NamedTuple):
+    """What no state can get below, or hardly: its name and its −log likelihood."""
+
+    name: str
+    value: float
+
+
+class _Marks(NamedTuple):
+    """All that is drawn beside the curves."""
+
+    best_step: int | None
+    chosen: int
+    error: float | None
+    floor: Floor | None
 
 
 def learning_curve(
@@ -33,12 +51,15 @@ def learning_curve(
     refit_rows: Iterable[Mapping[str, Any]] = (),
     *,
     chosen: int | None = None,
+    error: float | None = None,
+    floor: Floor | None = None,
 ) -> Drawing:
     """Train and held-out likelihood of every restart, and the refit on all shots.
 
     rows: as in metrics.jsonl, {"phase", "step", "train_nll", "held_out_nll"}, the last
     two a number (or None) for each restart. `chosen` is the restart that was kept;
-    without it, the one whose held-out (else training) value got lowest.
+    without it, the one whose held-out (else training) value got lowest. error: of its held-out
+    value, the same all along; drawn as a band.
     """
     rows = list(rows)
     search = [row for row in rows if row.get("phase") != "refit"]
@@ -46,18 +67,24 @@ def learning_curve(
     points = _points(search, "search") + _points(refit, "refit")
     if chosen is None:
         chosen = _lowest([p for p in points if p["phase"] == "search"])
-    return _draw(points, whole(best_step), chosen)
+    return _draw(points, _Marks(whole(best_step), chosen, error, floor))
 
 
 def learning_curve_from_csv(table: str) -> Drawing:
     """The drawing whose numbers these are."""
-    points, best_step, chosen = [], None, 0
+    points, marks = [], _Marks(None, 0, None, None)
     for row in rows_of(table, _COLUMNS):
         if row["phase"] == "kept":
-            best_step, chosen = whole(row["step"]), whole(row["restart"]) or 0
+            marks = marks._replace(best_step=whole(row["step"]), chosen=whole(row["restart"]) or 0)
+        elif row["phase"] == "error":
+            marks = marks._replace(error=number(row["held_out_nll"]))
+        elif row["phase"].startswith(_FLOOR):
+            value = number(row["train_nll"])
+            if value is not None:
+                marks = marks._replace(floor=Floor(text(row["phase"][len(_FLOOR) :]), value))
         else:
             points.append(_point(row, row["phase"], row["restart"]))
-    return _draw(points, best_step, chosen)
+    return _draw(points, marks)
 
 
 def _points(rows: Sequence[Mapping[str, Any]], phase: str) -> Points:
@@ -108,7 +135,8 @@ def _curve(points: Points, phase: str, restart: int, key: str) -> tuple[np.ndarr
     return steps, values
 
 
-def _draw(points: Points, best_step: int | None, chosen: int) -> Drawing:
+def _draw(points: Points, marks: _Marks) -> Drawing:
+    best_step, chosen, error, floor = marks
     search = sorted({p["restart"] for p in points if p["phase"] == "search"})
     refit = sorted({p["restart"] for p in points if p["phase"] == "refit"})
 
@@ -122,6 +150,10 @@ def _draw(points: Points, best_step: int | None, chosen: int) -> Drawing:
             steps, values = _curve(points, "search", chosen, key)
             if len(values):
                 axes.plot(steps, values, line, color=colour, label=label, zorder=3)
+            if len(values) and error and key == "held_out_nll":
+                axes.fill_between(
+                    steps, values - error, values + error, color=colour, alpha=0.15, linewidth=0
+                )
         best = _settled(points, refit)
         for restart in refit:
             steps, values = _curve(points, "refit", restart, "train_nll")
@@ -130,16 +162,29 @@ def _draw(points: Points, best_step: int | None, chosen: int) -> Drawing:
             else:
                 axes.plot(steps, values, "--", color=GREEN, alpha=0.3, linewidth=0.9)
         _mark_kept(axes, points, best_step, chosen)
-        axes.set_ylim(*_limits(points, chosen))
+        if floor is not None:
+            axes.axhline(floor.value, color=INK, linewidth=0.9, linestyle="-.", label=floor.name)
+        axes.set_ylim(*_limits(points, chosen, floor))
         axes.set_xlim(left=0)
         axes.set_xlabel("training step")
         axes.set_ylabel("−log likelihood (nats per shot)")
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="upper right", frameon=True, edgecolor="none", facecolor="white")
 
-    kept = _point({"step": best_step, "train_nll": None, "held_out_nll": None}, "kept", chosen)
-    numbers = as_csv([*points, kept], _COLUMNS)
-    return painted("learning_curve", _caption(search, refit, best_step), numbers, paint)
+    numbers = as_csv([*points, *_marked(marks)], _COLUMNS)
+    return painted("learning_curve", _caption(search, refit, marks), numbers, paint)
+
+
+def _marked(marks: _Marks) -> Points:
+    """The marks as rows of the table."""
+    nothing = {"step": None, "train_nll": None, "held_out_nll": None}
+    rows = [_point({**nothing, "step": marks.best_step}, "kept", marks.chosen)]
+    if marks.error is not None:
+        rows.append(_point({**nothing, "held_out_nll": marks.error}, "error", marks.chosen))
+    if marks.floor is not None:
+        value, name = marks.floor.value, _FLOOR + marks.floor.name
+        rows.append(_point({**nothing, "train_nll": value}, name, None))
+    return rows
 
 
 def _settled(points: Points, restarts: list[int]) -> int | None:
@@ -162,7 +207,7 @@ def _mark_kept(axes, points, best_step, chosen):
             return
 
 
-def _limits(points: Points, chosen: int) -> tuple[float, float]:
+def _limits(points: Points, chosen: int, floor: Floor | None) -> tuple[float, float]:
     """Heights between which the last two thirds of the chosen restart fill the figure.
 
     Other restarts may widen that up to three times; the fall of the first steps may not.
@@ -173,6 +218,8 @@ def _limits(points: Points, chosen: int) -> tuple[float, float]:
     if not late.size:
         return 0.0, 1.0
     low, high = late.min(), late.max()
+    if floor is not None and abs(floor.value - low) < 3 * max(high - low, 1e-3):
+        low, high = min(low, floor.value), max(high, floor.value)
     span = max(high - low, 1e-3 * max(abs(high), 1e-6))
     others = [
         _curve(points, "search", restart, key)
@@ -190,12 +237,14 @@ def _late(lines) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty(0)
 
 
-def _caption(search, refit, best_step) -> str:
+def _caption(search, refit, marks: _Marks) -> str:
     parts = ["Negative log-likelihood during training, per shot."]
     if len(search) > 1:
         parts.append(f"{len(search)} restarts; the strong lines are the one that was kept.")
-    if best_step is not None:
-        parts.append(f"The dot is the step that was kept, {best_step:,}.")
+    if marks.best_step is not None:
+        parts.append(f"The dot is the step that was kept, {marks.best_step:,}.")
+    if marks.error:
+        parts.append("The band is the standard error of so few shots held out.")
     if refit:
         parts.append("Dashed: trained again on all shots.")
     return " ".join(parts)

@@ -16,7 +16,7 @@ from nqs.report.figure_energy import energy_curve, energy_curve_from_csv
 from nqs.report.figure_entropies import entropies
 from nqs.report.figure_goodness import chi2_per_setting
 from nqs.report.figure_histograms import histograms, histograms_from_csv
-from nqs.report.figure_learning import learning_curve, learning_curve_from_csv
+from nqs.report.figure_learning import Floor, learning_curve, learning_curve_from_csv
 from nqs.report.figure_moments import correlations, magnetisation
 from nqs.report.figure_structure import structure_factor
 from nqs.report.figure_variance import variance, variance_table
@@ -25,6 +25,7 @@ __all__ = [
     "AGAIN",
     "HEADINGS",
     "Drawing",
+    "Floor",
     "amplitudes",
     "chi2_per_setting",
     "correlations",

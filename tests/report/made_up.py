@@ -227,3 +227,29 @@ def entropies_table(sites=8, exact=True):
         }
         for cut in range(1, sites)
     ]
+
+
+def structure_table(lengths, shots=True):
+    """Of a row of sites or of a grid."""
+    rng = np.random.default_rng(8)
+    return [
+        {
+            "k": where[0],
+            "l": where[1] if len(where) > 1 else None,
+            "state": float(rng.uniform(0, 3)),
+            "state_error": 0.1,
+            "shots": float(rng.uniform(0, 3)) if shots else None,
+            "shots_error": 0.2 if shots else None,
+            "samples": 512,
+        }
+        for where in np.ndindex(*lengths)
+    ]
+
+
+def checkpoints(number=12):
+    """Stretches of a training that comes closer and closer."""
+    variance = np.geomspace(9, 0.1, number)
+    return [
+        {"step": 10 * 2**i, "energy": -12.4 + 0.2 * v, "variance": v, "v_score": v / 15}
+        for i, v in enumerate(variance)
+    ]

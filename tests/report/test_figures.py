@@ -20,6 +20,12 @@ DRAWINGS = {
     "curve, one number": lambda: figures.learning_curve(
         [{"phase": "search", "step": 1, "train_nll": 2.0, "held_out_nll": float("nan")}], 1
     ),
+    "curve, with its floor": lambda: figures.learning_curve(
+        made_up.search_rows(),
+        1180,
+        error=0.01,
+        floor=figures.Floor("entropy of the target", 2.1),
+    ),
     "curve, empty": lambda: figures.learning_curve([], None),
     "chi2": lambda: figures.chi2_per_setting(made_up.chi2_table()),
     "chi2, few": lambda: figures.chi2_per_setting(made_up.chi2_table(9)),
@@ -50,6 +56,18 @@ DRAWINGS = {
         made_up.correlations_table(30, "Z", shots=False)
     ),
     "correlations, empty": lambda: figures.correlations([]),
+    "structure factor": lambda: figures.structure_factor(made_up.structure_table((9,))),
+    "structure factor, of a grid": lambda: figures.structure_factor(
+        made_up.structure_table((3, 4), shots=False)
+    ),
+    "structure factor, empty": lambda: figures.structure_factor([]),
+    "variance": lambda: figures.variance(
+        figures.variance_table(made_up.checkpoints(), [-12.4] + [None] * 6 + [-12.3] * 6, -12.41)
+    ),
+    "variance, no line": lambda: figures.variance(
+        figures.variance_table(made_up.checkpoints(), None, None)
+    ),
+    "variance, empty": lambda: figures.variance([]),
     "entropies": lambda: figures.entropies(made_up.entropies_table()),
     "entropies, sampled": lambda: figures.entropies(made_up.entropies_table(exact=False)),
     "entropies, empty": lambda: figures.entropies([]),
