@@ -79,7 +79,7 @@ def _show(found: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", overflow="fold")
     refitted = any(row["statistical"] for row in rows)
-    corrected = ("state, corrected",) if refitted else ()
+    corrected = ("what was measured",) if refitted else ()
     for heading in ("state", *corrected, "shots alone", "pull"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:

@@ -32,15 +32,23 @@ def resume(
 
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for several runs side by side.")] = None,
     debug: opt.Debug = False,
 ) -> None:
-    """Build report.html of runs again."""
-    from nqs.report import page
+    """Build report.html of runs again, and of several one more that has them side by side."""
+    from nqs.report import comparison, page
 
-    for run in runs:
-        with checking_input():
-            written = page.rebuild(run)
-        typer.echo(str(written))
+    beside = out or Path("comparison")
+    with checking_input():
+        if out is not None and len(runs) < 2:
+            raise ValueError("--out is for several runs; the report of one lies in its folder.")
+        if len(runs) > 1:
+            comparison.check(runs, beside)
+        written = [page.rebuild(run) for run in runs]
+        if len(runs) > 1:
+            written.append(comparison.write(runs, beside))
+    for page_of in written:
+        typer.echo(str(page_of))
 
 
 def fidelity(

@@ -10,7 +10,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from nqs.report.wording import exact, measured, printable, v_score
+from nqs.report.wording import TELLING, exact, measured, printable, v_score
 
 
 def tell(text: str) -> None:
@@ -116,7 +116,7 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if summary.get("fidelity"):
         lines.append(("fidelity", _fidelity(summary["fidelity"])))
     told = summary.get("fidelity_from_shots")
-    if told and told["error"] < _TELLING:
+    if told and told["error"] < TELLING:
         text = f"{measured(told)} by {told['shots']:,} shots held out, {told['method']}"
         lines.append(("fidelity from shots", text))
     lines += [(row["name"], _observable(row)) for row in summary.get("observables") or []]
@@ -127,10 +127,6 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
             text += f", fidelity {baseline['fidelity']:.5f}"
         lines.append(("exact max. likelihood", text))
     return lines
-
-
-_TELLING = 0.2
-"""Error of a fidelity above which it says nothing."""
 
 
 def _fidelity(found: dict[str, Any]) -> str:
@@ -146,7 +142,7 @@ def _fidelity(found: dict[str, Any]) -> str:
 
 
 def _observable(row: dict[str, Any]) -> str:
-    """The state's number, corrected where the shots fix it, and that of the shots."""
+    """Of the state that was measured as far as the shots fix it, and of the shots alone."""
     again = row["statistical"]
     text = measured(again or row["state"])
     if again and again["open"]:

@@ -37,7 +37,8 @@ class Energy:
     the variance in the furthest hundredth; heavy_tailed: whether more may be to come.
     around: the variance again, by a second look that also goes where the state is small,
     error None where that is an exact sum; None where all of this is. rounding: error of
-    the mean by single precision, as 256 samples show it, 0 where all was double.
+    the mean by single precision, as 256 samples show it, 0 where all was double. local: local
+    energies of the samples, as they were drawn; None where there are none.
     """
 
     energy: Estimate
@@ -51,6 +52,7 @@ class Energy:
     heavy_tailed: bool
     around: Estimate | None
     rounding: float
+    local: np.ndarray | None = None
 
     def v_score(self, sites: int, infinite_temperature: float) -> Estimate | None:
         """N · Var / (E − E∞)² [Wu et al., Science 386, 296 (2024)]; None where E = E∞."""
@@ -132,6 +134,7 @@ def sampled_energy(
         if states is None
         else Estimate(_summed(state, states)[1], None),
         rounding=rounding,
+        local=values,
     )
 
 

@@ -9,7 +9,7 @@ _TWO_SIDED = 1.959964
 
 
 class Interval(NamedTuple):
-    """value: corrected for its bias. error: one standard deviation. low, high: of 95 %."""
+    """error: one standard deviation of the value. low, high: of 95 %."""
 
     value: float
     error: float
@@ -32,8 +32,14 @@ def corrected(
     return Interval(float(value), float(np.std(replicas, ddof=1)), float(low), float(high))
 
 
-def normal(value: float, error: float, *, least: float = -np.inf, most: float = np.inf) -> Interval:
-    """Of a number that scatters as a Gaussian, cut off at what is possible."""
-    ends = value - _TWO_SIDED * error, value + _TWO_SIDED * error
+def normal(
+    value: float, error: float, *, bias: float = 0.0, least: float = -np.inf, most: float = np.inf
+) -> Interval:
+    """Of a number that scatters as a Gaussian, cut off at what is possible.
+
+    The interval holds that of the number as it is and that without its bias.
+    """
+    both = np.array([value, value - bias])
+    ends = both.min() - _TWO_SIDED * error, both.max() + _TWO_SIDED * error
     low, high = np.clip(ends, least, most)
     return Interval(float(np.clip(value, least, most)), error, float(low), float(high))

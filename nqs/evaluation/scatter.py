@@ -57,8 +57,9 @@ class Refits(Scatter):
 class Fisher(Scatter):
     """Told by the Fisher matrix, to second order in the distance δ of fit and truth.
 
-    ⟨A⟩ changes by g·δ + δᵀ(A − ⟨A⟩)δ, whose mean is the bias of the fit. covariance: of δ,
-    (2·2**sites, 2·2**sites).
+    ⟨A⟩ changes by g·δ + δᵀ(A − ⟨A⟩)δ, whose mean is the bias of the most likely state. A network
+    may have less of it, where amplitudes that are small stay small: the number is not corrected,
+    and the interval holds both. covariance: of δ, (2·2**sites, 2·2**sites).
     """
 
     method: ClassVar[str] = "Fisher matrix"
@@ -77,7 +78,7 @@ class Fisher(Scatter):
         turned = bend @ self.covariance
         variance = slope @ self.covariance @ slope + 2 * np.einsum("ij,ji", turned, turned)
         error = float(np.sqrt(max(variance, 0.0)))
-        return normal(value - np.trace(turned), error, least=least, most=most)
+        return normal(value, error, bias=np.trace(turned), least=least, most=most)
 
 
 def _mean(vector: np.ndarray, action: Action) -> float:

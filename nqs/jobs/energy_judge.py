@@ -21,11 +21,15 @@ from nqs.training.run import Run
 _FRESH = 0x5EED
 """Added to the seed, so that the final samples are not those of the training."""
 
+_BINS = 60
+
 _PACKAGES = ("netket", "arviz-stats")
 
 
-def judge(trained: Trained, problem: Problem, made: list[Choice], run: Run) -> dict[str, Any]:
-    """The contents of summary.json."""
+def judge(
+    trained: Trained, problem: Problem, made: list[Choice], run: Run
+) -> tuple[dict[str, Any], dict[str, list[dict]]]:
+    """The contents of summary.json, and the rows of the samples' figure where there are any."""
     config, state = problem.config, trained.state
     run.heed()
     found = measured(trained, problem)
@@ -68,7 +72,7 @@ def judge(trained: Trained, problem: Problem, made: list[Choice], run: Run) -> d
         "relative_error": None if known is None else _relative(found.energy, known.energy),
         "sampling": _sampling(found),
     }
-    return summary
+    return summary, {} if found.local is None else {"local_energies": _binned(found.local)}
 
 
 def measured(trained: Trained, problem: Problem) -> Energy:
@@ -127,6 +131,23 @@ def _about(problem: Problem, made: list[Choice], run: Run) -> dict[str, Any]:
             "units": config.hamiltonian.units,
         },
     }
+
+
+def _binned(local: np.ndarray) -> list[dict[str, float]]:
+    """How many samples have which local energy, and how many would have if they were Gaussian."""
+    centre, spread = float(local.mean()), float(local.std())
+    narrow = np.ptp(local) <= 1e-9 * max(abs(centre), 1.0)  # the same but for rounding
+    ends = (centre - 0.5, centre + 0.5) if narrow else None
+    counts, edges = np.histogram(local, 1 if narrow else _BINS, ends)
+    middles, widths = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
+    bell = np.zeros(len(counts))
+    if not narrow:
+        scaled = (middles - centre) / spread
+        bell = len(local) * widths / spread * np.exp(-(scaled**2) / 2) / np.sqrt(2 * np.pi)
+    return [
+        {"energy": float(e), "width": float(w), "samples": int(n), "gaussian": float(g)}
+        for e, w, n, g in zip(middles, widths, counts, bell, strict=True)
+    ]
 
 
 def _relative(energy: Estimate, known: float) -> dict[str, float | None]:

@@ -177,12 +177,12 @@ def carry_out(
     with run.listening():
         try:
             trained = optimise.optimise(problem, run)
-            summary = energy_judge.judge(trained, problem, made, run)
+            summary, seen = energy_judge.judge(trained, problem, made, run)
         except (NumericalFailure, FloatingPointError) as failure:
             if folder is not None:
                 write_summary(folder, energy_judge.failed(failure, problem, made, run))
             raise NumericalFailure(str(failure)) from failure
-    draw = partial(_drawings, trained.state, summary, run.rows, found)
+    draw = partial(_drawings, trained.state, summary, run.rows, found, seen)
     if folder is not None:
         write_state(folder, trained.state, str(config.ansatz.name), problem.options)
         write_summary(folder, summary)
@@ -192,7 +192,9 @@ def carry_out(
     return Result(trained.state, summary, folder, draw)
 
 
-def _drawings(state: Any, summary: dict, rows: list[dict], found: System) -> list:
+def _drawings(
+    state: Any, summary: dict, rows: list[dict], found: System, seen: dict[str, list[dict]]
+) -> list:
     from nqs.evaluation.extrapolation import checkpoints, lined_up
     from nqs.jobs.properties import properties
     from nqs.report import figures
@@ -202,6 +204,7 @@ def _drawings(state: Any, summary: dict, rows: list[dict], found: System) -> lis
     lengths = found.lattice.lengths if found.lattice else None
     tables = {
         "variance": figures.variance_table(points, lined_up(points), exact),
+        **seen,
         **properties(state, None, summary["seed"], lengths),
     }
     curve = figures.energy_curve(rows, exact)

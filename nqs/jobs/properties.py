@@ -8,7 +8,7 @@ from nqs.evaluation import correlations, entropy
 from nqs.evaluation.correlations import LETTERS, Moments
 from nqs.evaluation.fidelity import fidelity, projection
 from nqs.evaluation.heldout import Estimate
-from nqs.evaluation.scatter import Action, Refits, Scatter
+from nqs.evaluation.scatter import Action, Scatter
 from nqs.evaluation.shots import from_shots
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import VECTOR_SITES
@@ -79,8 +79,8 @@ def beside(
 ) -> dict[str, Any]:
     """An observable of the state and of shots, and their difference over its standard error.
 
-    state: with its Monte Carlo error, None where exact. statistical: corrected, with the error that
-    the shots leave by its `scatter`; None without. shots: by themselves.
+    state: with its Monte Carlo error, None where exact. statistical: with the error that the shots
+    leave by its `scatter`; None without. shots: by themselves.
     """
     told = None if shots is None else from_shots(shots, total)
     pull = None
@@ -101,14 +101,14 @@ def beside(
 def fidelity_to(
     target: np.ndarray, name: str, vector: np.ndarray, scatter: Scatter | None
 ) -> dict[str, Any]:
-    """Fidelity of a fitted vector with a target, and what the shots leave of that of the truth.
+    """Fidelity with a target: of a fitted vector, and what the shots leave of that of the truth.
 
-    fitted: of the vector as it is, exact; the value too, except where refits correct it.
+    fitted: of the vector as it is, exact. value, error, interval: statistical ones where there are.
     """
     own = fidelity(vector, target)
     found = {"value": own, "error": None, "interval": None, "fitted": own, "target": name}
     again = _statistical(scatter, projection(target), 0, 1) if scatter else None
-    if again and isinstance(scatter, Refits):
+    if again and not again["open"]:
         found |= {key: again[key] for key in ("value", "error", "interval")}
     return {**found, "statistical": again}
 

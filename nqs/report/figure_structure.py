@@ -46,7 +46,7 @@ def structure_factor(table: Iterable[Mapping[str, Any]]) -> Drawing:
             _curve(figure, axes, rows)
 
     caption = (
-        "S(q) = Σ e^{−iq·(r_i − r_j)} ⟨Z_i Z_j⟩ / N, "
+        "S(q), the sum of ⟨Z_i Z_j⟩ cos q·(r_i − r_j) over all i and j, over N, "
         + ("" if grid else "sites taken as one row, ")
         + f"of the state, from {drawn_from(rows)}"
     )

@@ -77,7 +77,9 @@ def variance(table: Iterable[Mapping[str, Any]]) -> Drawing:
     caption = "Above: V-score, N · variance / (E − E∞)², of stretches of the training."
     caption += " Below: their energies against their variances"
     if limit is not None:
-        caption += f"; the line meets no variance at {limit:.7g}, a guide and no bound"
+        caption += f"; the line meets no variance at {limit:.7g}, a guide and no bound".replace(
+            "-", "−"
+        )
     if exact is not None:
         caption += f"; the exact energy is {wording.exact(exact)}"
     return painted("variance", caption + ".", as_csv(rows, COLUMNS), paint, 4.4)

@@ -7,6 +7,7 @@ from nqs.report import (
     figure_entropies,
     figure_goodness,
     figure_moments,
+    figure_samples,
     figure_structure,
     figure_variance,
 )
@@ -18,6 +19,7 @@ from nqs.report.figure_goodness import chi2_per_setting
 from nqs.report.figure_histograms import histograms, histograms_from_csv
 from nqs.report.figure_learning import Floor, learning_curve, learning_curve_from_csv
 from nqs.report.figure_moments import correlations, magnetisation
+from nqs.report.figure_samples import local_energies
 from nqs.report.figure_structure import structure_factor
 from nqs.report.figure_variance import variance, variance_table
 
@@ -34,6 +36,7 @@ __all__ = [
     "from_csv",
     "histograms",
     "learning_curve",
+    "local_energies",
     "magnetisation",
     "structure_factor",
     "variance",
@@ -43,6 +46,7 @@ __all__ = [
 
 TABLES: dict[str, Callable[..., Drawing]] = {
     "variance": variance,
+    "local_energies": local_energies,
     "chi2_per_setting": chi2_per_setting,
     "histograms": histograms,
     "correlations": correlations,
@@ -55,6 +59,7 @@ TABLES: dict[str, Callable[..., Drawing]] = {
 
 _COLUMNS: dict[str, Iterable[str]] = {
     "variance": figure_variance.COLUMNS,
+    "local_energies": figure_samples.COLUMNS,
     "chi2_per_setting": figure_goodness.COLUMNS,
     "correlations": figure_moments.CORRELATIONS,
     "magnetisation": figure_moments.MAGNETISATION,
@@ -72,6 +77,7 @@ def _again(name: str) -> Callable[[str], Drawing]:
 AGAIN: dict[str, Callable[[str], Drawing]] = {
     "energy_curve": energy_curve_from_csv,
     "variance": _again("variance"),
+    "local_energies": _again("local_energies"),
     "learning_curve": learning_curve_from_csv,
     "chi2_per_setting": _again("chi2_per_setting"),
     "histograms": histograms_from_csv,
@@ -87,6 +93,7 @@ AGAIN: dict[str, Callable[[str], Drawing]] = {
 HEADINGS = {
     "energy_curve": "Energy during training",
     "variance": "Variance on the way",
+    "local_energies": "The final samples",
     "learning_curve": "Learning curve",
     "chi2_per_setting": "Goodness of fit of every setting",
     "histograms": "The worst settings in full",

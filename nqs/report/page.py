@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nqs.config.atomic import replacing
 from nqs.config.summary import read_summary
-from nqs.report import figures, sections
+from nqs.report import figures, sections, template
 from nqs.report.drawing import Drawing
 from nqs.report.wording import printable
 
@@ -34,13 +33,24 @@ def write(
     Each file appears whole or not at all, the page last.
     """
     folder, drawings = Path(folder), sorted(drawings, key=_place)
+    keep(folder, drawings)
+    page = folder / "report.html"
+    put(page, rendered(summary, drawings, title=title, run=folder.resolve().name))
+    return page
+
+
+def keep(folder: Path, drawings: Iterable[Drawing]) -> None:
+    """Every drawing as figures/*.svg, its numbers as figures/*.csv."""
     (folder / "figures").mkdir(exist_ok=True)
     for drawing in drawings:
-        _put(folder / "figures" / f"{drawing.name}.svg", drawing.svg)
-        _put(folder / "figures" / f"{drawing.name}.csv", drawing.csv)
-    page = folder / "report.html"
-    _put(page, rendered(summary, drawings, title=title, run=folder.resolve().name))
-    return page
+        put(folder / "figures" / f"{drawing.name}.svg", drawing.svg)
+        put(folder / "figures" / f"{drawing.name}.csv", drawing.csv)
+
+
+def put(path: Path, text: str) -> None:
+    """The file with this text, whole or not at all."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def rebuild(folder: str | os.PathLike, *, title: str | None = None) -> Path:
@@ -73,15 +83,8 @@ def rendered(
     run: str = "RUN",
 ) -> str:
     """The page as text, for a run folder of that name."""
-    environment = Environment(
-        loader=PackageLoader("nqs.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: value if isinstance(value, Markup) else printable(value),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html").render(
+    return template.rendered(
+        "page.html",
         title=printable(title or sections.title(summary)),
         run=run,
         verdict=sections.verdict(summary),
@@ -101,7 +104,7 @@ def rendered(
             ),
             ("What was checked", sections.checks(summary)),
         ],
-        figures=_inlined(drawings),
+        figures=inlined(drawings),
         source=sections.source(summary),
         facts=[
             ("Data", sections.about_data(summary)),
@@ -119,7 +122,7 @@ def _place(drawing: Drawing) -> int:
     return names.index(drawing.name) if drawing.name in names else len(names)
 
 
-def _inlined(drawings: Iterable[Drawing]) -> list[dict[str, Any]]:
+def inlined(drawings: Iterable[Drawing]) -> list[dict[str, Any]]:
     """Name, caption and picture of each drawing; no picture once the page is full."""
     room, shown = _LIMIT, []
     for drawing in drawings:
@@ -127,7 +130,7 @@ def _inlined(drawings: Iterable[Drawing]) -> list[dict[str, Any]]:
         fits = size <= room
         room -= size if fits else 0
         picture = Markup(drawing.svg) if fits else None
-        heading = figures.HEADINGS.get(drawing.name, drawing.name.replace("_", " "))
+        heading = figures.HEADINGS.get(drawing.name, drawing.name.replace("_", " ").capitalize())
         shown.append(
             {
                 "name": drawing.name,
@@ -142,11 +145,6 @@ def _inlined(drawings: Iterable[Drawing]) -> list[dict[str, Any]]:
 def _command(summary: Mapping[str, Any], run: str) -> str:
     """What repeats the run, typed in the folder that holds it."""
     return f"nqs {printable(summary.get('job'))} --config {shlex.quote(f'{printable(run)}/config.toml')}"
-
-
-def _put(path: Path, text: str) -> None:
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _redrawn(name: str, path: Path) -> Drawing:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from nqs.report.wording import (
     NOT_COMPUTED,
+    TELLING,
     count,
     counted,
     duration,
@@ -200,6 +201,9 @@ def told_by_shots(summary: Mapping[str, Any]) -> list[Row]:
     if not found:
         return []
     by = f"by {count(found.get('shots'))} shots held out, {printable(found.get('method'))}"
+    error = finite(found.get("error"))
+    if error is not None and error > TELLING:
+        by += "; too few to say much"
     return [Row("Fidelity from shots alone", measured(found), by)]
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 NOT_COMPUTED = "not computed"
 LEFT_OPEN = "left open"
+TELLING = 0.2
+"""Error of a fidelity above which it says nothing."""
 
 
 def printable(value: object) -> str:

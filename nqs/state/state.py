@@ -116,7 +116,8 @@ def vectors(model: nn.Module, variables: Any, sites: int) -> np.ndarray:
 def _initial(model, sites, restarts, seed):
     keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.arange(restarts))
     bits = jnp.zeros((1, sites), jnp.int32)
-    return jax.vmap(lambda key: {"params": model.init(key, bits)["params"]})(keys)
+    # one by one: several QR decompositions of batches at once wait for each other for ever (JAX 0.10)
+    return jax.lax.map(lambda key: {"params": model.init(key, bits)["params"]}, keys)
 
 
 @partial(jax.jit, static_argnames="model")

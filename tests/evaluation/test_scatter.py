@@ -29,7 +29,7 @@ def test_shots_of_one_qubit_in_z_have_the_error_of_a_binomial():
     found = of_words(fisher(np.abs(psi), data, real=True), "Z0", 1)
     assert_allclose(found.error, np.sqrt((1 - 0.28**2) / shots), rtol=0.02)  # to second order
     ends = found.value + 1.959964 * found.error * np.array([-1, 1])
-    assert_allclose([found.low, found.high], ends)
+    assert_allclose([found.low, found.high], ends, atol=1e-3)  # and a little bias
 
 
 def test_what_the_settings_leave_open_is_none():

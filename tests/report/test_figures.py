@@ -68,6 +68,11 @@ DRAWINGS = {
         figures.variance_table(made_up.checkpoints(), None, None)
     ),
     "variance, empty": lambda: figures.variance([]),
+    "local energies": lambda: figures.local_energies(made_up.local_table()),
+    "local energies, all the same": lambda: figures.local_energies(
+        [{"energy": -3.0, "width": 1.0, "samples": 900, "gaussian": 0.0}]
+    ),
+    "local energies, empty": lambda: figures.local_energies([]),
     "entropies": lambda: figures.entropies(made_up.entropies_table()),
     "entropies, sampled": lambda: figures.entropies(made_up.entropies_table(exact=False)),
     "entropies, empty": lambda: figures.entropies([]),
