@@ -27,6 +27,13 @@ def evaluate(
         Path | None, typer.Option(help="Config of a ground state: its Hamiltonian's energy.")
     ] = None,
     bootstrap: opt.Bootstrap = 0,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Sites such as "0-3,7" whose entropy is asked, the first half where left out; '
+            "repeatable, and pairs have their mutual information."
+        ),
+    ] = None,
     samples: Annotated[int, typer.Option(min=100, help="Beyond 20 sites.")] = 16384,
     seed: Annotated[int, typer.Option(min=0, help="Of the samples.")] = 1,
     json_: opt.Json = False,
@@ -49,6 +56,7 @@ def evaluate(
             wanted=observable or (),
             bootstrap=bootstrap,
             config=config,
+            regions=region or (),
             samples=samples,
             seed=seed,
         )
@@ -92,7 +100,7 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
-    from nqs.report.wording import measured
+    from nqs.report.wording import measured, sites
 
     lines = [("run", f"{found['job']} of {found['sites']} sites, verdict: {found['verdict']}")]
     if found["likelihood"]:
@@ -114,13 +122,22 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("fidelity from shots", f"{number}{told['method']}"))
     if found.get("energy"):
         lines.append(("variance of H", measured(found["energy"]["variance"])))
-    entropies = found["entropies"]
-    if entropies:
-        first = "site" if entropies["sites"] == 1 else f"{entropies['sites']} sites"
-        half = f"of the first {first}, nats"
-        lines.append(("Rényi-2 entropy", f"{measured(entropies['renyi2'])} {half}"))
-        if entropies["von_neumann"]:
-            lines.append(("von Neumann", f"{measured(entropies['von_neumann'])} {half}"))
+    for row in found["entropies"]:
+        lines.append((f"entropy of {sites(row['sites'])}", _entropy(row)))
+    for row in found["mutual_information"]:
+        of = f"{sites(row['a'])} and {sites(row['b'])}"
+        lines.append((f"mutual information, {of}", _entropy(row)))
     if found["samples"]:
         lines.append(("samples", f"{found['samples']:,}, seed {found['seed']}"))
     return lines
+
+
+def _entropy(row: dict[str, Any]) -> str:
+    from nqs.report.wording import measured
+
+    if row["renyi2"] is None:
+        return row["why"]
+    text = f"Rényi-2 {measured(row['renyi2'])}"
+    if row["von_neumann"]:
+        text += f", von Neumann {measured(row['von_neumann'])}"
+    return f"{text} nats"

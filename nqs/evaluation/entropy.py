@@ -40,11 +40,16 @@ def entropies(vector: np.ndarray, part: Iterable[int]) -> Entropies:
 
 def mutual_information(vector: np.ndarray, a: Iterable[int], b: Iterable[int]) -> float:
     """S(A) + S(B) − S(A ∪ B) of von Neumann entropies, in nats, of two parts without a common site."""
+    a, b = _apart(a, b)
+    one, other, both = (entropies(vector, part).von_neumann for part in (a, b, a | b))
+    return one + other - both
+
+
+def _apart(a: Iterable[int], b: Iterable[int]) -> tuple[set[int], set[int]]:
     a, b = set(a), set(b)
     if a & b:
         raise ValueError(f"site {min(a & b)} is in both parts; mutual information needs two.")
-    one, other, both = (entropies(vector, part).von_neumann for part in (a, b, a | b))
-    return one + other - both
+    return a, b
 
 
 def _spectrum(vector: np.ndarray, part: list[int]) -> np.ndarray:
@@ -78,27 +83,64 @@ def renyi2_of_samples(state: State, one: Samples, other: Samples, part: Iterable
     logarithm of a mean is biased by its variance; leaving out one block at a time corrects
     that and gives the error.
     """
+    return _jackknifed([(1, _purity(state, one, other, part))])
+
+
+def renyi2_information(
+    state: State, one: Samples, other: Samples, a: Iterable[int], b: Iterable[int]
+) -> Estimate:
+    """S₂(A) + S₂(B) − S₂(A ∪ B) in nats, from samples of two copies, with its error.
+
+    What two parts have in common, as Rényi-2 entropies see it; unlike that of von Neumann entropies
+    it may be below zero.
+    """
+    a, b = _apart(a, b)
+    return _jackknifed(
+        [(sign, _purity(state, one, other, p)) for sign, p in ((1, a), (1, b), (-1, a | b))]
+    )
+
+
+class _Purity(NamedTuple):
+    """A purity, and what it is without one block of the samples in turn, (blocks,)."""
+
+    value: float
+    left_out: np.ndarray
+
+    @property
+    def error(self) -> float:
+        return float(np.sqrt((len(self.left_out) - 1) * self.left_out.var()))
+
+
+def _purity(state: State, one: Samples, other: Samples, part: Iterable[int]) -> _Purity:
     sites = _checked(part, state.sites)
     values = _swapped(state, one.bits, other.bits, sites)
     blocks = np.arange(len(values)) % min(one.chains, other.chains) % _BLOCKS
     number = int(blocks.max()) + 1
     sums = np.bincount(blocks, weights=values, minlength=number)
     counts = np.bincount(blocks, minlength=number)
-    left_out = (values.sum() - sums) / (len(values) - counts)
-    purity = float(values.mean())
-    error = float(np.sqrt((number - 1) * left_out.var()))
-    if error <= _ROUNDING:
-        return Estimate(_not_negative(-np.log(purity)), None)
-    if purity < _LEAST * error:
+    found = _Purity(float(values.mean()), (values.sum() - sums) / (len(values) - counts))
+    if found.error > _ROUNDING and found.value < _LEAST * found.error:
         raise PurityTooSmall(
-            f"the purity of {len(sites)} of {state.sites} sites is below {purity + 2 * error:.1g}, too "
-            f"small for {len(values):,} samples; take more."
+            f"the purity of {len(sites)} of {state.sites} sites is below "
+            f"{found.value + 2 * found.error:.1g}, too small for {len(values):,} samples; take more."
         )
+    return found
+
+
+def _jackknifed(purities: Sequence[tuple[int, _Purity]]) -> Estimate:
+    """Σ sign · (−ln purity) without the bias of a logarithm, and its error.
+
+    Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), chapters 2 and 3.
+    """
+    value = -sum(sign * np.log(purity.value) for sign, purity in purities)
+    if all(purity.error <= _ROUNDING for _, purity in purities):
+        alone = len(purities) == 1
+        return Estimate(_not_negative(value) if alone else float(value), None)
     with np.errstate(invalid="ignore"):
-        parts = -np.log(left_out)
-    entropy = -np.log(purity)
-    value = number * entropy - (number - 1) * parts.mean()
-    return Estimate(float(value), float(np.sqrt((number - 1) * parts.var())))
+        parts = -sum(sign * np.log(purity.left_out) for sign, purity in purities)
+    number = len(parts)
+    corrected = number * value - (number - 1) * parts.mean()
+    return Estimate(float(corrected), float(np.sqrt((number - 1) * parts.var())))
 
 
 def _swapped(state: State, one: np.ndarray, other: np.ndarray, part: list[int]) -> np.ndarray:

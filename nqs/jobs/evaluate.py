@@ -10,7 +10,7 @@ import numpy as np
 
 from nqs.config import toml
 from nqs.config.tomography import Tomography
-from nqs.evaluation import entropy, observables
+from nqs.evaluation import observables
 from nqs.evaluation.energy import sampled_energy
 from nqs.evaluation.heldout import Estimate, nll
 from nqs.evaluation.scatter import Scatter
@@ -19,6 +19,7 @@ from nqs.jobs import folder as place
 from nqs.jobs import hamiltonian
 from nqs.jobs.bootstrap import scatter
 from nqs.jobs.properties import beside, fidelity_to, number
+from nqs.jobs.regions import entropies, region
 from nqs.jobs.result import Result, load
 from nqs.jobs.tomography import read_inputs
 from nqs.measurement.dataset import Measurements
@@ -42,6 +43,7 @@ def evaluate(
     wanted: Sequence[str] = (),
     config: str | Path | None = None,
     bootstrap: int = 0,
+    regions: Sequence[str] = (),
     samples: int = 16384,
     seed: int = 1,
 ) -> dict[str, Any]:
@@ -50,7 +52,8 @@ def evaluate(
     data: shots that the run did not see; those it was taught by where left out. target: file
     of a state. wanted: observables such as "X0 Z1", or sums. config: of a ground state, whose
     Hamiltonian is asked; a ground state's own where left out. bootstrap: replicas behind the
-    statistical errors of a tomography. samples, seed: beyond 20 sites.
+    statistical errors of a tomography. regions: of sites, such as "0-3,7", whose entropies are
+    asked; the first half where left out. samples, seed: beyond 20 sites.
     """
     result = load(run)
     state = result.state
@@ -60,6 +63,8 @@ def evaluate(
     if shots is not None and shots.sites != state.sites:
         raise ValueError(f"the run has {state.sites} sites and the shots {shots.sites}.")
     totals = [observable(text, state.sites) for text in wanted]
+    half = [f"0-{state.sites // 2 - 1}"] if state.sites > 1 else []
+    parts = [region(text, state.sites) for text in regions or half]
     asked = _hamiltonian(result, config)
     scattered = _scattered(result, taught, bootstrap, seed)
     sampled = state.sites > VECTOR_SITES
@@ -81,8 +86,10 @@ def evaluate(
             beside(text, own, shots, total, scattered)
             for text, own, total in zip(wanted, known, totals, strict=True)
         ],
-        "entropies": _entropies(state, samples, seed),
     }
+    found["entropies"], found["mutual_information"] = entropies(
+        state, parts, samples, seed + _PURPOSE
+    )
     if target is not None:
         psi = read_target([Path(target)], state.sites)
         found["fidelity"] = fidelity_to(psi, str(target), state.vector(), scattered)
@@ -163,19 +170,3 @@ def _energy(state, asked, drawn, shots, scattered, seed) -> dict[str, Any]:
         found = sampled_energy(state, drawn, e, seed=seed)
         own, variance = found.energy, found.variance
     return {**beside(asked.name, own, shots, total, scattered), "variance": number(variance)}
-
-
-def _entropies(state: State, samples: int, seed: int) -> dict[str, Any] | None:
-    """Of the first half of the sites with the rest, in nats."""
-    if state.sites < 2:
-        return None
-    half = state.sites // 2
-    if state.sites <= VECTOR_SITES:
-        exact = entropy.entropies(state.vector(), range(half))
-        renyi2, von_neumann = Estimate(exact.renyi2, None), Estimate(exact.von_neumann, None)
-        return {"sites": half, "renyi2": number(renyi2), "von_neumann": number(von_neumann)}
-    try:
-        renyi2 = entropy.renyi2(state, [range(half)], samples, seed=seed + _PURPOSE)[0]
-    except entropy.PurityTooSmall as problem:
-        return {"sites": half, "renyi2": None, "von_neumann": None, "why": str(problem)}
-    return {"sites": half, "renyi2": number(renyi2), "von_neumann": None}

@@ -118,6 +118,17 @@ def listed(values: Any) -> str:
     return printable(values)
 
 
+def sites(numbers: Iterable[int]) -> str:
+    """Sites in order, neighbours as a range: 0–3, 7."""
+    runs: list[list[int]] = []
+    for site in sorted(numbers):
+        if runs and site == runs[-1][-1] + 1:
+            runs[-1].append(site)
+        else:
+            runs.append([site])
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+
+
 def _signed(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 

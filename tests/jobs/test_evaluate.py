@@ -6,6 +6,7 @@ from exact import asymmetric_state, pauli
 from numpy.testing import assert_allclose
 
 import nqs
+from nqs.evaluation import entropy
 from nqs.evaluation.fidelity import fidelity
 from nqs.jobs.bootstrap import refit, replicas
 from nqs.jobs.evaluate import evaluate
@@ -115,7 +116,8 @@ def test_a_large_ground_state_is_asked_by_samples(tmp_path):
         assert abs(row["state"]["value"] - again.value) < 4 * error
         assert row["shots"] is row["pull"] is None
     assert found["energy"]["state"]["error"] > 0
-    assert found["entropies"]["von_neumann"] is None
+    assert found["entropies"][0]["von_neumann"] is None
+    assert found["entropies"][0]["sites"] == list(range(11))
     assert state.sites == found["sites"] == 22
 
 
@@ -128,6 +130,28 @@ def test_replicas_scatter_as_the_fit_does(data, truth):
     assert_allclose(np.linalg.norm(again, axis=1), 1)
     lost = np.mean([1 - fidelity(other, psi) for other in again])
     assert 0.3 < lost / (1 - fidelity(psi, truth)) < 3
+
+
+def test_regions_have_entropies_and_pairs_of_them_mutual_information(run):
+    psi = nqs.load(run).state.vector()
+    found = evaluate(run, regions=["0,2", "1", "0-1"])
+    assert [row["sites"] for row in found["entropies"]] == [[0, 2], [1], [0, 1]]
+    for row in found["entropies"]:
+        exact = entropy.entropies(psi, row["sites"])
+        assert row["renyi2"] == {"value": pytest.approx(exact.renyi2), "error": None}
+        assert row["von_neumann"]["value"] == pytest.approx(exact.von_neumann)
+    [pair] = found["mutual_information"]  # of the others a site is in both
+    assert (pair["a"], pair["b"]) == ([0, 2], [1])
+    twice = 2 * entropy.entropies(psi, [1]).von_neumann  # the whole is pure
+    assert pair["von_neumann"]["value"] == pytest.approx(twice)
+    for wrong, what in (
+        ("0-3", "from 0 to 2"),
+        ("2-1", "from 0"),
+        ("a", "list of sites"),
+        ("0-2", "whole"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            evaluate(run, regions=[wrong])
 
 
 def test_what_cannot_be_asked_is_refused(run, tmp_path, data):
