@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nqs.jobs.evaluate import evaluate
     from nqs.jobs.ground_state import ground_state
     from nqs.jobs.hamiltonian import operator
     from nqs.jobs.result import Result, load
@@ -18,6 +19,7 @@ _HOMES = {
     "Measurements": "nqs.measurement.dataset",
     "Result": "nqs.jobs.result",
     "State": "nqs.state.state",
+    "evaluate": "nqs.jobs.evaluate",
     "ground_state": "nqs.jobs.ground_state",
     "known": "nqs.systems",
     "load": "nqs.jobs.result",
@@ -31,6 +33,7 @@ __all__ = [
     "Measurements",
     "Result",
     "State",
+    "evaluate",
     "ground_state",
     "known",
     "load",

@@ -175,7 +175,7 @@ def energies(repeats: int) -> Iterator[Line]:
 
 
 def bootstrap(repeats: int) -> Iterator[Line]:
-    yield from coverage("bootstrap, 4 qubits", tomography_of_four, repeats)
+    yield from coverage("tomography, 4 qubits", tomography_of_four, repeats)
 
 
 def shots(repeats: int) -> Iterator[Line]:
@@ -189,7 +189,7 @@ STABILISERS = {
     "ghz": (known.ghz(6), [("Z0 Z1", 1), ("X0 X1 X2 X3 X4 X5", 1), ("-Y0 Y1 X2 X3 X4 X5", 1)]),
     "cluster": (known.cluster(6), [("X0 Z1", 1), ("Z1 X2 Z3", 1), ("Z4 X5", 1)]),
     "product": (known.product(4, angles=[[np.pi / 2, np.pi / 2]] * 4), [("Y0 Y1", 1), ("Y3", 1)]),
-    # Σ Z of W-6, and its projector on two sites' exchange: of every configuration the same
+    # Σ Z of W-6: of every configuration the same
     "w": (known.w(6), [("Z0 + Z1 + Z2 + Z3 + Z4 + Z5", 4)]),
 }
 

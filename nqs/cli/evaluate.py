@@ -21,7 +21,8 @@ def evaluate(
     select: opt.Select = None,
     bases: opt.Bases = None,
     shots_per_setting: opt.ShotsPerSetting = None,
-    target: Annotated[Path | None, typer.Option(help="File of a state to compare with.")] = None,
+    sites: opt.Sites = None,
+    target: opt.Target = None,
     observable: opt.Observable = None,
     config: Annotated[
         Path | None, typer.Option(help="Config of a ground state: its Hamiltonian's energy.")
@@ -44,7 +45,11 @@ def evaluate(
         from nqs.measurement import formats
 
         options = formats.Options(
-            format=format, select=select, shots_per_setting=shots_per_setting, bases=bases
+            format=format,
+            select=select,
+            shots_per_setting=shots_per_setting,
+            bases=bases,
+            sites=sites,
         )
         shots = formats.read(data, options) if data else None
         from nqs.jobs.evaluate import evaluate as job

@@ -29,7 +29,11 @@ Observable = Annotated[
     list[str] | None, typer.Option(help='Such as "X0 X1" or "0.5 Z0 - X1"; repeatable.')
 ]
 Bootstrap = Annotated[
-    int, typer.Option(min=0, help="Refits to simulated shots behind statistical errors; 100.")
+    int,
+    typer.Option(
+        min=0,
+        help="Refits to simulated shots behind statistical errors, such as 100; none by default.",
+    ),
 ]
 Budget = Annotated[str | None, typer.Option(help="How long to train, such as 8m.")]
 TimeLimit = Annotated[

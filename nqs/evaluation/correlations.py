@@ -110,13 +110,6 @@ def unknown(sites: int) -> Moments:
     return moments
 
 
-def pull(state: np.ndarray, state_error, shots: np.ndarray, shots_error) -> np.ndarray:
-    """(state − shots) / √(both errors squared); NaN where one is not known or both are exact."""
-    error = np.hypot(state_error, shots_error)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(error > 0, (state - shots) / error, np.nan)
-
-
 def structure_factor(pair: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """S(q) = Σ_ij e^{−iq·(r_i − r_j)} ⟨Z_i Z_j⟩ / N at q = 2π k / size, real, shape `size`.
 
@@ -148,12 +141,14 @@ def structure_factor_of_shots(
     if setting not in data.settings:
         return None
     rows = np.flatnonzero(data.setting_index == data.settings.index(setting))
+    if not data.counts[rows].sum():
+        return None
     sums = np.zeros((3, *size))  # shots, S and S²
     for first in range(0, len(rows), _ROWS):
         some = rows[first : first + _ROWS]
         found = structure_factors(outcome_values(data, data.outcomes[some]), size)
         for power in range(3):
             sums[power] += np.tensordot(data.counts[some], found**power, axes=1)
-    shots = max(sums[0].max(), 1.0)
+    shots = sums[0].max()
     mean, square = sums[1:] / shots
     return mean, np.sqrt(np.maximum(square - mean**2, 0) / max(shots - 1, 1))

@@ -16,11 +16,12 @@ _FEWEST, _SPAN = 5, 2.0
 
 
 def checkpoints(
-    rows: Sequence[Mapping[str, Any]], sites: int, infinite_temperature: float
+    rows: Sequence[Mapping[str, Any]], sites: int, infinite_temperature: float | None
 ) -> list[dict[str, Any]]:
     """Energy, variance and V-score of successive stretches of the last phase of a training.
 
-    rows: as in metrics.jsonl. The first stretches are short, for there the state changes fast.
+    rows: as in metrics.jsonl. infinite_temperature: energy from which a V-score counts, None where it
+    means nothing. The first stretches are short, for there the state changes fast.
     """
     last = [row for row in rows if row["phase"] == rows[-1]["phase"]] if rows else []
     values = np.array(
@@ -37,13 +38,13 @@ def checkpoints(
     found = []
     for part in np.split(values, ends[:-1]):
         step, (energy, variance) = part[-1, 0], part[:, 1:].mean(axis=0)
-        scale = (energy - infinite_temperature) ** 2
+        above = 0.0 if infinite_temperature is None else energy - infinite_temperature
         found.append(
             {
                 "step": int(step),
                 "energy": float(energy),
                 "variance": float(variance),
-                "v_score": float(sites * variance / scale) if scale > 0 else None,
+                "v_score": float(sites * variance / above**2) if above else None,
             }
         )
     return found

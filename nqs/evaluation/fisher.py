@@ -14,11 +14,15 @@ PINNED = 0.3
 """Radians: a direction of the state is fixed when the shots hold it at least this tightly."""
 
 
+_FLAT = 1e-2
+"""Information, in radians⁻², of a direction that the shots say nothing of."""
+
+
 class Covariance(NamedTuple):
     """Of the fits to other shots about ψ, in (Re δψ, Im δψ).
 
-    matrix: of the directions that the shots fix, (2·2**sites, 2·2**sites). open: the others,
-    (directions, 2·2**sites), orthonormal.
+    matrix: of the directions that the shots hold at all, (2·2**sites, 2·2**sites), none of them
+    further than one radian. open: the others, (directions, 2·2**sites), orthonormal.
     """
 
     psi: np.ndarray
@@ -41,11 +45,12 @@ def covariance(psi: np.ndarray, data: Measurements, *, real: bool) -> Covariance
     # norm and phase are no directions of the state: set apart, they do not count as open
     values, vectors = np.linalg.eigh(fisher + along.T @ along / PINNED**3)
     vectors -= along.T @ (along @ vectors)
-    fixed = values > PINNED**-2
+    held = values > _FLAT
+    variances = np.minimum(1 / values[held], 1)
     matrix = np.zeros((2 * psi.size, 2 * psi.size))
-    matrix[: len(fisher), : len(fisher)] = (vectors[:, fixed] / values[fixed]) @ vectors[:, fixed].T
-    left = np.zeros((int((~fixed).sum()), 2 * psi.size))
-    left[:, : len(fisher)] = vectors[:, ~fixed].T
+    matrix[: len(fisher), : len(fisher)] = (vectors[:, held] * variances) @ vectors[:, held].T
+    left = np.zeros((int((~held).sum()), 2 * psi.size))
+    left[:, : len(fisher)] = vectors[:, ~held].T
     return Covariance(psi, matrix, left)
 
 

@@ -62,9 +62,13 @@ def as_likely(psi: np.ndarray, data: Measurements, directions: np.ndarray, seed:
     """States (·, 2**sites) that explain shots of ψ in the settings of `data` as well as ψ does.
 
     Climbed to from beside ψ, along random sums of (directions, 2·2**sites) in (Re δψ, Im δψ), along
-    which the likelihood is flat; and ψ* where no setting tells it from ψ.
+    which the likelihood is flat; those of other phases where all shots are in Z; and ψ* where no
+    setting tells it from ψ.
     """
     rng, found = np.random.default_rng([seed, 0xA511]), []
+    if data.only_z:
+        turned = np.exp(2j * np.pi * rng.random((_BESIDE, psi.size)))
+        return psi * turned
     if len(directions):
         plan = jax.device_put(rotations(data.settings, data.effects, data.readout))
         once = each_cell_once(

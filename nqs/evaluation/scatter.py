@@ -22,11 +22,13 @@ class Scatter(ABC):
     """Of fits to other shots of the state that was measured, about the one that was fitted.
 
     fitted: (2**sites,) normalised. others: (states, 2**sites) that explain the shots as well.
+    searched: whether they were looked for in all directions.
     """
 
     method: ClassVar[str]
     fitted: np.ndarray
     others: np.ndarray
+    searched: bool
 
     @abstractmethod
     def _spread(self, action: Action, least: float, most: float) -> Interval:
@@ -46,6 +48,7 @@ class Refits(Scatter):
     method: ClassVar[str] = "bootstrap"
     fitted: np.ndarray
     others: np.ndarray
+    searched: bool
     again: np.ndarray
 
     def _spread(self, action: Action, least: float, most: float) -> Interval:
@@ -65,6 +68,7 @@ class Fisher(Scatter):
     method: ClassVar[str] = "Fisher matrix"
     fitted: np.ndarray
     others: np.ndarray
+    searched: bool
     covariance: np.ndarray
 
     def _spread(self, action: Action, least: float, most: float) -> Interval:

@@ -42,17 +42,28 @@ def scatter(
     None where the fit was stopped early, or has more sites than a Fisher matrix is made of: its
     errors are then known from refits alone. summary: of the tomography.
     """
+    refuse_one(number)
     early = summary["training"]["best_step"] < summary["training"]["steps"]
     small = data.sites <= ERROR_SITES and len(data.settings) * 4**data.sites <= ERROR_WORK
     if not number and (early or not small):
         return None
-    psi, others = state.vector(), np.empty((0, 2**state.sites))
+    psi = state.vector()
+    positive = data.only_z and is_positive(psi)  # by assumption, which the verdict says
+    matrix, flat = np.empty((0, 0)), np.empty((0, 2 * psi.size))
     if small:
-        about = covariance(psi, data, real=data.only_z and is_positive(psi))
-        psi, others = about.psi, as_likely(about.psi, data, about.open, seed)
+        psi, matrix, flat = covariance(psi, data, real=positive)
+    others = psi[None] if positive else as_likely(psi, data, flat, seed)
+    searched = small or data.only_z
     if number:
-        return Refits(psi, others, replicas(state, data, number, seed, refit(state, summary)))
-    return Fisher(psi, others, about.matrix)
+        again = replicas(state, data, number, seed, refit(state, summary))
+        return Refits(psi, others, searched, again)
+    return Fisher(psi, others, searched, matrix)
+
+
+def refuse_one(number: int) -> None:
+    """ValueError for a bootstrap that has no spread."""
+    if number == 1:
+        raise ValueError("a bootstrap of 1 refit has no spread; take 100.")
 
 
 class Refit(NamedTuple):

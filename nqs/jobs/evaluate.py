@@ -8,20 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nqs.config import toml
-from nqs.config.tomography import Tomography
 from nqs.evaluation import observables
 from nqs.evaluation.energy import sampled_energy
 from nqs.evaluation.heldout import Estimate, nll
 from nqs.evaluation.scatter import Scatter
 from nqs.evaluation.shot_fidelity import MOST_SITES, fidelity_from_shots
-from nqs.jobs import folder as place
 from nqs.jobs import hamiltonian
-from nqs.jobs.bootstrap import scatter
+from nqs.jobs.bootstrap import refuse_one, scatter
 from nqs.jobs.properties import beside, fidelity_to, number
 from nqs.jobs.regions import entropies, region
 from nqs.jobs.result import Result, load
-from nqs.jobs.tomography import read_inputs
+from nqs.jobs.tomography import read_run
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.target import read_target
 from nqs.state.born import rotations
@@ -38,8 +35,9 @@ _PURPOSE = 0xE7A1
 def evaluate(
     run: str | Path,
     *,
+    ansatz: Any = None,
     data: Measurements | None = None,
-    target: str | Path | None = None,
+    target: str | Path | Sequence[str | Path] | None = None,
     wanted: Sequence[str] = (),
     config: str | Path | None = None,
     bootstrap: int = 0,
@@ -49,16 +47,18 @@ def evaluate(
 ) -> dict[str, Any]:
     """The numbers of a finished run, beside those of shots; nothing is written.
 
-    data: shots that the run did not see; those it was taught by where left out. target: file
-    of a state. wanted: observables such as "X0 Z1", or sums. config: of a ground state, whose
+    ansatz: the Flax module of a run whose ansatz was the user's own. data: shots that the run did not see; those it was taught by where left out. target: file
+    of a state, or two of a density matrix. wanted: observables such as "X0 Z1", or sums. config: of a ground state, whose
     Hamiltonian is asked; a ground state's own where left out. bootstrap: replicas behind the
     statistical errors of a tomography. regions: of sites, such as "0-3,7", whose entropies are
     asked; the first half where left out. samples, seed: beyond 20 sites.
     """
-    result = load(run)
+    refuse_one(bootstrap)
+    result = load(run, ansatz)
     state = result.state
     fresh = data is not None
-    taught = _taught(result)
+    asks = bool(bootstrap or wanted or target is not None or config is not None)
+    taught = _taught(result, needed=bool(bootstrap) or not fresh) if asks or not fresh else None
     shots = data if fresh else taught
     if shots is not None and shots.sites != state.sites:
         raise ValueError(f"the run has {state.sites} sites and the shots {shots.sites}.")
@@ -66,7 +66,7 @@ def evaluate(
     half = [f"0-{state.sites // 2 - 1}"] if state.sites > 1 else []
     parts = [region(text, state.sites) for text in regions or half]
     asked = _hamiltonian(result, config)
-    scattered = _scattered(result, taught, bootstrap, seed)
+    scattered = _scattered(result, taught, bootstrap, seed) if asks else None
     sampled = state.sites > VECTOR_SITES
     drawn = state.sample(samples, seed + _PURPOSE) if sampled else None
     known = (
@@ -88,11 +88,13 @@ def evaluate(
         ],
     }
     found["entropies"], found["mutual_information"] = entropies(
-        state, parts, samples, seed + _PURPOSE
+        state, parts, samples, seed + 2 * _PURPOSE
     )
     if target is not None:
-        psi = read_target([Path(target)], state.sites)
-        found["fidelity"] = fidelity_to(psi, str(target), state.vector(), scattered)
+        files = [target] if isinstance(target, str | Path) else list(target)
+        psi = read_target([Path(file) for file in files], state.sites)
+        name = ", ".join(map(str, files))
+        found["fidelity"] = fidelity_to(psi, name, state.vector(), scattered)
     if fresh and shots is not None:
         found["fidelity_from_shots"] = _told(state, shots)
     if asked is not None:
@@ -100,15 +102,16 @@ def evaluate(
     return found
 
 
-def _taught(result: Result) -> Measurements | None:
-    """Shots of a tomography; None for a ground state."""
+def _taught(result: Result, needed: bool) -> Measurements | None:
+    """Shots of a tomography; None for a ground state, and where they are gone and not needed."""
     if result.summary["job"] != "tomography" or result.folder is None:
         return None
-    tables = place.resolved(result.folder, None)
-    config = toml.checked(Tomography, tables, str(result.folder / "config.toml"))
-    inputs = read_inputs(config)
-    place.refuse_changed(result.folder, inputs.source)
-    return inputs.data
+    try:
+        return read_run(result.folder, None)[1].data
+    except (ValueError, OSError):
+        if needed:
+            raise
+        return None
 
 
 def _scattered(

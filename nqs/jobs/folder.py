@@ -78,7 +78,17 @@ def resolved(folder: Path, time_limit: str | float | None) -> dict[str, Any]:
     tables.pop("time_limit", None)
     if time_limit is not None:
         tables["time_limit"] = time_limit
+    _found_again(folder, tables)
     return tables
+
+
+def _found_again(folder: Path, tables: dict[str, Any]) -> None:
+    """What a run wrote for itself lies where the run lies now."""
+    for table, name in (("data", _SHOTS), ("hamiltonian", _TERMS)):
+        inside, named = folder / name, tables.get(table, {}).get("file")
+        several = isinstance(named, list)
+        if named and inside.is_file() and Path(named[0] if several else named).name == name:
+            tables[table]["file"] = [str(inside)] if several else str(inside)
 
 
 class Begun(NamedTuple):

@@ -200,7 +200,7 @@ def _drawings(
     from nqs.report import figures
 
     exact = (summary.get("exact") or {}).get("energy")
-    points = checkpoints(rows, state.sites, found.total.constant)
+    points = checkpoints(rows, state.sites, found.total.constant if found.spin_model else None)
     lengths = found.lattice.lengths if found.lattice else None
     tables = {
         "variance": figures.variance_table(points, lined_up(points), exact),
@@ -208,7 +208,7 @@ def _drawings(
         **properties(state, None, summary["seed"], lengths),
     }
     curve = figures.energy_curve(rows, exact)
-    return [curve, *(figures.TABLES[name](table) for name, table in tables.items())]
+    return [curve, *figures.of_tables(tables)]
 
 
 def plan(config: GroundState, found: System) -> dict[str, Any]:

@@ -116,7 +116,11 @@ def fidelity_to(
 def _statistical(scatter: Scatter, action: Action, least: float, most: float) -> dict[str, Any]:
     """A number of the state that was measured; open where the shots do not fix it."""
     found = scatter.interval(action, least, most)
-    about = {"method": scatter.method, "open": found is None}
+    # None where nobody looked for states that explain the shots as well
+    about = {
+        "method": scatter.method,
+        "open": found is None or (False if scatter.searched else None),
+    }
     if found is None:
         return {"value": None, "error": None, "interval": None, **about}
     ends = [found.low, found.high]

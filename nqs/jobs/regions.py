@@ -12,6 +12,9 @@ from nqs.jobs.properties import number
 from nqs.state.reach import VECTOR_SITES
 from nqs.state.state import State
 
+_SECOND = 0x5EC
+"""Added to the seed for the second copy."""
+
 Region = tuple[int, ...]
 
 
@@ -60,7 +63,7 @@ def entropies(
                 for a, b in pairs
             ],
         )
-    copies = state.sample(samples, seed), state.sample(samples, seed + 1)
+    copies = state.sample(samples, seed), state.sample(samples, seed + _SECOND)
     alone = partial(entropy.renyi2_of_samples, state, *copies)
     common = partial(entropy.renyi2_information, state, *copies)
     return (

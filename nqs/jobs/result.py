@@ -67,7 +67,8 @@ class Result:
                 number = likelihood[key]
                 lines.append(f"  {key} {number['value']:.5f} ± {number['error']:.5f} nats per shot")
         if self.summary.get("fidelity"):
-            lines.append(f"  fidelity to target {self.summary['fidelity']['value']:.5f}")
+            found = self.summary["fidelity"]
+            lines.append(f"  fidelity to target {found.get('fitted', found['value']):.5f}")
         return "\n".join(lines + [f"  ! {w}" for w in self.summary["warnings"]])
 
 

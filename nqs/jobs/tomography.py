@@ -228,7 +228,7 @@ def _drawings(summary: dict, rows: list[dict], figures: dict[str, list[dict]]) -
         error=(likelihood["held_out_nll"] or {}).get("error"),
         floor=draw.Floor(**likelihood["floor"]) if likelihood["floor"] else None,
     )
-    return [curve, *(draw.TABLES[name](table) for name, table in figures.items())]
+    return [curve, *draw.of_tables(figures)]
 
 
 def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:

@@ -9,6 +9,9 @@ import numpy as np
 
 from nqs.measurement.effects import PAULI_EFFECTS, UNMEASURED, basis_index, checked_effects
 
+_LEAST_TOLD = 1e-6
+"""Difference of two probabilities below which a readout tells no outcome from the other."""
+
 LARGEST_TABLE_SITES = 26
 
 
@@ -282,6 +285,12 @@ def _checked_readout(readout: np.ndarray, sites: int) -> np.ndarray:
         site = int(np.argmax(np.abs(sums - 1).max(axis=1)))
         raise ValueError(
             f"readout of site {site} sums to {sums[site].tolist()} over the read value; expected 1."
+        )
+    told = np.abs(readout[:, 0, 0] - readout[:, 0, 1])
+    if told.min() < _LEAST_TOLD:
+        raise ValueError(
+            f"readout of site {int(np.argmin(told))} is the same for both outcomes: it says nothing of "
+            "the site. Leave the site out, or calibrate it again."
         )
     return readout
 

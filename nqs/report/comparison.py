@@ -121,7 +121,9 @@ _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "energy per site": _of("energy", "per_site"),
     "relative error": _of("relative_error"),
     "V-score": lambda summary: v_score(summary) if summary.get("v_score") is not None else "",
-    "fidelity of the fit": _of("fidelity", "fitted"),
+    "fidelity of the fit": lambda summary: (
+        _of("fidelity", "fitted")(summary) or _of("fidelity", "value")(summary)
+    ),
     "fidelity of what was measured": _of("fidelity", "statistical"),
     "−log likelihood, all shots": _of("likelihood", "nll"),
     "−log likelihood, held out": _of("likelihood", "held_out_nll"),

@@ -1,6 +1,7 @@
 """The figures of a report, each drawn from a plain table and again from its own CSV."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from nqs.report import (
     figure_amplitudes,
@@ -38,6 +39,7 @@ __all__ = [
     "learning_curve",
     "local_energies",
     "magnetisation",
+    "of_tables",
     "structure_factor",
     "variance",
     "variance_table",
@@ -56,6 +58,12 @@ TABLES: dict[str, Callable[..., Drawing]] = {
     "amplitudes": amplitudes,
 }
 """Figures that are drawn from one table, by name."""
+
+
+def of_tables(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Drawing]:
+    """A drawing of each table that has rows."""
+    return [TABLES[name](rows) for name, rows in tables.items() if rows]
+
 
 _COLUMNS: dict[str, Iterable[str]] = {
     "variance": figure_variance.COLUMNS,

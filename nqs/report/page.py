@@ -159,9 +159,16 @@ def _redrawn(name: str, path: Path) -> Drawing:
 
 def _learning_curve(metrics: Path, summary: Mapping[str, Any]) -> Drawing:
     training = sections.part(summary, "training")
-    restart = training.get("best_restart")
-    rows = _logged(metrics, "train_nll")
-    return figures.learning_curve(rows, training.get("best_step"), (), chosen=restart)
+    likelihood = sections.part(summary, "likelihood")
+    floor = sections.part(likelihood, "floor")
+    rows = [row for row in _logged(metrics, "train_nll") if row.get("phase") in ("search", "refit")]
+    return figures.learning_curve(
+        rows,
+        training.get("best_step"),
+        chosen=training.get("best_restart"),
+        error=sections.part(likelihood, "held_out_nll").get("error"),
+        floor=figures.Floor(floor["name"], floor["value"]) if floor else None,
+    )
 
 
 def _energy_curve(metrics: Path, summary: Mapping[str, Any]) -> Drawing:

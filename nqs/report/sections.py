@@ -75,7 +75,10 @@ def highlights(summary: Mapping[str, Any]) -> list[Row]:
     rows = _energy_highlights(summary)
     if fidelity:
         name = f"to {printable(fidelity.get('target'))}"
-        rows.append(Row("Fidelity", measured(fidelity), name))
+        again = part(fidelity, "statistical")
+        if again:
+            name += f"; of what was measured {measured(again)}"
+        rows.append(Row("Fidelity", measured(_fitted(fidelity)), name))
     if likelihood:
         p = f"p = {probability(likelihood.get('p_value'))}".replace("= below", "<")
         p = "p not computed" if NOT_COMPUTED in p else p
@@ -200,7 +203,7 @@ def told_by_shots(summary: Mapping[str, Any]) -> list[Row]:
     found = part(summary, "fidelity_from_shots")
     if not found:
         return []
-    by = f"by {count(found.get('shots'))} shots held out, {printable(found.get('method'))}"
+    by = f"by {count(found.get('shots'))} shots held out, of the state before it was trained on them; {printable(found.get('method'))}"
     error = finite(found.get("error"))
     if error is not None and error > TELLING:
         by += "; too few to say much"
@@ -238,8 +241,7 @@ def comparison(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     fidelity = part(summary, "fidelity")
     if fidelity:
         label = f"fidelity to {printable(fidelity.get('target'))}"
-        own = fidelity.get("fitted", fidelity.get("value"))
-        rows.append((label, measured(own), measured(theirs.get("fidelity"))))
+        rows.append((label, measured(_fitted(fidelity)), measured(theirs.get("fidelity"))))
         again = part(fidelity, "statistical")
         if again:
             shown = measured(again) + _interval(again.get("interval"))
@@ -305,7 +307,7 @@ def _directions(found: Mapping[str, Any]) -> tuple[str, str]:
     note = (
         "every small change of the state would show in the data"
         if free <= 0
-        else f"the state can change in {counted(free, 'way', 'ways')} that no shot here would show"
+        else f"the state can change in {counted(free, 'way', 'ways')} that these shots hardly show"
     )
     return f"{count(rank)} of {count(directions)}", note
 
@@ -386,6 +388,11 @@ def title(summary: Mapping[str, Any]) -> str:
     first = found[0] if isinstance(found, list) and found else found
     name = re.split(r"[/\\]", printable(first))[-1]
     return f"{job} of {name}" if first else job
+
+
+def _fitted(fidelity: Mapping[str, Any]) -> Any:
+    """Of the fit itself; older summaries have the one number."""
+    return fidelity.get("fitted", fidelity.get("value"))
 
 
 def _method(found: Mapping[str, Any]) -> str:

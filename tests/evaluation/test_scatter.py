@@ -9,6 +9,7 @@ from nqs.evaluation.fisher import covariance
 from nqs.evaluation.maximum_likelihood import as_likely, pure_maximum_likelihood
 from nqs.evaluation.observables import expectation
 from nqs.evaluation.scatter import Fisher, Refits
+from nqs.measurement.dataset import joined
 from nqs.state.simulate import chosen_settings, simulate
 from nqs.systems import known
 from nqs.systems.observable import observable
@@ -16,7 +17,8 @@ from nqs.systems.observable import observable
 
 def fisher(psi, data, real=False):
     about = covariance(psi, data, real=real)
-    return Fisher(about.psi, as_likely(about.psi, data, about.open, 1), about.matrix)
+    others = about.psi[None] if real else as_likely(about.psi, data, about.open, 1)
+    return Fisher(about.psi, others, True, about.matrix)
 
 
 def of_words(scatter, text, sites):
@@ -43,6 +45,15 @@ def test_what_the_settings_leave_open_is_none():
     in_z = fisher(psi, simulate(psi, ["ZZ"], 500, 1))
     assert of_words(in_z, "X0", 2) is None
     assert_allclose(of_words(in_z, "Z0", 2).value, expectation(psi, observable("Z0", 2)), atol=0.01)
+
+
+def test_few_shots_hold_a_number_loosely():
+    """A thousand shots in Z, one in X and two in Y: ⟨Y⟩ of |+⟩ is hardly known, and not open."""
+    plus = np.sqrt([0.5, 0.5]).astype(complex)
+    parts = [simulate(plus, [letter], n, 1) for letter, n in (("Z", 1000), ("X", 1), ("Y", 2))]
+    found = of_words(fisher(plus, joined(parts)), "Y0", 1)
+    assert found is not None
+    assert found.error > 0.4
 
 
 def test_intervals_cover():
@@ -80,7 +91,7 @@ def test_refits_and_the_fisher_matrix_agree():
         ).vector
         for s in range(60)
     ]
-    refits, told = Refits(fit, np.empty((0, 4)), np.array(again)), fisher(fit, data)
+    refits, told = Refits(fit, fit[None], True, np.array(again)), fisher(fit, data)
     for text in ("Z0", "X0 Y1", "Y1"):
         one, other = of_words(refits, text, 2), of_words(told, text, 2)
         assert one.error == pytest.approx(other.error, rel=0.4)

@@ -1,5 +1,7 @@
 """A finished run asked what it says, beside shots it saw and shots it did not."""
 
+import shutil
+
 import numpy as np
 import pytest
 from exact import asymmetric_state, pauli
@@ -132,6 +134,17 @@ def test_replicas_scatter_as_the_fit_does(data, truth):
     assert 0.3 < lost / (1 - fidelity(psi, truth)) < 3
 
 
+def test_a_run_that_was_moved_is_evaluated_as_before(run, tmp_path):
+    before = evaluate(run, wanted=["X0"])
+    moved = shutil.copytree(run, tmp_path / "elsewhere")
+    hidden = run.rename(run.with_name("away"))
+    try:
+        after = evaluate(moved, wanted=["X0"])
+    finally:
+        hidden.rename(run)
+    assert after["observables"] == before["observables"]
+
+
 def test_regions_have_entropies_and_pairs_of_them_mutual_information(run):
     psi = nqs.load(run).state.vector()
     found = evaluate(run, regions=["0,2", "1", "0-1"])
@@ -163,6 +176,8 @@ def test_what_cannot_be_asked_is_refused(run, tmp_path, data):
         nqs.tomography(data, observables=["X3"])
     with pytest.raises(ValueError, match="no spread"):
         nqs.tomography(data, bootstrap=1)
+    with pytest.raises(ValueError, match="no spread"):
+        evaluate(run, bootstrap=1)
     nqs.ground_state(ising(chain(3)), "rbm", steps=10, samples="all", out=tmp_path / "ground")
     with pytest.raises(ValueError, match="taught by none"):
         evaluate(tmp_path / "ground", bootstrap=10)

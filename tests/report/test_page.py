@@ -46,8 +46,9 @@ class Reader(HTMLParser):
 
 
 def drawings():
+    error = made_up.summary()["likelihood"]["held_out_nll"]["error"]
     return [
-        figures.learning_curve(made_up.search_rows(), 1180, made_up.refit_rows()),
+        figures.learning_curve(made_up.search_rows(), 1180, made_up.refit_rows(), error=error),
         figures.chi2_per_setting(made_up.chi2_table()),
         figures.histograms(made_up.histogram_table()),
         figures.amplitudes(made_up.amplitude_table()),
