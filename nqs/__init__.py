@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nqs.jobs.compare import fidelity
     from nqs.jobs.evaluate import evaluate
     from nqs.jobs.ground_state import ground_state
     from nqs.jobs.hamiltonian import operator
@@ -20,6 +21,7 @@ _HOMES = {
     "Result": "nqs.jobs.result",
     "State": "nqs.state.state",
     "evaluate": "nqs.jobs.evaluate",
+    "fidelity": "nqs.jobs.compare",
     "ground_state": "nqs.jobs.ground_state",
     "known": "nqs.systems",
     "load": "nqs.jobs.result",
@@ -34,6 +36,7 @@ __all__ = [
     "Result",
     "State",
     "evaluate",
+    "fidelity",
     "ground_state",
     "known",
     "load",

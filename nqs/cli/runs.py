@@ -61,9 +61,9 @@ def fidelity(
 ) -> None:
     """Fidelity of two states, either way round: exact up to 20 sites, beyond from samples of two runs."""
     with checking_input():
-        from nqs.jobs.compare import compare
+        from nqs.jobs.compare import fidelity as of_two
 
-        found = compare(a, b, samples, seed)._asdict()
+        found = of_two(a, b, samples, seed)._asdict()
     if json_:
         typer.echo(json.dumps({"fidelity": found}))
     else:

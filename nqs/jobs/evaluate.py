@@ -47,9 +47,10 @@ def evaluate(
 ) -> dict[str, Any]:
     """The numbers of a finished run, beside those of shots; nothing is written.
 
-    ansatz: the Flax module of a run whose ansatz was the user's own. data: shots that the run did not see; those it was taught by where left out. target: file
-    of a state, or two of a density matrix. wanted: observables such as "X0 Z1", or sums. config: of a ground state, whose
-    Hamiltonian is asked; a ground state's own where left out. bootstrap: replicas behind the
+    ansatz: the Flax module of a run whose ansatz was the user's own. data: shots that the run did
+    not see; those it was taught by where left out. target: file of a state, or two of a density
+    matrix. wanted: observables such as "X0 Z1", or sums. config: of a ground state, whose
+    Hamiltonian is asked; a ground state's own where left out. bootstrap: refits behind the
     statistical errors of a tomography. regions: of sites, such as "0-3,7", whose entropies are
     asked; the first half where left out. samples, seed: beyond 20 sites.
     """

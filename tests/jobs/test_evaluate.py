@@ -134,6 +134,19 @@ def test_replicas_scatter_as_the_fit_does(data, truth):
     assert 0.3 < lost / (1 - fidelity(psi, truth)) < 3
 
 
+def test_fidelity_of_any_two(run, truth):
+    """A folder, a result, a state, a vector, a matrix: all the same, either way round, and exact."""
+    result = nqs.load(run)
+    psi = result.state.vector()
+    rho = 0.9 * np.outer(truth, truth.conj()) + 0.1 * np.eye(8) / 8
+    pure, mixed = abs(np.vdot(psi, truth)) ** 2, np.vdot(psi, rho @ psi).real
+    for thing in (run, str(run), result, result.state, psi):
+        for other, expected in ((truth, pure), (rho, mixed)):
+            for found in (nqs.fidelity(thing, other), nqs.fidelity(other, thing)):
+                assert found.error is None
+                assert found.value == pytest.approx(expected)
+
+
 def test_a_run_that_was_moved_is_evaluated_as_before(run, tmp_path):
     before = evaluate(run, wanted=["X0"])
     moved = shutil.copytree(run, tmp_path / "elsewhere")
