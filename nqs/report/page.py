@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from nqs.config.atomic import replacing
 from nqs.config.summary import read_summary
-from nqs.report import figures, sections, template
+from nqs.report import about, figures, sections, template
 from nqs.report.drawing import Drawing
 from nqs.report.wording import printable
 
@@ -85,7 +85,7 @@ def rendered(
     """The page as text, for a run folder of that name."""
     return template.rendered(
         "page.html",
-        title=printable(title or sections.title(summary)),
+        title=printable(title or about.title(summary)),
         run=run,
         verdict=sections.verdict(summary),
         warnings=sections.warnings(summary),
@@ -105,12 +105,12 @@ def rendered(
             ("What was checked", sections.checks(summary)),
         ],
         figures=inlined(drawings),
-        source=sections.source(summary),
+        source=about.source(summary),
         facts=[
-            ("Data", sections.about_data(summary)),
-            ("Hamiltonian", sections.about_hamiltonian(summary)),
-            ("Method", sections.about_method(summary)),
-            ("Chosen where the config was silent", sections.chosen(summary)),
+            ("Data", about.about_data(summary)),
+            ("Hamiltonian", about.about_hamiltonian(summary)),
+            ("Method", about.about_method(summary)),
+            ("Chosen where the config was silent", about.chosen(summary)),
         ],
         command=_command(summary, run),
     )

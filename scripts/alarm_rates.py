@@ -1,12 +1,8 @@
-"""Prints how often alarms are raised where something is wrong, and where nothing is.
+"""Rows of `evaluation_table.py`: how often alarms are raised where something is wrong, and where nothing is.
 
-    python scripts/alarm_table.py [ROW …] [--seeds 20]
-
-Each is to be raised in 18 of 20 where it should, and in at most 2 of 20 where it should not. All
-rows take some fifteen minutes on two cores.
+Each is to be raised in 18 of 20 where it should, and in at most 2 of 20 where it should not.
 """
 
-import argparse
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
@@ -215,24 +211,3 @@ def _alarms(field: float, seed: int) -> list[Check]:
 ROWS = {
     row.__name__: row for row in (overfitting, open_phases, phase_minima, flipped, tails, frozen)
 }
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}")
-    parser.add_argument("--seeds", type=int, default=20)
-    asked = parser.parse_args()
-    unknown = [name for name in asked.rows if name not in ROWS]
-    if unknown:
-        parser.error(f"there is no row {unknown[0]!r}; choose from {', '.join(ROWS)}.")
-    missed = 0
-    for name in asked.rows or ROWS:
-        for found in ROWS[name](asked.seeds):
-            word = {True: "met", False: "MISSED", None: ""}[found.met]
-            print(f"{found.name:<40}{found.value:>12}  {found.bar:<16}{word}", flush=True)
-            missed += found.met is False
-    return int(missed > 0)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

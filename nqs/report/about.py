@@ -1,0 +1,102 @@
+"""How a run was made: what summary.json says of its data, its Hamiltonian and its method."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from nqs.report.sections import Row, part
+from nqs.report.wording import NOT_COMPUTED, count, counted, duration, listed, printable
+
+
+def about_hamiltonian(summary: Mapping[str, Any]) -> list[Row]:
+    """Which Hamiltonian, and its couplings."""
+    found = part(summary, "hamiltonian")
+    if not found:
+        return []
+    rows = [Row("Name", printable(found.get("name"))), Row("Sites", count(summary.get("sites")))]
+    for key, value in part(found, "parameters").items():
+        rows.append(Row(printable(key), _short(value)))
+    return rows
+
+
+def _short(value: Any) -> str:
+    text = listed(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def about_data(summary: Mapping[str, Any]) -> list[Row]:
+    """Which file was read and how much is in it."""
+    data = part(summary, "data")
+    if not data:
+        return []
+    digest = data.get("sha256")
+    rows = [Row("File", listed(data.get("file")))]
+    if data.get("select") is not None:
+        rows.append(Row("Experiment", printable(data["select"])))
+    return [
+        *rows,
+        Row("SHA-256", NOT_COMPUTED if digest is None else f"{printable(digest)[:12]}…"),
+        Row("Sites", count(summary.get("sites"))),
+        Row("Shots", count(data.get("shots")), _held_out(data)),
+        Row("Settings", count(data.get("settings"))),
+    ]
+
+
+def _held_out(data: Mapping[str, Any]) -> str:
+    held_out = data.get("held_out_shots")
+    return f"{count(held_out)} of them held out" if held_out else "none held out"
+
+
+def about_method(summary: Mapping[str, Any]) -> list[Row]:
+    """Ansatz, training and the versions of what ran."""
+    ansatz, training = part(summary, "ansatz"), part(summary, "training")
+    parameters = counted(ansatz.get("parameters"), "parameter", "parameters")
+    steps = counted(training.get("steps"), "step", "steps")
+    compiling = duration(training.get("seconds_compiling"))
+    rows = []
+    if ansatz:
+        rows.append(Row("Ansatz", printable(ansatz.get("name")), parameters))
+    if training:
+        best = training.get("best_step")
+        note = f"{printable(training.get('optimiser'))}, {printable(training.get('sampler'))}"
+        rows.append(Row("Training", steps, note if best is None else f"best at step {count(best)}"))
+        rows.append(Row("Time", duration(training.get("seconds")), f"compiling {compiling}"))
+    rows.append(Row("Seed", printable(summary.get("seed"))))
+    rows.append(Row("nqs", printable(summary.get("nqs"))))
+    if summary.get("versions"):
+        rows.append(Row("Versions", listed(summary["versions"])))
+    return rows
+
+
+def chosen(summary: Mapping[str, Any]) -> list[Row]:
+    """Defaults that were chosen from the data, and why."""
+    rows = [row for row in summary.get("chosen") or [] if isinstance(row, Mapping)]
+    return [
+        Row(printable(row.get("key")), listed(row.get("value")), printable(row.get("why") or ""))
+        for row in rows
+    ]
+
+
+def source(summary: Mapping[str, Any]) -> str:
+    """Shots and seed behind every figure, for its caption."""
+    data = part(summary, "data")
+    seed = f"seed {printable(summary.get('seed'))}"
+    if not data:
+        drawn = part(summary, "sampling").get("samples")
+        return (
+            f"Final energy from {count(drawn)} fresh samples, {seed}."
+            if drawn
+            else f"{seed.capitalize()}."
+        )
+    shots = counted(data.get("shots"), "shot", "shots")
+    settings = counted(data.get("settings"), "setting", "settings")
+    return f"{shots} in {settings}, {seed}."
+
+
+def title(summary: Mapping[str, Any]) -> str:
+    """A title where none is given: the job and the name of the file."""
+    job = printable(summary.get("job") or "run").replace("-", " ").capitalize()
+    found = part(summary, "data").get("file") or part(summary, "hamiltonian").get("name")
+    first = found[0] if isinstance(found, list) and found else found
+    name = re.split(r"[/\\]", printable(first))[-1]
+    return f"{job} of {name}" if first else job
