@@ -3,7 +3,7 @@
 import numpy as np
 
 from nqs.evaluation.heldout import Estimate
-from nqs.measurement.dataset import Measurements
+from nqs.measurement.dataset import Measurements, refuse_blind_readout
 from nqs.systems.pauli import PauliSum
 
 _PRIOR = 4.0
@@ -20,11 +20,13 @@ def error_of_mean(mean, square, shots):
 def outcome_values(data: Measurements, outcomes: np.ndarray | None = None) -> np.ndarray:
     """The ±1 that each outcome stands for, (rows, sites), unbiased by readout errors.
 
-    With readout errors R[r, t] a read r counts as f(r), Σ_r f(r) R[r, t] = (−1)^t.
+    With readout errors R[r, t] a read r counts as f(r), Σ_r f(r) R[r, t] = (−1)^t. ValueError where
+    they leave nothing of a site.
     """
     outcomes = data.outcomes if outcomes is None else outcomes
     signs = np.tile([1.0, -1.0], (data.sites, 1))
     if data.readout is not None:
+        refuse_blind_readout(data.readout)
         signs = np.linalg.solve(data.readout.swapaxes(1, 2), signs[:, :, None])[:, :, 0]
     return np.where(outcomes == 0, signs[:, 0], signs[:, 1])
 

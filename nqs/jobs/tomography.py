@@ -15,7 +15,7 @@ from nqs.config.summary import write_summary
 from nqs.config.tomography import Tomography
 from nqs.jobs import folder as place
 from nqs.measurement import formats
-from nqs.measurement.dataset import Measurements
+from nqs.measurement.dataset import Measurements, refuse_blind_readout
 from nqs.measurement.effects import rows_of
 from nqs.measurement.target import checked, read_target
 from nqs.systems.observable import observable
@@ -241,6 +241,7 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
     refuse_out_of_reach(data.sites, len(data.settings))
     if config.evaluation.bootstrap == 1:
         raise ValueError("evaluation.bootstrap is 1; one refit has no spread, take 100.")
+    refuse_blind_readout(data.readout)
     for text in config.evaluation.observables:
         observable(text, data.sites)
     for letter in sorted(set("".join(data.settings))):

@@ -286,13 +286,19 @@ def _checked_readout(readout: np.ndarray, sites: int) -> np.ndarray:
         raise ValueError(
             f"readout of site {site} sums to {sums[site].tolist()} over the read value; expected 1."
         )
+    return readout
+
+
+def refuse_blind_readout(readout: np.ndarray | None) -> None:
+    """ValueError where a readout (sites, 2, 2) reads the same whatever a site is in: it cannot be undone."""
+    if readout is None:
+        return
     told = np.abs(readout[:, 0, 0] - readout[:, 0, 1])
     if told.min() < _LEAST_TOLD:
         raise ValueError(
             f"readout of site {int(np.argmin(told))} is the same for both outcomes: it says nothing of "
             "the site. Leave the site out, or calibrate it again."
         )
-    return readout
 
 
 def _checked_target(target: np.ndarray, sites: int) -> np.ndarray:

@@ -129,3 +129,9 @@ def test_sums_are_read_as_written():
         "Y1": -0.25,
     }
     assert total.constant == -3
+
+
+def test_a_readout_that_tells_nothing_is_refused():
+    data = simulate(asymmetric_state(2), ["ZZ"], 50, 1, readout=[(0.1, 0.2), (0.5, 0.5)])
+    with pytest.raises(ValueError, match="readout of site 1 is the same"):
+        from_shots(data, observable("Z0", 2))
