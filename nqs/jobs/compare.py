@@ -28,8 +28,8 @@ def fidelity(a: Thing, b: Thing, samples: int = 16384, seed: int = 1) -> Estimat
         return Estimate(of_vectors(*map(_vector, states)), None)
     if len(large) < 2:
         raise ValueError(
-            f"a state of {large[0].sites} sites is compared with another neural state of as many "
-            "sites only."
+            f"a state of {large[0].sites} sites is compared with another run or neural state of as "
+            "many sites only."
         )
     return sampled_fidelity(large[0], large[1], samples, seed=seed)
 
