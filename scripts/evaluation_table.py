@@ -122,6 +122,24 @@ def tomography_of_four(seed: int) -> dict[str, bool]:
     return covered
 
 
+def stopped_early(seed: int) -> dict[str, bool]:
+    """Whether they cover where training was stopped early: 10,000 shots in Z of ten sites."""
+    psi = known.ising_ground_state(10)
+    data = simulate(psi, ["Z" * 10], 10_000, seed=seed + 1)
+    result = nqs.tomography(data, seed=seed, method="none", restarts=2)
+    told = scatter(result.state, data, result.summary, 30, seed)
+    asked = {
+        "energy": ising(chain(10)),
+        "⟨X1 X4⟩": observable("X1 X4", 10),
+        "⟨Z2 Z6⟩": observable("Z2 Z6", 10),
+    }
+    covered = {}
+    for name, total in asked.items():
+        found = told.interval(total.action(), -np.inf, np.inf)
+        covered[name] = found.low <= observables.expectation(psi, total) <= found.high
+    return covered
+
+
 def _pair() -> tuple[np.ndarray, np.ndarray]:
     """A random state and one of fidelity 0.9 with it."""
     psi, other = known.random_state(4, 3), known.random_state(4, 9)
@@ -176,6 +194,12 @@ def energies(repeats: int) -> Iterator[Line]:
 
 def bootstrap(repeats: int) -> Iterator[Line]:
     yield from coverage("tomography, 4 qubits", tomography_of_four, repeats)
+
+
+def early(repeats: int) -> Iterator[Line]:
+    """Of few repeats, for each takes a minute: told, and held to no bar."""
+    for line in coverage("stopped early", stopped_early, min(repeats, 12)):
+        yield line._replace(bar="no bar", met=None)
 
 
 def shots(repeats: int) -> Iterator[Line]:
@@ -304,6 +328,7 @@ ROWS = {
         energies,
         qucumber,
         bootstrap,
+        early,
     )
 } | {name: partial(alarm, rates) for name, rates in alarm_rates.ROWS.items()}
 

@@ -18,6 +18,7 @@ _APART = 2.0
 _ROUNDING = 1e-6
 
 
+@dataclass(frozen=True)
 class Scatter(ABC):
     """Of fits to other shots of the state that was measured, about the one that was fitted.
 
@@ -46,9 +47,6 @@ class Refits(Scatter):
     """Told by fits to simulated shots. again: (refits, 2**sites)."""
 
     method: ClassVar[str] = "bootstrap"
-    fitted: np.ndarray
-    others: np.ndarray
-    searched: bool
     again: np.ndarray
 
     def _spread(self, action: Action, least: float, most: float) -> Interval:
@@ -66,9 +64,6 @@ class Fisher(Scatter):
     """
 
     method: ClassVar[str] = "Fisher matrix"
-    fitted: np.ndarray
-    others: np.ndarray
-    searched: bool
     covariance: np.ndarray
 
     def _spread(self, action: Action, least: float, most: float) -> Interval:
