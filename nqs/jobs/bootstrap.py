@@ -1,9 +1,7 @@
 """What fits to other shots would have found: by bootstrap, or by the Fisher matrix where that will do."""
 
-from functools import partial
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -11,14 +9,15 @@ from nqs.evaluation.fidelity import is_positive
 from nqs.evaluation.fisher import covariance
 from nqs.evaluation.maximum_likelihood import as_likely
 from nqs.evaluation.scatter import Fisher, Refits, Scatter
-from nqs.jobs.selection import restart
+from nqs.jobs.selection import repeated, restart
+from nqs.jobs.stopping import Stopping, folds, one_part
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import each_cell_once
 from nqs.state.born import Rotations, rotations
 from nqs.state.reach import ERROR_SITES, ERROR_WORK
 from nqs.state.state import State, initial_variables, vectors
 from nqs.training.fit import STEPS_PER_JUDGEMENT, Progress, Recipe, advance, begin, equal_travel
-from nqs.training.likelihood import NegativeLogLikelihood, Shots
+from nqs.training.likelihood import OWN_SHOTS, NegativeLogLikelihood, Shots
 
 _PURPOSE = 0xB007
 _STEPS = 400
@@ -31,8 +30,6 @@ _JUDGEMENTS = 10
 _AT_ONCE = 2**22
 """Probabilities of all replicas that are fitted side by side."""
 
-_OWN = Shots(plan=None, train=0, held_out=0)  # type: ignore[arg-type]  # axes in place of arrays
-
 
 def scatter(
     state: State, data: Measurements, summary: dict[str, Any], number: int, seed: int
@@ -43,7 +40,7 @@ def scatter(
     errors are then known from refits alone. summary: of the tomography.
     """
     refuse_one(number)
-    early = summary["training"]["best_step"] < summary["training"]["steps"]
+    early = _stopped_early(summary["training"])
     small = data.sites <= ERROR_SITES and len(data.settings) * 4**data.sites <= ERROR_WORK
     if not number and (early or not small):
         return None
@@ -69,13 +66,15 @@ def refuse_one(number: int) -> None:
 class Refit(NamedTuple):
     """How a replica is found: the variables it begins at, its rate and its steps.
 
-    held_out: the share of its shots that tells it when to stop; 0 where it takes all steps.
+    folds: parts of its shots that tell it when to stop, held out in turn; 1 where one part of
+    that `share` is, 0 where it takes all steps. search: steps in which the stop is looked for.
     """
 
     start: Any
     rate: float
     steps: int
-    held_out: float = 0.0
+    folds: int = 0
+    share: float = 0.0
     search: int = 0
 
 
@@ -87,13 +86,18 @@ def refit(state: State, summary: dict[str, Any]) -> Refit:
     summary: of the tomography.
     """
     training, data = summary["training"], summary["data"]
-    rate, steps, best = training["rate"], training["steps"], training["best_step"]
-    if best >= steps:
+    rate, steps = training["rate"], training["steps"]
+    if not _stopped_early(training):
         return Refit(state.variables, _RATE * rate, _STEPS)
     starts = initial_variables(state.model, state.sites, summary["seed"], training["restarts"])
     start = restart(starts, training["best_restart"])
-    held_out = data["held_out_shots"] / data["shots"]
-    return Refit(start, rate, steps, held_out, min(steps, 2 * best + 200))
+    stop = Stopping(**training["stopping"])
+    share = data["held_out_shots"] / data["shots"]
+    return Refit(start, rate, steps, stop.folds, share, min(steps, 2 * stop.step + 200))
+
+
+def _stopped_early(training: dict[str, Any]) -> bool:
+    return training["stopping"] is not None and training["stopping"]["step"] < training["steps"]
 
 
 def replicas(state: State, data: Measurements, number: int, seed: int, how: Refit) -> np.ndarray:
@@ -106,7 +110,7 @@ def replicas(state: State, data: Measurements, number: int, seed: int, how: Refi
     plan = rotations(data.settings, data.effects, data.readout)
     rng = np.random.default_rng([seed, _PURPOSE])
     probability = each_cell_once(np.exp(state.log_table(plan)), data.settings)
-    at_once = max(1, min(number, _AT_ONCE // probability.size))
+    at_once = max(1, min(number, _AT_ONCE // (probability.size * max(how.folds, 1))))
     found = []
     for first in range(0, number, at_once):
         times = min(at_once, number - first)
@@ -118,26 +122,38 @@ def replicas(state: State, data: Measurements, number: int, seed: int, how: Refi
 def _refitted(state: State, plan: Rotations, drawn: np.ndarray, how: Refit, rng) -> np.ndarray:
     """Vectors of fits to counts (replicas, settings, 2**sites)."""
     objective, recipe = NegativeLogLikelihood(state.model, state.sites), Recipe(how.rate)
-    start = begin(jax.tree.map(partial(_repeated, len(drawn)), how.start))
-    steps = np.full(len(drawn), how.steps)
 
-    def fitted(train: np.ndarray, held_out: np.ndarray, longest: int) -> Progress:
+    def fitted(train: np.ndarray, held_out: np.ndarray, steps: Any, last: int) -> _Fitted:
         batch = Shots(plan, jnp.asarray(train), jnp.asarray(held_out))
-        progress, each = start, jnp.asarray(steps)
-        for _ in range(-(-longest // (_JUDGEMENTS * STEPS_PER_JUDGEMENT))):
-            progress, _ = advance(objective, recipe, progress, batch, each, _JUDGEMENTS, axes=_OWN)
-        return progress
+        progress, judged = begin(repeated(how.start, len(train))), []
+        for _ in range(-(-last // (_JUDGEMENTS * STEPS_PER_JUDGEMENT))):
+            progress, curve = advance(
+                objective, recipe, progress, batch, steps, _JUDGEMENTS, OWN_SHOTS
+            )
+            judged.append(np.asarray(curve.judged))
+        return _Fitted(progress, np.concatenate(judged))
 
-    if how.held_out:
-        held_out = _part(drawn, how.held_out, rng)
-        search = fitted(drawn - held_out, held_out, how.search)
-        steps = np.array([equal_travel(int(best), how.steps) for best in search.best_step])
-    progress = fitted(drawn, np.zeros_like(drawn), int(steps.max()))
-    return vectors(state.model, progress.variables, state.sites)
+    steps = np.full(len(drawn), how.steps)
+    if how.folds:
+        held_out = (
+            folds(drawn, rng, how.folds) if how.folds > 1 else one_part(drawn, how.share, rng)
+        )
+        train = drawn - held_out
+        flat = (-1, *drawn.shape[1:])
+        every = jnp.full(how.folds * len(drawn), how.steps)
+        judged = fitted(train.reshape(flat), held_out.reshape(flat), every, how.search).judged
+        pooled = judged.reshape(len(judged), how.folds, len(drawn)).mean(axis=1)
+        best = STEPS_PER_JUDGEMENT * (1 + np.argmin(pooled, axis=0))
+        steps = np.array([equal_travel(int(step), how.steps) for step in best])
+    found = fitted(drawn, np.zeros_like(drawn), jnp.asarray(steps), int(steps.max()))
+    return vectors(state.model, found.progress.variables, state.sites)
 
 
-def _repeated(times: int, leaf):
-    return jnp.broadcast_to(jnp.asarray(leaf)[None], (times, *np.shape(leaf)))
+class _Fitted(NamedTuple):
+    """judged: held-out NLL, (judgements, replicas)."""
+
+    progress: Progress
+    judged: np.ndarray
 
 
 def _drawn(probability: np.ndarray, shots: np.ndarray, number: int, rng) -> np.ndarray:
@@ -147,14 +163,3 @@ def _drawn(probability: np.ndarray, shots: np.ndarray, number: int, rng) -> np.n
     """
     once = probability / probability.sum(axis=1, keepdims=True)
     return np.stack([rng.multinomial(shots, once) for _ in range(number)]).astype(float)
-
-
-def _part(counts: np.ndarray, share: float, rng) -> np.ndarray:
-    """That share of the shots of every setting, drawn without putting back."""
-    flat = counts.astype(int).reshape(-1, counts.shape[-1])
-    wanted = np.round(share * flat.sum(axis=1)).astype(int)
-    drawn = [
-        rng.multivariate_hypergeometric(row, n, method="marginals")
-        for row, n in zip(flat, wanted, strict=True)
-    ]
-    return np.reshape(drawn, counts.shape).astype(float)

@@ -86,13 +86,17 @@ def steps_per_dispatch(data: Measurements) -> int:
 
 def cost(config: Tomography, data: Measurements, parameters: int) -> dict[str, float]:
     """Rough memory in MB and time in seconds on two cores, from what was measured."""
+    from nqs.jobs.stopping import FOLDS, parts_held_out
+
     restarts, steps = int(config.training.restarts or 1), int(config.training.steps or 1)
     amplitudes, probabilities = 2**data.sites, len(data.settings) * 2**data.sites
     hidden = config.ansatz.hidden or data.sites
     at_once = restarts if restarts_together(data) else 1
     memory = 350 + at_once * (amplitudes * hidden * 300 + probabilities * 100) / 1e6
     step = restarts * (5e-5 + amplitudes * hidden * 1.2e-8 + probabilities * 2.5e-8)
-    phases = 2 if data.only_z else 3
+    phases: float = 2 if data.only_z else 3
+    if parts_held_out(data.sites, data.only_z, parameters, config.data.held_out) > 1:
+        phases += FOLDS / restarts
     fisher = min(len(data.settings) * 4**data.sites, FISHER_WORK)
     judging = 1.3e-7 * fisher if data.sites <= FISHER_SITES else 0.0
     seconds = 5 + phases * steps * step + judging + parameters * 1e-5

@@ -1,4 +1,4 @@
-"""Learning a state from shots: search, choice, training on all shots, and the conjugate."""
+"""Learning a state from shots: search, choice, when to stop, training on all shots, the conjugate."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -13,20 +13,21 @@ from nqs.config.tomography import Tomography
 from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.heldout import is_worse, nll
 from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, blind_to_conjugation
-from nqs.jobs import choices
-from nqs.jobs.selection import Kept, equally_good, keep, past_the_best, restart, stopping_is_visible
+from nqs.jobs import choices, stopping
+from nqs.jobs.selection import Kept, equally_good, keep, repeated, restart
 from nqs.jobs.start import meanwhile
+from nqs.jobs.stopping import Stopping
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import conjugated
 from nqs.state.reach import refuse_out_of_reach
 from nqs.state.state import State, initial_variables
 from nqs.training.fit import Progress, Recipe, begin, equal_travel
-from nqs.training.likelihood import NegativeLogLikelihood, Shots, shots
+from nqs.training.likelihood import OWN_SHOTS, NegativeLogLikelihood, Shots, shots
 from nqs.training.run import NumericalFailure, Run, train
 
-SEARCH, REFIT, MIRROR = "search", "refit", "mirror"
+SEARCH, FOLDS, REFIT, MIRROR = "search", "folds", "refit", "mirror"
 
-_SHARES = {SEARCH: 0.6, REFIT: 0.8, MIRROR: 0.9}
+_SHARES = {SEARCH: 0.55, FOLDS: 0.65, REFIT: 0.8, MIRROR: 0.9}
 """How much of a budget or time limit may be used at the end of each phase; the rest judges."""
 
 _SMALL_TABLE = 2**20
@@ -40,8 +41,9 @@ class Reconstruction:
     kept: the restarts as chosen on held-out shots. best: which of them is the best.
     final: the state trained on all shots. finals: those of the other restarts equally
     good, where two paired errors do not set them apart; one that got stuck when
-    trained again says nothing of the shots. conjugate_excluded: whether ψ* explains
-    the shots worse, None where not tried. refit_failed: whether numbers failed in
+    trained again says nothing of the shots. stopping: when shots held out told to stop, None
+    where they could not tell. conjugate_excluded: whether ψ* explains the shots worse, None
+    where not tried. refit_failed: whether numbers failed in
     training on all shots, so that the states are those of the search.
     """
 
@@ -52,6 +54,7 @@ class Reconstruction:
     best: int
     final: State
     finals: list[State]
+    stopping: Stopping | None
     refit_steps: int | None
     conjugate_excluded: bool | None
     skipped: int
@@ -73,7 +76,11 @@ def choose(config: Tomography, data: Measurements, model: nn.Module | None = Non
 def reconstruct(
     data: Measurements, config: Tomography, model: nn.Module, run: Run
 ) -> Reconstruction:
-    """Search with shots held out, choose, train again on all shots, and try the conjugate."""
+    """Search with shots held out, choose, train again on all shots, and try the conjugate.
+
+    How long to train again is known from the search where its shots held out tell it, and
+    otherwise from all shots, held out in turn.
+    """
     fit = _Fit(data, config, model, run)
     train_shots, held_out = data.split(config.data.held_out, config.seed)
     everything = jax.device_put(shots(data))
@@ -83,19 +90,20 @@ def reconstruct(
     kept, judge_counts = _search(fit, train_shots, held_out)
     best, peers = equally_good(kept, judge_counts)
     states, refit_steps, refit_failed = [k.state for k in kept], None, False
+    stop = Stopping(1, kept[best].step) if fit.parts and held_out is not None else None
     if config.data.refit and held_out is not None and run.stopped is None:
-        steps = fit.refit_steps(kept[best].step)
         try:
-            again = fit.states(fit(REFIT, fit.starts, everything, steps))
+            again = _again(fit, best, stop, everything)
         except NumericalFailure:
             refit_failed = True
         else:
-            if run.stopped is None:  # cut short by the clock it is no better than what was kept
-                refit_steps, states = steps, _unless_stuck(again, states, everything)
+            if again is not None:
+                stop, refit_steps, trained = again
+                states = _unless_stuck(trained, states, everything)
     tables = [state.log_table(everything.plan) for state in states]
     counts = np.asarray(everything.train)
     # a restart that was stopped early is no better for being closer to the shots
-    early = kept[best].step < fit.steps
+    early = stop is not None and stop.step < fit.steps
     winner = best if early else min(peers, key=lambda i: nll(tables[i], counts).value)
     excluded = None
     if not data.only_z and run.stopped is None:
@@ -114,6 +122,7 @@ def reconstruct(
             for i in peers
             if i != winner and not _worse(tables[i], tables[winner], counts)
         ],
+        stopping=stop,
         refit_steps=refit_steps,
         conjugate_excluded=excluded,
         skipped=int(sum(np.asarray(p.skipped).sum() for p in run.phases.values())),
@@ -125,9 +134,13 @@ class _Fit:
     """One training loop, set up once and used by every phase: same program, other shots."""
 
     def __init__(self, data: Measurements, config: Tomography, model: nn.Module, run: Run):
-        self.data, self.held_out, self.model, self.run = data, config.data.held_out, model, run
+        self.data, self.seed, self.model, self.run = data, config.seed, model, run
         self.steps = int(config.training.steps or 0)
         self.starts = starts(config, model, data.sites)
+        parameters = State(model, restart(self.starts, 0), data.sites).parameters
+        self.parts = stopping.parts_held_out(
+            data.sites, data.only_z, parameters, config.data.held_out
+        )
         self._objective = NegativeLogLikelihood(model, data.sites)
         self._recipe = Recipe(float(config.training.rate or 0), choices.restarts_together(data))
 
@@ -147,8 +160,24 @@ class _Fit:
             **more,
         )
 
-    def refit_steps(self, best_step: int) -> int:
-        return equal_travel(best_step, self.steps) if best_step < self.steps else self.steps
+    def folds(self, best: int) -> Stopping:
+        """When to stop, by all shots held out in turn from fits that begin as that restart did."""
+        batch = stopping.shots_in_turn(self.data, self.seed)
+        total = self.data.shots
+
+        def enough(_: Progress, rows: list[dict]) -> bool:
+            return stopping.folds_are_past_the_best(rows, total)
+
+        begin_at = repeated(restart(self.starts, best), stopping.FOLDS)
+        self(FOLDS, begin_at, batch, self.steps, enough=enough, axes=OWN_SHOTS)
+        rows = [row for row in self.run.rows if row["phase"] == FOLDS]
+        return Stopping(stopping.FOLDS, stopping.told_by_folds(rows, total) or self.steps)
+
+    def refit_steps(self, stop: Stopping | None) -> int:
+        """Of a schedule of its own, which goes as far as the stop."""
+        if stop is None or stop.step >= self.steps:
+            return self.steps
+        return equal_travel(stop.step, self.steps)
 
     def states(self, progress: Progress) -> list[State]:
         variables = jax.device_get(progress.variables)
@@ -164,17 +193,30 @@ def _search(
     """Every restart as it is kept, and the counts (settings, 2**sites) that judged it."""
     batch = jax.device_put(shots(train_shots, held_out))
     counts = np.asarray(batch.train if held_out is None else batch.held_out)
-    parameters = State(fit.model, restart(fit.starts, 0), fit.data.sites).parameters
-    visible = held_out is not None and stopping_is_visible(
-        fit.data.sites, fit.data.only_z, parameters, fit.held_out
-    )
+    told = held_out is not None and fit.parts > 0
 
     def enough(progress: Progress, rows: list[dict]) -> bool:
-        return visible and past_the_best(progress, rows, int(counts.sum()))
+        return told and stopping.past_the_best(progress, rows, int(counts.sum()))
 
     progress = fit(SEARCH, fit.starts, batch, fit.steps, enough=enough)
-    early = visible or fit.run.stopped is not None
+    early = told or fit.run.stopped is not None
     return keep(progress, fit.model, fit.data, batch.plan, counts, may_stop_early=early), counts
+
+
+def _again(
+    fit: _Fit, best: int, stop: Stopping | None, everything: Shots
+) -> tuple[Stopping | None, int, list[State]] | None:
+    """When to stop, steps taken and every restart trained on all shots.
+
+    None where cut short by the clock: it is no better than what was kept.
+    """
+    if fit.parts == stopping.FOLDS:
+        stop = fit.folds(best)
+    if fit.run.stopped is not None:
+        return None
+    steps = fit.refit_steps(stop)
+    states = fit.states(fit(REFIT, fit.starts, everything, steps))
+    return (stop, steps, states) if fit.run.stopped is None else None
 
 
 def _unless_stuck(again: list[State], kept: list[State], everything: Shots) -> list[State]:
@@ -226,5 +268,7 @@ def starts(config: Tomography, model: nn.Module, sites: int) -> Any:
 
 def templates(config: Tomography, model: nn.Module, sites: int) -> dict[str, Progress]:
     """Progress of every phase as it would begin: the shape of a checkpoint."""
-    progress = begin(starts(config, model, sites))
-    return {SEARCH: progress, REFIT: progress, MIRROR: progress}
+    first = starts(config, model, sites)
+    progress = begin(first)
+    in_turn = begin(repeated(restart(first, 0), stopping.FOLDS))
+    return {SEARCH: progress, FOLDS: in_turn, REFIT: progress, MIRROR: progress}

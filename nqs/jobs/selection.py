@@ -1,4 +1,4 @@
-"""Choices that the held-out shots make: when to stop, and which restarts are equally good."""
+"""Which state of each restart is kept, and which restarts are equally good, by shots held out."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +11,7 @@ from nqs.evaluation.heldout import is_worse, nll
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import Rotations
 from nqs.state.state import State
-from nqs.training.fit import STEPS_PER_JUDGEMENT, Progress
-
-_LOOK_BACK = 200 // STEPS_PER_JUDGEMENT
+from nqs.training.fit import Progress
 
 
 @dataclass(frozen=True)
@@ -35,28 +33,9 @@ def restart(tree: Any, index: int) -> Any:
     return jax.tree.map(lambda leaf: np.asarray(leaf)[index], tree)
 
 
-def stopping_is_visible(sites: int, only_z: bool, parameters: int, held_out: float) -> bool:
-    """Whether held-out shots can show that training went on for too long.
-
-    A fit of d directions to n shots overfits by d/2n nats per shot. On f·n shots
-    held out that is seen with a paired error of √(2·(d/2n)/(f·n)), a ratio of
-    √(d·f/4). Below two, early stopping would follow noise.
-    """
-    directions = 2**sites - 1 if only_z else 2 * 2**sites - 2
-    return min(directions, parameters) * held_out / 4 >= 4
-
-
-def past_the_best(progress: Progress, rows: list[dict], held_out_shots: int) -> bool:
-    """Whether every restart has left its best state behind for good, so that search may end.
-
-    For the last 200 steps its held-out NLL lay above its best by Δ of at least three
-    paired errors √(2Δ/shots), the error between two states that differ by Δ.
-    """
-    if len(rows) < _LOOK_BACK or rows[-1]["held_out_nll"] is None:
-        return False
-    recent = [row["held_out_nll"] for row in rows[-_LOOK_BACK:]]
-    lowest = np.min(np.array(recent, dtype=float), axis=0)  # a null is NaN and compares as False
-    return bool(np.all(lowest - np.asarray(progress.best_judged) > 18 / held_out_shots))
+def repeated(tree: Any, times: int) -> Any:
+    """One restart's tree, that many times in front."""
+    return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (times, *np.shape(leaf))), tree)
 
 
 def keep(

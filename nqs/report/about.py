@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from nqs.report.drawing import whole
 from nqs.report.sections import Row, part
 from nqs.report.wording import NOT_COMPUTED, count, counted, duration, listed, printable
 
@@ -57,15 +58,24 @@ def about_method(summary: Mapping[str, Any]) -> list[Row]:
     if ansatz:
         rows.append(Row("Ansatz", printable(ansatz.get("name")), parameters))
     if training:
-        best = training.get("best_step")
-        note = f"{printable(training.get('optimiser'))}, {printable(training.get('sampler'))}"
-        rows.append(Row("Training", steps, note if best is None else f"best at step {count(best)}"))
+        rows.append(Row("Training", steps, _how_trained(training)))
         rows.append(Row("Time", duration(training.get("seconds")), f"compiling {compiling}"))
     rows.append(Row("Seed", printable(summary.get("seed"))))
     rows.append(Row("nqs", printable(summary.get("nqs"))))
     if summary.get("versions"):
         rows.append(Row("Versions", listed(summary["versions"])))
     return rows
+
+
+def _how_trained(training: Mapping[str, Any]) -> str:
+    if training.get("best_step") is None:
+        return f"{printable(training.get('optimiser'))}, {printable(training.get('sampler'))}"
+    stopping = training.get("stopping") or {}
+    step, folds = whole(stopping.get("step")), whole(stopping.get("folds"))
+    if step is None or step >= (whole(training.get("steps")) or 0):
+        return "to the end"
+    by = "shots held out" if folds == 1 else f"all shots, held out in {folds} turns"
+    return f"stopped where it was at step {count(step)}, by {by}"
 
 
 def chosen(summary: Mapping[str, Any]) -> list[Row]:

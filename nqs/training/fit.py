@@ -109,7 +109,7 @@ def advance(
     recipe: Recipe,
     progress: Progress,
     batch: Any,
-    steps: Array,
+    steps: int | Array,
     judgements: int,
     axes: Any = None,
 ) -> tuple[Progress, Curve]:
@@ -118,16 +118,13 @@ def advance(
     Steps beyond the end of the schedule change nothing. A step whose value or
     gradient is not finite is skipped and counted. steps: a number, or (restarts,) where
     each has its own. axes: where each restart has data of its own, the axes of `batch` that
-    hold it, as of `jax.vmap`; all are then taken together.
+    hold it, as of `jax.vmap`.
     """
     one = partial(_judged_block, objective, recipe.rate)
-    own = axes is not None
-    if recipe.together or own:
-        each = jax.vmap(one, in_axes=(0 if own and steps.ndim else None, axes, 0))
-        over_restarts = partial(each, steps, batch)
-    else:
-        over_restarts = partial(jax.lax.map, partial(one, steps, batch))
-    return jax.lax.scan(lambda p, _: over_restarts(p), progress, None, length=judgements)
+    if not recipe.together:
+        one = jax.custom_batching.sequential_vmap(one)
+    each = jax.vmap(one, in_axes=(0 if jnp.ndim(steps) else None, axes, 0))
+    return jax.lax.scan(lambda p, _: each(steps, batch, p), progress, None, length=judgements)
 
 
 def _judged_block(objective, rate, steps, batch, progress):

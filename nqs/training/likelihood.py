@@ -1,7 +1,7 @@
 """The teacher of tomography: how probable the shots are under the state."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -20,6 +20,10 @@ class Shots(NamedTuple):
     plan: Rotations
     train: Array
     held_out: Array
+
+
+OWN_SHOTS: Any = Shots(plan=None, train=0, held_out=0)  # type: ignore[arg-type]
+"""Axes of `Shots`, as of `jax.vmap`, where every restart has counts of its own in one plan."""
 
 
 def shots(train: Measurements, held_out: Measurements | None = None) -> Shots:

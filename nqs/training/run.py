@@ -177,13 +177,14 @@ def train(
     share: float = 1.0,
     steps_per_dispatch: int = 100,
     enough: Callable[[Progress, list[dict]], bool] = lambda progress, rows: False,
+    axes: Any = None,
 ) -> Progress:
     """Drive all restarts through a schedule of `steps`, from `variables` or where the run left off.
 
     Ends early, without a word to the caller but `run.stopped`, when `share` of the
     time is used, or `enough` says so of the progress and the rows of this phase.
-    Raises NumericalFailure when every restart meets numbers that are
-    not finite, Interrupted on a signal.
+    axes: as of `advance`, where each restart has data of its own. Raises NumericalFailure
+    when every restart meets numbers that are not finite, Interrupted on a signal.
     """
     progress = run.phases.get(phase) or begin(variables)
     judgements = steps_per_dispatch // STEPS_PER_JUDGEMENT
@@ -193,7 +194,7 @@ def train(
         if enough(progress, [row for row in run.rows if row["phase"] == phase]):
             break
         begun, before = time.monotonic(), _reached(progress)
-        progress, curve = advance(objective, recipe, progress, batch, steps, judgements)
+        progress, curve = advance(objective, recipe, progress, batch, steps, judgements, axes)
         curve = jax.tree.map(np.asarray, curve)
         spent = time.monotonic() - begun
         if first and not run.seconds_compiling:

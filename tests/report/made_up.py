@@ -25,6 +25,7 @@ def summary():
             "seconds": 83.2,
             "seconds_compiling": 11.7,
             "best_step": 1180,
+            "stopping": {"folds": 5, "step": 1210},
         },
         "data": {
             "file": "measurements/ghz4.h5",

@@ -119,6 +119,21 @@ def test_restarts_in_turn_equal_restarts_together(likelihood):
         assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_restarts_with_data_and_a_schedule_of_their_own_are_those_trained_alone(together):
+    own = jax.tree.map(lambda x: jnp.stack([x, x + 1, 2 * x]), BOWL)
+    axes = jax.tree.map(lambda _: 0, BOWL)
+    steps, recipe = jnp.array([60, 20, 40]), Recipe(RECIPE.rate, together)
+    every, curve = advance(Quadratic(), recipe, begin(starts()), own, steps, 4, axes)
+    for restart in range(3):
+        alone = jax.tree.map(lambda x, i=restart: x[i : i + 1], starts())
+        batch = jax.tree.map(lambda x, i=restart: x[i], own)
+        found, seen = advanced(begin(alone), 4, batch, steps=np.int32(steps[restart]))
+        for a, b in zip(jax.tree.leaves(every), jax.tree.leaves(found), strict=True):
+            assert_allclose(a[restart], b[0], rtol=1e-12, atol=1e-14)
+        assert_allclose(curve.judged[:, restart], seen.judged[:, 0], rtol=1e-12)
+
+
 def test_a_restart_is_not_disturbed_by_its_neighbours():
     """The others started elsewhere: the middle one goes the same way."""
     variables = starts()
