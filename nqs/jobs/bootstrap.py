@@ -90,7 +90,7 @@ def refit(state: State, summary: dict[str, Any]) -> Refit:
     if not _stopped_early(training):
         return Refit(state.variables, _RATE * rate, _STEPS)
     starts = initial_variables(state.model, state.sites, summary["seed"], training["restarts"])
-    start = restart(starts, training["best_restart"])
+    start = restart(starts, training["final_restart"])
     stop = Stopping(**training["stopping"])
     share = data["held_out_shots"] / data["shots"]
     return Refit(start, rate, steps, stop.folds, share, min(steps, 2 * stop.step + 200))

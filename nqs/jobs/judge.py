@@ -97,6 +97,7 @@ def judge(
     summary["training"] |= {
         "best_step": kept.step,
         "best_restart": found.best,
+        "final_restart": found.winner,
         "stopping": None if found.stopping is None else found.stopping._asdict(),
         "refit_steps": found.refit_steps,
     }

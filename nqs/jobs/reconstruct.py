@@ -39,12 +39,12 @@ class Reconstruction:
     """What training hands to the judges.
 
     kept: the restarts as chosen on held-out shots. best: which of them is the best.
-    final: the state trained on all shots. finals: those of the other restarts equally
-    good, where two paired errors do not set them apart; one that got stuck when
-    trained again says nothing of the shots. stopping: when shots held out told to stop, None
-    where they could not tell. conjugate_excluded: whether ψ* explains the shots worse, None
-    where not tried. refit_failed: whether numbers failed in
-    training on all shots, so that the states are those of the search.
+    final: the state trained on all shots, of restart `winner`. finals: those of the other
+    restarts equally good, where two paired errors do not set them apart; one that got stuck
+    when trained again says nothing of the shots. stopping: when shots held out told to stop,
+    None where they could not tell. conjugate_excluded: whether ψ* explains the shots worse,
+    None where not tried. refit_failed: whether numbers failed in training on all shots, so
+    that the states are those of the search.
     """
 
     data: Measurements
@@ -52,6 +52,7 @@ class Reconstruction:
     held_out: Measurements | None
     kept: list[Kept]
     best: int
+    winner: int
     final: State
     finals: list[State]
     stopping: Stopping | None
@@ -102,9 +103,8 @@ def reconstruct(
                 states = _unless_stuck(trained, states, everything)
     tables = [state.log_table(everything.plan) for state in states]
     counts = np.asarray(everything.train)
-    # a restart that was stopped early is no better for being closer to the shots
     early = stop is not None and stop.step < fit.steps
-    winner = best if early else min(peers, key=lambda i: nll(tables[i], counts).value)
+    winner = _winner(tables, counts, best if early else None)
     excluded = None
     if not data.only_z and run.stopped is None:
         excluded = _conjugate_excluded(
@@ -116,6 +116,7 @@ def reconstruct(
         held_out=held_out,
         kept=kept,
         best=best,
+        winner=winner,
         final=states[winner],
         finals=[
             states[i]
@@ -217,6 +218,18 @@ def _again(
     steps = fit.refit_steps(stop)
     states = fit.states(fit(REFIT, fit.starts, everything, steps))
     return (stop, steps, states) if fit.run.stopped is None else None
+
+
+def _winner(tables: list[np.ndarray], counts: np.ndarray, favoured: int | None) -> int:
+    """The restart that explains all shots best: trained again, one may end in another minimum.
+
+    favoured: the one that the search liked best, where training was stopped early; being a
+    little closer to the shots is then no merit, and it wins where it is within two paired errors.
+    """
+    closest = int(np.argmin([nll(table, counts).value for table in tables]))
+    if favoured is not None and not _worse(tables[favoured], tables[closest], counts):
+        return favoured
+    return closest
 
 
 def _unless_stuck(again: list[State], kept: list[State], everything: Shots) -> list[State]:
