@@ -1,5 +1,7 @@
 """What fits to other shots would have found: by bootstrap, or by the Fisher matrix where that will do."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -10,7 +12,7 @@ from nqs.evaluation.fisher import covariance
 from nqs.evaluation.maximum_likelihood import as_likely
 from nqs.evaluation.scatter import Fisher, Refits, Scatter
 from nqs.jobs.selection import repeated, restart
-from nqs.jobs.stopping import Stopping, folds, one_part
+from nqs.jobs.stopping import folds, one_part
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import each_cell_once
 from nqs.state.born import Rotations, rotations
@@ -64,18 +66,19 @@ def refuse_one(number: int) -> None:
 
 
 class Refit(NamedTuple):
-    """How a replica is found: the variables it begins at, its rate and its steps.
+    """How a replica is found: the variables it begins at, its rate, and its schedule of `steps`.
 
-    folds: parts of its shots that tell it when to stop, held out in turn; 1 where one part of
-    that `share` is, 0 where it takes all steps. search: steps in which the stop is looked for.
+    last: steps of the schedule that are taken. folds: where shots held out tell when to stop,
+    in how many parts they are held out in turn, or 1 where one part of that `share` is; the stop
+    is looked for within `last`. 0 where nothing tells.
     """
 
     start: Any
     rate: float
     steps: int
+    last: int
     folds: int = 0
     share: float = 0.0
-    search: int = 0
 
 
 def refit(state: State, summary: dict[str, Any]) -> Refit:
@@ -86,18 +89,20 @@ def refit(state: State, summary: dict[str, Any]) -> Refit:
     summary: of the tomography.
     """
     training, data = summary["training"], summary["data"]
-    rate, steps = training["rate"], training["steps"]
+    rate, steps, stop = training["rate"], training["steps"], training["stop"]
     if not _stopped_early(training):
-        return Refit(state.variables, _RATE * rate, _STEPS)
+        return Refit(state.variables, _RATE * rate, _STEPS, _STEPS)
     starts = initial_variables(state.model, state.sites, summary["seed"], training["restarts"])
     start = restart(starts, training["final_restart"])
-    stop = Stopping(**training["stopping"])
+    if stop is None:  # a state of the search, which took so many steps
+        return Refit(start, rate, steps, training["best_step"])
     share = data["held_out_shots"] / data["shots"]
-    return Refit(start, rate, steps, stop.folds, share, min(steps, 2 * stop.step + 200))
+    return Refit(start, rate, steps, min(steps, 2 * stop + 200), training["folds"], share)
 
 
 def _stopped_early(training: dict[str, Any]) -> bool:
-    return training["stopping"] is not None and training["stopping"]["step"] < training["steps"]
+    stop = training["best_step"] if training["stop"] is None else training["stop"]
+    return stop < training["steps"]
 
 
 def replicas(state: State, data: Measurements, number: int, seed: int, how: Refit) -> np.ndarray:
@@ -121,39 +126,45 @@ def replicas(state: State, data: Measurements, number: int, seed: int, how: Refi
 
 def _refitted(state: State, plan: Rotations, drawn: np.ndarray, how: Refit, rng) -> np.ndarray:
     """Vectors of fits to counts (replicas, settings, 2**sites)."""
-    objective, recipe = NegativeLogLikelihood(state.model, state.sites), Recipe(how.rate)
-
-    def fitted(train: np.ndarray, held_out: np.ndarray, steps: Any, last: int) -> _Fitted:
-        batch = Shots(plan, jnp.asarray(train), jnp.asarray(held_out))
-        progress, judged = begin(repeated(how.start, len(train))), []
-        for _ in range(-(-last // (_JUDGEMENTS * STEPS_PER_JUDGEMENT))):
-            progress, curve = advance(
-                objective, recipe, progress, batch, steps, _JUDGEMENTS, OWN_SHOTS
-            )
-            judged.append(np.asarray(curve.judged))
-        return _Fitted(progress, np.concatenate(judged))
-
-    steps = np.full(len(drawn), how.steps)
+    fit = partial(_fitted, NegativeLogLikelihood(state.model, state.sites), plan, how)
+    steps, last = np.full(len(drawn), how.steps), how.last
     if how.folds:
-        held_out = (
-            folds(drawn, rng, how.folds) if how.folds > 1 else one_part(drawn, how.share, rng)
+        steps = _told(fit, drawn, how, rng)
+        last = int(steps.max())
+    progress, _ = fit(drawn, np.zeros_like(drawn), steps, last)
+    return vectors(state.model, progress.variables, state.sites)
+
+
+def _fitted(
+    objective: NegativeLogLikelihood,
+    plan: Rotations,
+    how: Refit,
+    train: np.ndarray,
+    held_out: np.ndarray,
+    steps: np.ndarray,
+    last: int,
+) -> tuple[Progress, np.ndarray]:
+    """The first `last` steps of schedules of `steps`, and held-out NLL (judgements, replicas)."""
+    batch = Shots(plan, jnp.asarray(train), jnp.asarray(held_out))
+    progress, each, judged = begin(repeated(how.start, len(train))), jnp.asarray(steps), []
+    for _ in range(-(-last // (_JUDGEMENTS * STEPS_PER_JUDGEMENT))):
+        progress, curve = advance(
+            objective, Recipe(how.rate), progress, batch, each, _JUDGEMENTS, OWN_SHOTS
         )
-        train = drawn - held_out
-        flat = (-1, *drawn.shape[1:])
-        every = jnp.full(how.folds * len(drawn), how.steps)
-        judged = fitted(train.reshape(flat), held_out.reshape(flat), every, how.search).judged
-        pooled = judged.reshape(len(judged), how.folds, len(drawn)).mean(axis=1)
-        best = STEPS_PER_JUDGEMENT * (1 + np.argmin(pooled, axis=0))
-        steps = np.array([equal_travel(int(step), how.steps) for step in best])
-    found = fitted(drawn, np.zeros_like(drawn), jnp.asarray(steps), int(steps.max()))
-    return vectors(state.model, found.progress.variables, state.sites)
+        judged.append(np.asarray(curve.judged))
+    return progress, np.concatenate(judged)
 
 
-class _Fitted(NamedTuple):
-    """judged: held-out NLL, (judgements, replicas)."""
-
-    progress: Progress
-    judged: np.ndarray
+def _told(fit: Callable, drawn: np.ndarray, how: Refit, rng) -> np.ndarray:
+    """Length of the schedule of each replica, (replicas,), as its own shots held out tell it."""
+    held_out = folds(drawn, rng, how.folds) if how.folds > 1 else one_part(drawn, how.share, rng)
+    flat = (-1, *drawn.shape[1:])  # replicas of the first fold, of the second, …
+    steps = np.full(how.folds * len(drawn), how.steps)
+    train = drawn - held_out
+    _, judged = fit(train.reshape(flat), held_out.reshape(flat), steps, how.last)
+    pooled = judged.reshape(len(judged), how.folds, len(drawn)).mean(axis=1)
+    best = np.argmin(np.where(np.isnan(pooled), np.inf, pooled), axis=0)
+    return np.array([equal_travel(STEPS_PER_JUDGEMENT * (1 + int(i)), how.steps) for i in best])
 
 
 def _drawn(probability: np.ndarray, shots: np.ndarray, number: int, rng) -> np.ndarray:

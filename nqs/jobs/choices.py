@@ -86,7 +86,7 @@ def steps_per_dispatch(data: Measurements) -> int:
 
 def cost(config: Tomography, data: Measurements, parameters: int) -> dict[str, float]:
     """Rough memory in MB and time in seconds on two cores, from what was measured."""
-    from nqs.jobs.stopping import FOLDS, parts_held_out
+    from nqs.jobs.stopping import FOLDS, parts_held_out  # loads JAX, which choosing need not
 
     restarts, steps = int(config.training.restarts or 1), int(config.training.steps or 1)
     amplitudes, probabilities = 2**data.sites, len(data.settings) * 2**data.sites
@@ -95,7 +95,8 @@ def cost(config: Tomography, data: Measurements, parameters: int) -> dict[str, f
     memory = 350 + at_once * (amplitudes * hidden * 300 + probabilities * 100) / 1e6
     step = restarts * (5e-5 + amplitudes * hidden * 1.2e-8 + probabilities * 2.5e-8)
     phases: float = 2 if data.only_z else 3
-    if parts_held_out(data.sites, data.only_z, parameters, config.data.held_out) > 1:
+    share = config.data.held_out if config.data.refit else 0.0
+    if parts_held_out(data.sites, data.only_z, parameters, share) == FOLDS:
         phases += FOLDS / restarts
     fisher = min(len(data.settings) * 4**data.sites, FISHER_WORK)
     judging = 1.3e-7 * fisher if data.sites <= FISHER_SITES else 0.0

@@ -81,7 +81,7 @@ def judge(
         p_value=p_value,
         noise=noise,
         against_baseline=against,
-        overfitting=_overfitting(kept.log_p, train_counts, held_counts),
+        overfitting=_overfitting(found, nll(log_p, counts), train_counts, held_counts),
         shots=data.shots,
         held_out_shots=0 if found.held_out is None else found.held_out.shots,
         skipped=found.skipped,
@@ -98,8 +98,9 @@ def judge(
         "best_step": kept.step,
         "best_restart": found.best,
         "final_restart": found.winner,
-        "stopping": None if found.stopping is None else found.stopping._asdict(),
-        "refit_steps": found.refit_steps,
+        "stop": None if found.again is None else found.again.stop,
+        "folds": None if found.again is None else found.again.folds,
+        "refit_steps": None if found.again is None else found.again.steps,
     }
     summary["data"]["held_out_shots"] = findings.held_out_shots
     summary |= {
@@ -218,11 +219,18 @@ def _floor(data: Measurements, target: np.ndarray | None, baseline) -> dict[str,
     return None
 
 
-def _overfitting(log_p, train_counts, held_counts) -> Estimate | None:
-    """Held-out NLL of the state minus its training NLL, of independent shots."""
-    if held_counts is None:
+def _overfitting(found: Reconstruction, every: Estimate, train, held_out) -> Estimate | None:
+    """Held-out NLL minus training NLL, as of independent shots.
+
+    Of the folds that told when to stop, where they did: all shots were held out and trained on.
+    Of the state kept otherwise. every: NLL of all shots.
+    """
+    if found.again is not None and found.again.gap is not None:
+        return Estimate(found.again.gap, float(np.sqrt(2) * (every.error or 0)))
+    if held_out is None:
         return None
-    one, other = nll(log_p, held_counts), nll(log_p, train_counts)
+    log_p = found.kept[found.best].log_p
+    one, other = nll(log_p, held_out), nll(log_p, train)
     return Estimate(one.value - other.value, float(np.hypot(one.error or 0, other.error or 0)))
 
 

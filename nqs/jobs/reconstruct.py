@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -16,7 +16,6 @@ from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, blind_to_conjugati
 from nqs.jobs import choices, stopping
 from nqs.jobs.selection import Kept, equally_good, keep, repeated, restart
 from nqs.jobs.start import meanwhile
-from nqs.jobs.stopping import Stopping
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import conjugated
 from nqs.state.reach import refuse_out_of_reach
@@ -25,13 +24,30 @@ from nqs.training.fit import Progress, Recipe, begin, equal_travel
 from nqs.training.likelihood import OWN_SHOTS, NegativeLogLikelihood, Shots, shots
 from nqs.training.run import NumericalFailure, Run, train
 
-SEARCH, FOLDS, REFIT, MIRROR = "search", "folds", "refit", "mirror"
+SEARCH, IN_TURN, REFIT, MIRROR = "search", "folds", "refit", "mirror"
 
-_SHARES = {SEARCH: 0.55, FOLDS: 0.65, REFIT: 0.8, MIRROR: 0.9}
+_SHARES = {SEARCH: 0.55, IN_TURN: 0.65, REFIT: 0.8, MIRROR: 0.9}
 """How much of a budget or time limit may be used at the end of each phase; the rest judges."""
 
 _SMALL_TABLE = 2**20
 """Entries of a table of probabilities that may be made while the training compiles."""
+
+
+class Again(NamedTuple):
+    """Every restart trained again, on all shots.
+
+    stop: step of the schedule that shots held out told to stop at, all steps where they told
+    nothing. folds: in how many parts all shots were held out in turn for that; 1 where one part
+    was for good, 0 where none would have told. gap: held-out NLL minus training NLL of the
+    folds at their stop, None where they have none. steps: that were taken,
+    of a schedule of its own that goes as far as the stop.
+    """
+
+    stop: int
+    folds: int
+    gap: float | None
+    steps: int
+    states: list[State]
 
 
 @dataclass(frozen=True)
@@ -41,10 +57,9 @@ class Reconstruction:
     kept: the restarts as chosen on held-out shots. best: which of them is the best.
     final: the state trained on all shots, of restart `winner`. finals: those of the other
     restarts equally good, where two paired errors do not set them apart; one that got stuck
-    when trained again says nothing of the shots. stopping: when shots held out told to stop,
-    None where they could not tell. conjugate_excluded: whether ψ* explains the shots worse,
-    None where not tried. refit_failed: whether numbers failed in training on all shots, so
-    that the states are those of the search.
+    when trained again says nothing of the shots. again: None where the states are those of
+    the search. conjugate_excluded: whether ψ* explains the shots worse, None where not tried.
+    refit_failed: whether numbers failed in training on all shots.
     """
 
     data: Measurements
@@ -55,8 +70,7 @@ class Reconstruction:
     winner: int
     final: State
     finals: list[State]
-    stopping: Stopping | None
-    refit_steps: int | None
+    again: Again | None
     conjugate_excluded: bool | None
     skipped: int
     refit_failed: bool
@@ -90,25 +104,23 @@ def reconstruct(
         meanwhile(partial(first.log_table, everything.plan))  # compiles what is wanted next
     kept, judge_counts = _search(fit, train_shots, held_out)
     best, peers = equally_good(kept, judge_counts)
-    states, refit_steps, refit_failed = [k.state for k in kept], None, False
-    stop = Stopping(1, kept[best].step) if fit.parts and held_out is not None else None
+    again, refit_failed = None, False
     if config.data.refit and held_out is not None and run.stopped is None:
         try:
-            again = _again(fit, best, stop, everything)
+            again = _again(fit, best, kept[best].step, everything)
         except NumericalFailure:
             refit_failed = True
-        else:
-            if again is not None:
-                stop, refit_steps, trained = again
-                states = _unless_stuck(trained, states, everything)
+    counts, states, winner = np.asarray(everything.train), [k.state for k in kept], best
+    if again is not None:
+        states = _unless_stuck(again, kept, everything)
+        peers = list(range(len(states)))  # all shots set restarts apart better than a part of them
     tables = [state.log_table(everything.plan) for state in states]
-    counts = np.asarray(everything.train)
-    early = stop is not None and stop.step < fit.steps
-    winner = _winner(tables, counts, best if early else None)
+    if again is not None:
+        winner = _winner(tables, counts, best if again.stop < fit.steps else None)
     excluded = None
     if not data.only_z and run.stopped is None:
         excluded = _conjugate_excluded(
-            fit, states, winner, tables[winner], everything, refit_steps or fit.steps
+            fit, states, winner, tables[winner], everything, again.steps if again else fit.steps
         )
     return Reconstruction(
         data=data,
@@ -123,8 +135,7 @@ def reconstruct(
             for i in peers
             if i != winner and not _worse(tables[i], tables[winner], counts)
         ],
-        stopping=stop,
-        refit_steps=refit_steps,
+        again=again,
         conjugate_excluded=excluded,
         skipped=int(sum(np.asarray(p.skipped).sum() for p in run.phases.values())),
         refit_failed=refit_failed,
@@ -161,24 +172,17 @@ class _Fit:
             **more,
         )
 
-    def folds(self, best: int) -> Stopping:
-        """When to stop, by all shots held out in turn from fits that begin as that restart did."""
-        batch = stopping.shots_in_turn(self.data, self.seed)
+    def in_turn(self, best: int, everything: Shots) -> list[dict]:
+        """Log of fits that begin as that restart did, each without a fold of the shots."""
         total = self.data.shots
 
         def enough(_: Progress, rows: list[dict]) -> bool:
             return stopping.folds_are_past_the_best(rows, total)
 
         begin_at = repeated(restart(self.starts, best), stopping.FOLDS)
-        self(FOLDS, begin_at, batch, self.steps, enough=enough, axes=OWN_SHOTS)
-        rows = [row for row in self.run.rows if row["phase"] == FOLDS]
-        return Stopping(stopping.FOLDS, stopping.told_by_folds(rows, total) or self.steps)
-
-    def refit_steps(self, stop: Stopping | None) -> int:
-        """Of a schedule of its own, which goes as far as the stop."""
-        if stop is None or stop.step >= self.steps:
-            return self.steps
-        return equal_travel(stop.step, self.steps)
+        batch = jax.device_put(stopping.shots_in_turn(everything, self.seed))
+        self(IN_TURN, begin_at, batch, self.steps, enough=enough, axes=OWN_SHOTS)
+        return [row for row in self.run.rows if row["phase"] == IN_TURN]
 
     def states(self, progress: Progress) -> list[State]:
         variables = jax.device_get(progress.variables)
@@ -204,20 +208,38 @@ def _search(
     return keep(progress, fit.model, fit.data, batch.plan, counts, may_stop_early=early), counts
 
 
-def _again(
-    fit: _Fit, best: int, stop: Stopping | None, everything: Shots
-) -> tuple[Stopping | None, int, list[State]] | None:
-    """When to stop, steps taken and every restart trained on all shots.
+def _again(fit: _Fit, best: int, searched: int, everything: Shots) -> Again | None:
+    """Every restart trained on all shots, for as long as shots held out told.
 
-    None where cut short by the clock: it is no better than what was kept.
+    searched: where the search would stop restart `best`. None where cut short by the clock:
+    it is no better than what was kept.
     """
+    stop, gap = searched if fit.parts else fit.steps, None
     if fit.parts == stopping.FOLDS:
-        stop = fit.folds(best)
-    if fit.run.stopped is not None:
-        return None
-    steps = fit.refit_steps(stop)
+        rows = fit.in_turn(best, everything)
+        if fit.run.stopped is not None:
+            return None
+        told = stopping.told_by_folds(rows, fit.data.shots)
+        stop = told or fit.steps
+        gap = stopping.gap_of_folds(rows, told) if told else None
+    steps = equal_travel(stop, fit.steps) if stop < fit.steps else fit.steps
     states = fit.states(fit(REFIT, fit.starts, everything, steps))
-    return (stop, steps, states) if fit.run.stopped is None else None
+    return Again(stop, fit.parts, gap, steps, states) if fit.run.stopped is None else None
+
+
+def _unless_stuck(again: Again, kept: list[Kept], everything: Shots) -> list[State]:
+    """Each state trained again; as it was kept where it is now worse by two paired errors.
+
+    One that the search kept from beyond the stop is no measure: it is closer to the shots.
+    """
+    counts, plan = np.asarray(everything.train), everything.plan
+
+    def stuck(new: State, old: Kept) -> bool:
+        return old.step <= again.stop and _worse(new.log_table(plan), old.log_p, counts)
+
+    return [
+        old.state if stuck(new, old) else new for new, old in zip(again.states, kept, strict=True)
+    ]
 
 
 def _winner(tables: list[np.ndarray], counts: np.ndarray, favoured: int | None) -> int:
@@ -226,19 +248,10 @@ def _winner(tables: list[np.ndarray], counts: np.ndarray, favoured: int | None) 
     favoured: the one that the search liked best, where training was stopped early; being a
     little closer to the shots is then no merit, and it wins where it is within two paired errors.
     """
-    closest = int(np.argmin([nll(table, counts).value for table in tables]))
+    closest = int(np.nanargmin([nll(table, counts).value for table in tables]))
     if favoured is not None and not _worse(tables[favoured], tables[closest], counts):
         return favoured
     return closest
-
-
-def _unless_stuck(again: list[State], kept: list[State], everything: Shots) -> list[State]:
-    """Each state trained again; as it was kept where it is now worse by two paired errors."""
-    counts, plan = np.asarray(everything.train), everything.plan
-    return [
-        old if _worse(new.log_table(plan), old.log_table(plan), counts) else new
-        for new, old in zip(again, kept, strict=True)
-    ]
 
 
 def _conjugate_excluded(
@@ -284,4 +297,4 @@ def templates(config: Tomography, model: nn.Module, sites: int) -> dict[str, Pro
     first = starts(config, model, sites)
     progress = begin(first)
     in_turn = begin(repeated(restart(first, 0), stopping.FOLDS))
-    return {SEARCH: progress, FOLDS: in_turn, REFIT: progress, MIRROR: progress}
+    return {SEARCH: progress, IN_TURN: in_turn, REFIT: progress, MIRROR: progress}

@@ -1,14 +1,12 @@
 """When to stop: told by shots held out once, or in turn where one part is too small to tell."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
-from nqs.measurement.dataset import Measurements
 from nqs.training.fit import STEPS_PER_JUDGEMENT, Progress
-from nqs.training.likelihood import Shots, shots
+from nqs.training.likelihood import Shots
 
 FOLDS = 5
 _TOLD = 2.0
@@ -18,21 +16,8 @@ and where one part of the shots tells it well enough."""
 
 _PURPOSE = 0xF01D
 _LOOK_BACK = 200 // STEPS_PER_JUDGEMENT
-
-
 _NEVER_BEST = 1e300
 """In place of what was not finite, so that differences are."""
-
-
-class Stopping(NamedTuple):
-    """When shots held out told to stop.
-
-    folds: parts of the shots that were held out in turn, 1 where one part was for good.
-    step: of the schedule of all steps.
-    """
-
-    folds: int
-    step: int
 
 
 def parts_held_out(sites: int, only_z: bool, parameters: int, share: float) -> int:
@@ -74,11 +59,19 @@ def told_by_folds(rows: Sequence[dict], shots: int) -> int | None:
 
     None where the end is not worse than it by more than two paired errors √(2Δ/shots).
     """
+    if not rows:
+        return None
     pooled = _judged(rows).mean(axis=1)
     best = int(np.argmin(pooled))
     if not pooled[-1] - pooled[best] > 8 / shots:
         return None
     return int(rows[best]["step"])
+
+
+def gap_of_folds(rows: Sequence[dict], step: int) -> float:
+    """Held-out NLL minus training NLL of the folds at a step, nats per shot."""
+    (row,) = [row for row in rows if row["step"] == step]
+    return float(np.mean(row["held_out_nll"]) - np.mean(row["train_nll"]))
 
 
 def _judged(rows: Sequence[dict]) -> np.ndarray:
@@ -93,28 +86,31 @@ def _judged(rows: Sequence[dict]) -> np.ndarray:
 # Parts of shots
 
 
-def shots_in_turn(data: Measurements, seed: int) -> Shots:
+def shots_in_turn(everything: Shots, seed: int) -> Shots:
     """Every fold held out once and trained on in the others, as `OWN_SHOTS` lays them out."""
-    everything = shots(data)
-    held_out = folds(data.table(), np.random.default_rng([seed, _PURPOSE]))
-    return everything._replace(train=everything.train - held_out, held_out=jnp.asarray(held_out))
+    counts = np.asarray(everything.train)
+    held_out = folds(counts, np.random.default_rng([seed, _PURPOSE]))
+    return everything._replace(train=jnp.asarray(counts - held_out), held_out=jnp.asarray(held_out))
 
 
 def folds(counts: np.ndarray, rng: np.random.Generator, number: int = FOLDS) -> np.ndarray:
-    """Every setting's shots in parts of equal size, (number, *counts.shape), which add up to them.
+    """All shots in parts of equal size, (number, *counts.shape), which add up to them.
 
-    counts: (..., outcomes). Shots left over go to parts drawn at random.
+    counts: (..., outcomes). What is left over in one setting goes to the parts that follow
+    those which took what was left over in the setting before.
     """
     shots = counts.reshape(-1, counts.shape[-1]).sum(axis=1).astype(int)
-    first = rng.integers(number, size=len(shots))
-    turn = (np.arange(number) + first[:, None]) % number
-    return deal(counts, (shots[:, None] + turn) // number, rng)
+    left_over = shots % number
+    first = np.cumsum(left_over) - left_over
+    takes = (np.arange(number) - first[:, None]) % number < left_over[:, None]
+    return deal(counts, shots[:, None] // number + takes, rng)
 
 
 def one_part(counts: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """That share of every setting's shots, (1, *counts.shape)."""
+    """That share of every setting's shots, rounded up or down at random, (1, *counts.shape)."""
     shots = counts.reshape(-1, counts.shape[-1]).sum(axis=1)
-    return deal(counts, np.round(share * shots).astype(int)[:, None], rng)
+    sizes = np.floor(share * shots + rng.random(len(shots))).astype(int)
+    return deal(counts, sizes[:, None], rng)
 
 
 def deal(counts: np.ndarray, sizes: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -70,12 +70,15 @@ def about_method(summary: Mapping[str, Any]) -> list[Row]:
 def _how_trained(training: Mapping[str, Any]) -> str:
     if training.get("best_step") is None:
         return f"{printable(training.get('optimiser'))}, {printable(training.get('sampler'))}"
-    stopping = training.get("stopping") or {}
-    step, folds = whole(stopping.get("step")), whole(stopping.get("folds"))
-    if step is None or step >= (whole(training.get("steps")) or 0):
-        return "to the end"
-    by = "shots held out" if folds == 1 else f"all shots, held out in {folds} turns"
-    return f"stopped where it was at step {count(step)}, by {by}"
+    steps, best, stop, folds = (
+        whole(training.get(key)) or 0 for key in ("steps", "best_step", "stop", "folds")
+    )
+    if not stop:  # not trained again: the state is that of the search
+        return f"best at step {count(best)}"
+    if stop >= steps:
+        return "not stopped early"
+    by = f"all shots, held out in {folds} turns" if folds > 1 else "shots held out"
+    return f"stopped early, at step {count(stop)}, told by {by}"
 
 
 def chosen(summary: Mapping[str, Any]) -> list[Row]:

@@ -242,7 +242,7 @@ def _caption(search, refit, marks: _Marks) -> str:
     if len(search) > 1:
         parts.append(f"{len(search)} restarts; the strong lines are the one that was kept.")
     if marks.best_step is not None:
-        parts.append(f"The dot is the step that was kept, {marks.best_step:,}.")
+        parts.append(f"The dot is the step that the search kept, {marks.best_step:,}.")
     if marks.error:
         parts.append("The band is the standard error of so few shots held out.")
     if refit:

@@ -189,9 +189,11 @@ def train(
     progress = run.phases.get(phase) or begin(variables)
     judgements = steps_per_dispatch // STEPS_PER_JUDGEMENT
     first = True
-    while _reached(progress) < steps and not run.out_of_time(share):
+    while _reached(progress) < steps:
         _refuse_hopeless(run, progress, recipe.rate)
         if enough(progress, [row for row in run.rows if row["phase"] == phase]):
+            break  # asked first: a phase that had ended before an interruption is not out of time
+        if run.out_of_time(share):
             break
         begun, before = time.monotonic(), _reached(progress)
         progress, curve = advance(objective, recipe, progress, batch, steps, judgements, axes)

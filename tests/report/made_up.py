@@ -25,7 +25,8 @@ def summary():
             "seconds": 83.2,
             "seconds_compiling": 11.7,
             "best_step": 1180,
-            "stopping": {"folds": 5, "step": 1210},
+            "stop": 1210,
+            "folds": 5,
         },
         "data": {
             "file": "measurements/ghz4.h5",

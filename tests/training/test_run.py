@@ -187,6 +187,14 @@ def test_a_phase_may_use_its_share_of_the_time_only():
     assert len(run.rows) == 2
 
 
+def test_a_phase_that_has_had_enough_is_not_out_of_time():
+    """As one that had ended by itself before an interruption."""
+    run = Run(budget=100.0)
+    run._started = time.monotonic() - 50.0
+    trained(run, share=0.4, enough=lambda progress, rows: True)
+    assert run.stopped is None
+
+
 def test_a_budget_counts_the_time_before_an_interruption_and_a_time_limit_does_not(tmp_path):
     before = Run(tmp_path)
     before.phases, before.seconds = {"search": begin(starts())}, 60.0
