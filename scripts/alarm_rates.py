@@ -76,7 +76,7 @@ def overfitting(seeds: int) -> list[Rate]:
             p = exact_table(psi, data)
             result = nqs.tomography(data, seed=seed, hidden=64, method="none")
             good.append(divergence(p, result.state, data) <= 1.1 * _best_passed(result, data, p))
-        rates.append(rate(f"500 shots in {name}: within 1.1 of the best passed", good, WARNS))
+        rates.append(rate(f"{name}: within 1.1 of the best passed", good, WARNS))
     return rates
 
 

@@ -1,7 +1,6 @@
 """Double precision once, for all tests; a compilation cache where the environment names one."""
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -9,19 +8,16 @@ os.environ.setdefault("NETKET_SHARDING", "0")  # one device is enough, and start
 
 import jax  # after the environment it reads
 
+from nqs.jobs.start import give_back_programs
+
 jax.config.update("jax_enable_x64", True)
 if cache := os.environ.get("NQS_TEST_CACHE"):
     jax.config.update("jax_compilation_cache_dir", cache)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
-_MAPS = Path("/proc/self/maps")
-_MANY_MAPS = 30_000
-
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled_programs_are_given_back():
-    """Every compiled program maps memory; beyond 65,530 maps Linux gives none, and JAX crashes."""
     yield
-    if _MAPS.is_file() and _MAPS.read_bytes().count(b"\n") > _MANY_MAPS:
-        jax.clear_caches()
+    give_back_programs()

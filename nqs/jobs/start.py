@@ -6,9 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+_MAPS = Path("/proc/self/maps")
+_MANY_MAPS = 30_000
+
 
 def prepare() -> None:
-    """Switch on float64 and the persistent compilation cache.
+    """Switch on float64 and the persistent compilation cache; make room for new programs.
 
     The cache lies in NQS_CACHE, or else in the user's cache folder; an empty
     NQS_CACHE switches it off. One that cannot be written is done without.
@@ -16,6 +19,7 @@ def prepare() -> None:
     import jax
 
     jax.config.update("jax_enable_x64", True)
+    give_back_programs()
     folder = cache_folder()
     if folder is None or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
@@ -29,6 +33,18 @@ def prepare() -> None:
         # with the default thresholds nothing of ours would ever be kept
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def give_back_programs() -> None:
+    """Forget compiled programs where a process holds so many that soon none could be added.
+
+    Every program maps memory; beyond 65,530 maps Linux gives none, and JAX crashes. A hundred
+    tomographies of different settings get there.
+    """
+    import jax
+
+    if _MAPS.is_file() and _MAPS.read_bytes().count(b"\n") > _MANY_MAPS:
+        jax.clear_caches()
 
 
 def meanwhile(*tasks: Callable[[], object]) -> None:

@@ -168,9 +168,7 @@ def test_a_fit_stopped_by_folds_is_repeated_whole(run, few):
     assert 0 < lost["stopped"] < 0.6 * lost["to the end"]
 
 
-def test_cut_short_while_shots_are_held_out_in_turn_it_is_the_state_of_the_search(
-    few, monkeypatch
-):
+def test_cut_short_while_shots_are_held_out_in_turn_it_is_the_state_of_the_search(few, monkeypatch):
     """The clock runs out before the first step without a fold; refits take as many steps."""
     out_of_time = Run.out_of_time
 
