@@ -1,9 +1,9 @@
 """What fits to other shots would have found: by bootstrap, or by the Fisher matrix where that will do."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -12,13 +12,21 @@ from nqs.evaluation.fisher import covariance
 from nqs.evaluation.maximum_likelihood import as_likely
 from nqs.evaluation.scatter import Fisher, Refits, Scatter
 from nqs.jobs.selection import repeated, restart
-from nqs.jobs.stopping import folds, one_part
+from nqs.jobs.stopping import one_part
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import each_cell_once
 from nqs.state.born import Rotations, rotations
 from nqs.state.reach import ERROR_SITES, ERROR_WORK
 from nqs.state.state import State, initial_variables, vectors
-from nqs.training.fit import STEPS_PER_JUDGEMENT, Progress, Recipe, advance, begin, equal_travel
+from nqs.training.fit import (
+    STEPS_PER_JUDGEMENT,
+    Curve,
+    Progress,
+    Recipe,
+    advance,
+    begin,
+    equal_travel,
+)
 from nqs.training.likelihood import OWN_SHOTS, NegativeLogLikelihood, Shots
 
 _PURPOSE = 0xB007
@@ -54,7 +62,7 @@ def scatter(
     others = psi[None] if positive else as_likely(psi, data, flat, seed)
     searched = small or data.only_z
     if number:
-        again = replicas(state, data, number, seed, refit(state, summary))
+        again = replicas(state, data, number, seed, refit(state, data, summary))
         return Refits(psi, others, searched, again)
     return Fisher(psi, others, searched, matrix)
 
@@ -66,38 +74,43 @@ def refuse_one(number: int) -> None:
 
 
 class Refit(NamedTuple):
-    """How a replica is found: the variables it begins at, its rate, and its schedule of `steps`.
+    """How a replica is found: its rate, its schedule of `steps`, and where it begins.
 
-    last: steps of the schedule that are taken. folds: where shots held out tell when to stop,
-    in how many parts they are held out in turn, or 1 where one part of that `share` is; the stop
-    is looked for within `last`. 0 where nothing tells.
+    starts: variables with the restarts in front, of which the most likely is kept. last: steps of
+    the schedule that are taken. share: of the shots that is held out to tell when to stop, which
+    is then looked for within `last`, from the first start; 0 where the schedule is known.
     """
 
-    start: Any
+    starts: Any
     rate: float
     steps: int
     last: int
-    folds: int = 0
     share: float = 0.0
 
 
-def refit(state: State, summary: dict[str, Any]) -> Refit:
+def refit(state: State, data: Measurements, summary: dict[str, Any]) -> Refit:
     """The fit that found the state, once more.
 
     One that came to rest is repeated from where it rested. One that was stopped early owes what it
-    is to its path, and is repeated whole: begun at its end, it would overfit.
-    summary: of the tomography.
+    is to its path, and is repeated whole: begun at its end, it would overfit. One part of the
+    shots tells a stop that differs from sample to sample, and tells it again; what all shots told
+    in turn is taken as known. summary: of the tomography.
     """
-    training, data = summary["training"], summary["data"]
+    training = summary["training"]
     rate, steps, stop = training["rate"], training["steps"], training["stop"]
     if not _stopped_early(training):
-        return Refit(state.variables, _RATE * rate, _STEPS, _STEPS)
+        return Refit(repeated(state.variables, 1), _RATE * rate, _STEPS, _STEPS)
     starts = initial_variables(state.model, state.sites, summary["seed"], training["restarts"])
-    start = restart(starts, training["final_restart"])
     if stop is None:  # a state of the search, which took so many steps
-        return Refit(start, rate, steps, training["best_step"])
-    share = data["held_out_shots"] / data["shots"]
-    return Refit(start, rate, steps, min(steps, 2 * stop + 200), training["folds"], share)
+        first = repeated(restart(starts, training["best_restart"]), 1)
+        return Refit(first, rate, steps, training["best_step"])
+    order = np.roll(np.arange(training["restarts"]), -training["final_restart"])
+    # phases have minima that a single start may end in
+    starts = jax.tree.map(lambda leaf: leaf[order[:1] if data.only_z else order], starts)
+    if training["folds"] > 1:
+        return Refit(starts, rate, training["refit_steps"], training["refit_steps"])
+    share = summary["data"]["held_out_shots"] / data.shots
+    return Refit(starts, rate, steps, min(steps, 2 * stop + 200), share)
 
 
 def _stopped_early(training: dict[str, Any]) -> bool:
@@ -115,7 +128,7 @@ def replicas(state: State, data: Measurements, number: int, seed: int, how: Refi
     plan = rotations(data.settings, data.effects, data.readout)
     rng = np.random.default_rng([seed, _PURPOSE])
     probability = each_cell_once(np.exp(state.log_table(plan)), data.settings)
-    at_once = max(1, min(number, _AT_ONCE // (probability.size * max(how.folds, 1))))
+    at_once = max(1, min(number, _AT_ONCE // (probability.size * _restarts(how.starts))))
     found = []
     for first in range(0, number, at_once):
         times = min(at_once, number - first)
@@ -124,47 +137,52 @@ def replicas(state: State, data: Measurements, number: int, seed: int, how: Refi
     return np.concatenate(found)
 
 
+def _restarts(starts: Any) -> int:
+    return len(jax.tree.leaves(starts)[0])
+
+
 def _refitted(state: State, plan: Rotations, drawn: np.ndarray, how: Refit, rng) -> np.ndarray:
     """Vectors of fits to counts (replicas, settings, 2**sites)."""
-    fit = partial(_fitted, NegativeLogLikelihood(state.model, state.sites), plan, how)
+    fit = partial(_fitted, NegativeLogLikelihood(state.model, state.sites), plan, how.rate)
     steps, last = np.full(len(drawn), how.steps), how.last
-    if how.folds:
-        steps = _told(fit, drawn, how, rng)
+    if how.share:
+        (held_out,) = one_part(drawn, how.share, rng)
+        first = repeated(restart(how.starts, 0), 1)
+        _, curve = fit(first, drawn - held_out, held_out, steps, how.last)
+        judged = np.where(np.isnan(curve.judged), np.inf, curve.judged)
+        stops = STEPS_PER_JUDGEMENT * (1 + np.argmin(judged, axis=0))
+        steps = np.array([equal_travel(int(stop), how.steps) for stop in stops])
         last = int(steps.max())
-    progress, _ = fit(drawn, np.zeros_like(drawn), steps, last)
-    return vectors(state.model, progress.variables, state.sites)
+    times = _restarts(how.starts)
+    train = np.repeat(drawn, times, axis=0)
+    progress, curve = fit(how.starts, train, np.zeros_like(train), np.repeat(steps, times), last)
+    ends = np.where(np.isnan(curve.value[-1]), np.inf, curve.value[-1]).reshape(-1, times)
+    chosen = np.arange(len(drawn)) * times + ends.argmin(axis=1)
+    variables = jax.tree.map(lambda leaf: leaf[chosen], progress.variables)
+    return vectors(state.model, variables, state.sites)
 
 
 def _fitted(
     objective: NegativeLogLikelihood,
     plan: Rotations,
-    how: Refit,
+    rate: float,
+    starts: Any,
     train: np.ndarray,
     held_out: np.ndarray,
     steps: np.ndarray,
     last: int,
-) -> tuple[Progress, np.ndarray]:
-    """The first `last` steps of schedules of `steps`, and held-out NLL (judgements, replicas)."""
+) -> tuple[Progress, Curve]:
+    """The first `last` steps of schedules of `steps`, begun at the starts in turn."""
     batch = Shots(plan, jnp.asarray(train), jnp.asarray(held_out))
-    progress, each, judged = begin(repeated(how.start, len(train))), jnp.asarray(steps), []
+    turn = np.arange(len(train)) % _restarts(starts)
+    progress = begin(jax.tree.map(lambda leaf: jnp.asarray(leaf)[turn], starts))
+    each, curves = jnp.asarray(steps), []
     for _ in range(-(-last // (_JUDGEMENTS * STEPS_PER_JUDGEMENT))):
         progress, curve = advance(
-            objective, Recipe(how.rate), progress, batch, each, _JUDGEMENTS, OWN_SHOTS
+            objective, Recipe(rate), progress, batch, each, _JUDGEMENTS, OWN_SHOTS
         )
-        judged.append(np.asarray(curve.judged))
-    return progress, np.concatenate(judged)
-
-
-def _told(fit: Callable, drawn: np.ndarray, how: Refit, rng) -> np.ndarray:
-    """Length of the schedule of each replica, (replicas,), as its own shots held out tell it."""
-    held_out = folds(drawn, rng, how.folds) if how.folds > 1 else one_part(drawn, how.share, rng)
-    flat = (-1, *drawn.shape[1:])  # replicas of the first fold, of the second, …
-    steps = np.full(how.folds * len(drawn), how.steps)
-    train = drawn - held_out
-    _, judged = fit(train.reshape(flat), held_out.reshape(flat), steps, how.last)
-    pooled = judged.reshape(len(judged), how.folds, len(drawn)).mean(axis=1)
-    best = np.argmin(np.where(np.isnan(pooled), np.inf, pooled), axis=0)
-    return np.array([equal_travel(STEPS_PER_JUDGEMENT * (1 + int(i)), how.steps) for i in best])
+        curves.append(curve)
+    return progress, jax.tree.map(lambda *parts: np.concatenate(parts), *curves)
 
 
 def _drawn(probability: np.ndarray, shots: np.ndarray, number: int, rng) -> np.ndarray:

@@ -93,17 +93,17 @@ def shots_in_turn(everything: Shots, seed: int) -> Shots:
     return everything._replace(train=jnp.asarray(counts - held_out), held_out=jnp.asarray(held_out))
 
 
-def folds(counts: np.ndarray, rng: np.random.Generator, number: int = FOLDS) -> np.ndarray:
-    """All shots in parts of equal size, (number, *counts.shape), which add up to them.
+def folds(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """All shots in parts of equal size, (FOLDS, *counts.shape), which add up to them.
 
     counts: (..., outcomes). What is left over in one setting goes to the parts that follow
     those which took what was left over in the setting before.
     """
     shots = counts.reshape(-1, counts.shape[-1]).sum(axis=1).astype(int)
-    left_over = shots % number
+    left_over = shots % FOLDS
     first = np.cumsum(left_over) - left_over
-    takes = (np.arange(number) - first[:, None]) % number < left_over[:, None]
-    return deal(counts, shots[:, None] // number + takes, rng)
+    takes = (np.arange(FOLDS) - first[:, None]) % FOLDS < left_over[:, None]
+    return deal(counts, shots[:, None] // FOLDS + takes, rng)
 
 
 def one_part(counts: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

@@ -127,7 +127,7 @@ def test_replicas_scatter_as_the_fit_does(data, truth):
     """The fidelity that refits lose to the fit is what the fit lost to the truth, within a factor."""
     result = nqs.tomography(data, seed=2, **QUICK)
     psi = result.state.vector()
-    again = replicas(result.state, data, 30, 1, refit(result.state, result.summary))
+    again = replicas(result.state, data, 30, 1, refit(result.state, data, result.summary))
     assert again.shape == (30, 8)
     assert_allclose(np.linalg.norm(again, axis=1), 1)
     lost = np.mean([1 - fidelity(other, psi) for other in again])

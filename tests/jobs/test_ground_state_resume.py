@@ -19,8 +19,6 @@ from nqs.training.run import Interrupted
 
 KINDS = {
     "natural direct": (CHAIN, GRU, {"samples": 32}),
-    "adam direct": (CHAIN, GRU, {"samples": 32, "optimiser": "adam"}),
-    "natural metropolis": (CHAIN, RBM, {"samples": 32, "sampler": "metropolis"}),
     "adam metropolis": (
         CHAIN,
         RBM,
@@ -30,7 +28,7 @@ KINDS = {
     "natural exact": (RING, CONV, {"samples": 32, "sampler": "exact"}),
     "natural all": (RING, CONV, {"samples": "all"}),
 }
-"""Hamiltonian, ansatz and training of each way to draw, which the last word names."""
+"""Hamiltonian, ansatz and training; every optimiser once, every way to draw, the last word, once."""
 
 
 def configured(kind):

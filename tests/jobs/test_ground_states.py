@@ -134,7 +134,6 @@ steps = 150
     ("name", "sampler", "size"),
     [
         ("conv", "exact", {"features": 3}),
-        ("conv", "exchange", {"features": 3}),
         ("recurrent", "direct", {"hidden": 12}),
         ("rbm", "exchange", {"hidden": 12}),
     ],

@@ -158,10 +158,10 @@ def test_few_shots_are_not_overfitted(run, few, truth):
 def test_a_fit_stopped_by_folds_is_repeated_whole(run, few):
     """What refits lose to the fit, they lose for want of shots: less than they would at the end."""
     psi = run.state.vector()
-    how = refit(run.state, run.summary)
-    assert how.folds == stopping.FOLDS
+    how = refit(run.state, few, run.summary)
+    assert how.steps == how.last == run.summary["training"]["refit_steps"]
     lost = {}
-    for name, way in (("stopped", how), ("to the end", how._replace(folds=0, last=STEPS))):
+    for name, way in (("stopped", how), ("to the end", how._replace(steps=STEPS, last=STEPS))):
         again = replicas(run.state, few, 8, 1, way)
         assert again.shape == (8, 2**SITES)
         lost[name] = np.mean([divergence(psi, other) for other in again])
@@ -183,8 +183,8 @@ def test_cut_short_while_shots_are_held_out_in_turn_it_is_the_state_of_the_searc
     assert found.summary["stopped"] == "budget"
     assert training["stop"] is training["folds"] is training["refit_steps"] is None
     assert training["best_step"] < STEPS
-    how = refit(found.state, found.summary)
-    assert (how.steps, how.last, how.folds) == (STEPS, training["best_step"], 0)
+    how = refit(found.state, few, found.summary)
+    assert (how.steps, how.last, how.share) == (STEPS, training["best_step"], 0)
 
 
 def test_interrupted_while_shots_are_held_out_in_turn_and_resumed(run, few, tmp_path):
