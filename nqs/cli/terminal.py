@@ -119,7 +119,10 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if told and told["error"] < TELLING:
         text = f"{measured(told)} by {told['shots']:,} shots held out, {told['method']}"
         lines.append(("fidelity from shots", text))
-    lines += [(row["name"], _observable(row)) for row in summary.get("observables") or []]
+    rows = summary.get("observables") or []
+    lines += [(row["name"], _observable(row)) for row in rows]
+    if any(row["statistical"] is None for row in [*rows, summary.get("fidelity")] if row):
+        lines.append(("statistical errors", "none yet; --bootstrap 100 tells them"))
     baseline = summary.get("baseline")
     if baseline:
         text = f"NLL {baseline['nll']:.4f}"

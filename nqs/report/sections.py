@@ -171,10 +171,11 @@ def _found(value: Any) -> str:
 def observables(summary: Mapping[str, Any]) -> list[Row]:
     """What was asked of the state, beside what the shots say of it alone."""
     rows = [row for row in summary.get("observables") or [] if isinstance(row, Mapping)]
-    return [Row(printable(row.get("name")), *_observable(row)) for row in rows]
+    of_shots = summary.get("job") == "tomography"
+    return [Row(printable(row.get("name")), *_observable(row, of_shots)) for row in rows]
 
 
-def _observable(row: Mapping[str, Any]) -> tuple[str, str]:
+def _observable(row: Mapping[str, Any], of_shots: bool) -> tuple[str, str]:
     notes = []
     shown = measured(row.get("state"))
     again = part(row, "statistical")
@@ -183,6 +184,8 @@ def _observable(row: Mapping[str, Any]) -> tuple[str, str]:
     elif again:
         shown = measured(again)
         notes.append(f"statistical error by {_method(again)}{_interval(again.get('interval'))}")
+    elif of_shots:
+        notes.append("of the fit; --bootstrap 100 tells its statistical error")
     if row.get("shots"):
         notes.append(f"shots alone {measured(row['shots'])}")
     pull = finite(row.get("pull"))

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from nqs.report import figures, page
+from nqs.report import figures, page, sections
 from nqs.report.drawing import Drawing
 from tests.report import made_up
 
@@ -199,3 +199,11 @@ def test_summary_is_left_as_it_was():
     before = copy.deepcopy(summary)
     page.rendered(summary, [])
     assert summary == before
+
+
+@pytest.mark.parametrize(("job", "told"), [("tomography", True), ("ground-state", False)])
+def test_a_number_of_a_fit_without_a_statistical_error_says_how_to_have_one(job, told):
+    row = {"name": "Z0", "state": {"value": 0.5, "error": None}, "statistical": None}
+    (shown,) = sections.observables({"job": job, "observables": [row]})
+    assert shown.value == "0.5 (exact)"
+    assert ("--bootstrap 100" in shown.note) is told
