@@ -309,3 +309,13 @@ def test_declared_readout_errors_are_undone(two_sites):
 
 def test_every_leaf_of_a_state_is_finite(result):
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.state.variables))
+
+
+def test_the_restart_that_explains_all_shots_best_wins():
+    """By more than two paired errors, where another was favoured; NaN never wins."""
+    counts = np.array([[400.0, 600.0]])
+    tables = [np.log([[p, 1 - p]]) for p in (0.40, 0.42, 0.55)] + [np.full((1, 2), np.nan)]
+    assert reconstruct._winner(tables, counts, None) == 0
+    assert reconstruct._winner(tables, counts, 1) == 1  # Δ·n = 0.8, within two paired errors
+    assert reconstruct._winner(tables, counts, 2) == 0  # Δ·n = 46
+    assert reconstruct._winner(tables[::-1], counts, None) == 3
