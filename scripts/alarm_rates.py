@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import open_settings
 
 import nqs
 from nqs import statistics
@@ -105,29 +106,22 @@ def _best_passed(result: nqs.Result, data: Measurements, p: np.ndarray) -> float
 
 def open_phases(seeds: int) -> list[Rate]:
     """Settings that do not fix the state, and settings that do."""
-    turned = ["Z" * i + letter + "Z" * (3 - i) for i in range(4) for letter in "XY"]
-    pairs = [
-        "".join(a if k == i else b if k == j else "Z" for k in range(4))
-        for i in range(4)
-        for j in range(i + 1, 4)
-        for a in "XY"
-        for b in "XY"
-    ]
-    xz = ",".join(a + b + c for a in "XZ" for b in "XZ" for c in "XZ")
     return [
         rate(
             "GHZ-4 in Z and one-site settings",
-            _open(lambda _: known.ghz(4), ",".join(["Z", *turned]), seeds),
+            _open(lambda _: known.ghz(4), open_settings.one_site(4), seeds),
             WARNS,
         ),
         rate(
             "complex states in X and Z",
-            _open(lambda seed: known.random_state(3, seed), xz, seeds),
+            _open(
+                lambda seed: known.random_state(3, seed), open_settings.x_and_z_of_three(), seeds
+            ),
             WARNS,
         ),
         rate(
             "W-4 in pair settings",
-            _open(lambda _: known.w(4), ",".join(["Z", *pairs]), seeds),
+            _open(lambda _: known.w(4), open_settings.pairs(4), seeds),
             SILENT,
         ),
     ]

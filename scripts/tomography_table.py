@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import open_settings
 
 import nqs
 from nqs.measurement.target import read_target
@@ -201,25 +202,17 @@ def undetermined(case: str, state, settings: str, seeds: int) -> Row:
 
 
 def xz_3(seeds):
-    settings = ",".join(a + b + c for a in "XZ" for b in "XZ" for c in "XZ")
+    settings = open_settings.x_and_z_of_three()
     return undetermined("xz-3", lambda seed: known.random_state(3, seed), settings, seeds)
 
 
 def ghz_4_local(seeds):
-    turned = ["Z" * i + letter + "Z" * (3 - i) for i in range(4) for letter in "XY"]
-    return undetermined("ghz-4-local", lambda _: known.ghz(4), ",".join(["Z", *turned]), seeds)
+    return undetermined("ghz-4-local", lambda _: known.ghz(4), open_settings.one_site(4), seeds)
 
 
 def false_alarms(seeds):
     """W-4 in Z and all pair settings is determined: nothing to warn of."""
-    pairs = [
-        "".join(a if k == i else b if k == j else "Z" for k in range(4))
-        for i in range(4)
-        for j in range(i + 1, 4)
-        for a in "XY"
-        for b in "XY"
-    ]
-    settings = ",".join(["Z", *pairs])
+    settings = open_settings.pairs(4)
     runs = list(simulated("w-4-pairs", lambda _: known.w(4), settings, 1000, 2 * seeds))
     alarms = sum(s["verdict"] != "ok" for s in runs)
     met = alarms <= 0.1 * len(runs)

@@ -97,7 +97,7 @@ def refit(state: State, data: Measurements, summary: dict[str, Any]) -> Refit:
     in turn is taken as known. summary: of the tomography.
     """
     training = summary["training"]
-    rate, steps, stop = training["rate"], training["steps"], training["stop"]
+    rate, steps, stop = training["rate"], training["steps"], training.get("stop")
     if not _stopped_early(training):
         return Refit(repeated(state.variables, 1), _RATE * rate, _STEPS, _STEPS)
     starts = initial_variables(state.model, state.sites, summary["seed"], training["restarts"])
@@ -114,8 +114,8 @@ def refit(state: State, data: Measurements, summary: dict[str, Any]) -> Refit:
 
 
 def _stopped_early(training: dict[str, Any]) -> bool:
-    stop = training["best_step"] if training["stop"] is None else training["stop"]
-    return stop < training["steps"]
+    stop = training.get("stop")  # None, or not there in an older run: that of the search
+    return (training["best_step"] if stop is None else stop) < training["steps"]
 
 
 def replicas(state: State, data: Measurements, number: int, seed: int, how: Refit) -> np.ndarray:
