@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from nqs.ansatz.mps import MatrixProduct
 from nqs.ansatz.prior import Even, with_prior
 from nqs.ansatz.rbm import RBMComplex, RBMPhase, RBMPositive
 from nqs.ansatz.recurrent import Recurrent
@@ -15,6 +16,7 @@ from nqs.config.menu import PERIODIC, SINGLE_PRECISION, refuse_unknown_ansatz
 
 ANSATZE: dict[str, type[nn.Module]] = {
     "recurrent": Recurrent,
+    "mps": MatrixProduct,
     "rbm-positive": RBMPositive,
     "rbm-phase": RBMPhase,
     "rbm": RBMComplex,

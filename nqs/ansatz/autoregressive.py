@@ -106,6 +106,21 @@ class Autoregressive(nn.Module):
         _, log_modulus, phase = carry
         return (log_modulus + 1j * phase).reshape(present, batch)
 
+    def tree_log_psi(self, tree: Sequence[tuple[Array, Array]]) -> Array:
+        """log ψ of strings with common beginnings, (leaves,), each beginning read once.
+
+        tree: blocks of sites in order, each as (parents, bits): the node of the block before
+        that each node continues, (nodes,), and the bits it continues with, (nodes, sites
+        read). The nodes of the last block are the leaves.
+        """
+        carry, first = self._unread(1), 0
+        for parents, bits in tree:
+            carry = jax.tree.map(lambda rows, above=parents: rows[above], carry)
+            carry = self._read(carry, bits.astype(jnp.int32), first)
+            first += bits.shape[1]
+        _, log_modulus, phase = carry
+        return log_modulus + 1j * phase
+
     def _unread(self, batch: int) -> tuple[Any, Array, Array]:
         """Memory, log |ψ| and phase before the first bit."""
         memory = self.start(batch)

@@ -6,6 +6,7 @@ DEFAULT_ANSATZ = "recurrent"
 
 ANSATZ_OPTIONS = {
     "recurrent": ("hidden", "phase", "site_dependent", "ends", "even"),
+    "mps": ("bond", "phase"),
     "rbm-positive": ("hidden",),
     "rbm-phase": ("hidden",),
     "rbm": ("hidden",),

@@ -39,6 +39,9 @@ class Network(Table):
     phase: bool | None = Field(
         default=None, description="recurrent: False keeps the state positive; chosen"
     )
+    bond: int | None = Field(
+        default=None, ge=1, le=512, description="mps: size of its matrices; chosen"
+    )
     site_dependent: bool | None = Field(
         default=None, description="recurrent: biases and heads for every site; chosen"
     )

@@ -12,6 +12,9 @@ VECTOR_SITES = 20
 DENSE_TERMS = 2**25
 """Amplitudes, over all settings, of one evaluation of the dense likelihood."""
 
+BRANCH_TERMS = 2**12
+"""Strings that may interfere in one shot of a setting."""
+
 FISHER_SITES = 10
 """Sites up to which the Fisher matrix is built."""
 

@@ -14,9 +14,10 @@ from jax import Array
 from nqs import statistics
 from nqs.ansatz.autoregressive import Autoregressive
 from nqs.measurement.effects import UNMEASURED, index_bits
-from nqs.state import born
+from nqs.state import born, products, turned
+from nqs.state.reading import refuse_too_many_terms
 from nqs.state.markov import random_bits, sweeps
-from nqs.state.reach import VECTOR_SITES
+from nqs.state.reach import DENSE_SITES, VECTOR_SITES
 
 _PURPOSE = 0x5A3B1E
 """Folded into the key of a seed, so that samples share no draw with the initial parameters."""
@@ -96,9 +97,11 @@ def sample_setting(
 ) -> Samples:
     """Outcomes of `shots` measurements in one setting, a letter per site.
 
-    A rotated setting needs all 2**sites amplitudes: ValueError, with their
-    number, beyond the reach of the dense Born rule. A setting of Z alone is left
-    to `sample`. Sites that are not measured read 0.
+    A setting of Z alone is left to `sample`. A rotated one is drawn from all 2**sites
+    amplitudes as far as the dense Born rule reaches; beyond, a matrix-product state is turned
+    as a whole, and of others the rotated sites are drawn again from the amplitudes that
+    interfere: ValueError, with their number, where those are too many. Sites that are not
+    measured read 0.
     """
     if len(setting) != sites:
         raise ValueError(f"setting {setting!r} names {len(setting)} sites; the state has {sites}.")
@@ -110,10 +113,24 @@ def sample_setting(
         raise ValueError(
             f"sampling method {method!r} draws in Z only; setting {setting!r} is drawn by 'exact'."
         )
+    if sites > DENSE_SITES:
+        return _turned(model, variables, sites, setting, shots, seed, effects, measured)
     plan = born.rotations((setting,), effects)
     log_p = _setting_log_probabilities(model, variables, sites, plan)
     bits = _categorical(np.asarray(log_p)[0], sites, shots, _key(seed, setting))
     return _independent(bits * measured, "exact")
+
+
+def _turned(model, variables, sites, setting, shots, seed, effects, measured) -> Samples:
+    if products.contracted(model, ["X" * sites]):
+        own = turned.turned_variables(variables, setting.replace(UNMEASURED, "Z"), effects)
+        drawn = sample(model, own, sites, shots, seed)
+        return Samples(**{**vars(drawn), "bits": drawn.bits * measured})
+    refuse_too_many_terms([setting.replace(UNMEASURED, "Z")], effects)
+    drawn = sample(model, variables, sites, shots, seed)
+    key = _key(seed, setting)
+    bits = turned.read_anew(model, variables, setting, drawn.bits, key, effects)
+    return Samples(**{**vars(drawn), "bits": bits * measured})
 
 
 # Every shot independent

@@ -128,22 +128,34 @@ def advance(
 
 
 def _judged_block(objective, rate, steps, batch, progress):
-    def step(p, _):
-        return _step(objective, rate, batch, steps, p)
+    def one(p, _):
+        return step(objective, rate, batch, steps, p)
 
     active = progress.step < steps
-    progress, values = jax.lax.scan(step, progress, None, length=STEPS_PER_JUDGEMENT)
+    progress, values = jax.lax.scan(one, progress, None, length=STEPS_PER_JUDGEMENT)
     judged = objective.judge(progress.average, batch)
-    better = active & (judged < progress.best_judged)
-    progress = progress._replace(
+    progress = _noted(progress, jnp.where(active, judged, jnp.inf))
+    return progress, Curve(value=values[-1], judged=judged)
+
+
+def _noted(progress: Progress, judged: Array) -> Progress:
+    """The average kept where it was judged better than the best so far, of one restart."""
+    better = judged < progress.best_judged
+    return progress._replace(
         best=_where(better, progress.average, progress.best),
         best_judged=jnp.where(better, judged, progress.best_judged),
         best_step=jnp.where(better, progress.step, progress.best_step),
     )
-    return progress, Curve(value=values[-1], judged=judged)
 
 
-def _step(objective, rate, batch, steps, p):
+noted = jax.jit(jax.vmap(_noted))
+"""The same of all restarts, judged (restarts,)."""
+
+
+def step(
+    objective: Any, rate: float, batch: Any, steps: int | Array, p: Progress
+) -> tuple[Progress, Array]:
+    """One step of one restart, towards a schedule of `steps` in all, and the value before it."""
     value, gradient = jax.value_and_grad(objective)(p.variables, batch)
     # JAX gives ∂x − i∂y for a complex parameter; the ascent is its conjugate
     gradient = jax.tree.map(jnp.conj, gradient)

@@ -85,8 +85,8 @@ class Run:
         log = self.folder / "metrics.jsonl"
         lines = log.read_text().splitlines() if log.exists() else []
         rows = [json.loads(line) for line in lines if line.endswith("}")]
-        reached = {name: _reached(p) for name, p in self.phases.items()}
-        self.rows = [r for r in rows if r["step"] <= reached.get(r["phase"], -1)]
+        so_far = {name: reached(p) for name, p in self.phases.items()}
+        self.rows = [r for r in rows if r["step"] <= so_far.get(r["phase"], -1)]
         log.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
         return complaint
 
@@ -189,13 +189,13 @@ def train(
     progress = run.phases.get(phase) or begin(variables)
     judgements = steps_per_dispatch // STEPS_PER_JUDGEMENT
     first = True
-    while _reached(progress) < steps:
-        _refuse_hopeless(run, progress, recipe.rate)
+    while reached(progress) < steps:
+        refuse_hopeless(run, progress, recipe.rate)
         if enough(progress, [row for row in run.rows if row["phase"] == phase]):
             break  # asked first: a phase that had ended before an interruption is not out of time
         if run.out_of_time(share):
             break
-        begun, before = time.monotonic(), _reached(progress)
+        begun, before = time.monotonic(), reached(progress)
         progress, curve = advance(objective, recipe, progress, batch, steps, judgements, axes)
         curve = jax.tree.map(np.asarray, curve)
         spent = time.monotonic() - begun
@@ -207,31 +207,34 @@ def train(
         for i, (value, judged) in enumerate(zip(curve.value, curve.judged, strict=True)):
             step = before + (i + 1) * STEPS_PER_JUDGEMENT
             if step <= steps:
-                run.log(_row(phase, step, steps, value, judged))
+                run.log(log_row(phase, step, steps, value, judged))
         run.phases[phase] = progress
         run.heed()
     run.phases[phase] = progress
     run.heed(now=True)
-    _refuse_hopeless(run, progress, recipe.rate)
+    refuse_hopeless(run, progress, recipe.rate)
     return progress
 
 
-def _refuse_hopeless(run: Run, progress: Progress, rate: float) -> None:
+def refuse_hopeless(run: Run, progress: Progress, rate: float) -> None:
     """NumericalFailure where every restart had to skip more than half of its steps."""
     if np.all(np.asarray(progress.skipped) > 0.5 * np.asarray(progress.step)):
         run.save()
         raise NumericalFailure(
-            f"every restart met numbers that are not finite within {_reached(progress)} steps; "
+            f"every restart met numbers that are not finite within {reached(progress)} steps; "
             f"the rate is {rate:g}, try a tenth of it."
         )
 
 
-def _reached(progress: Progress) -> int:
+def reached(progress: Progress) -> int:
+    """Steps that the furthest restart has taken."""
     # NumPy's maximum of a JAX array would be a program to compile
     return int(np.asarray(progress.step).max())
 
 
-def _row(phase: str, step: int, steps: int, value: np.ndarray, judged: np.ndarray) -> dict:
+def log_row(phase: str, step: int, steps: int, value: np.ndarray, judged: np.ndarray) -> dict:
+    """A line of the log: NLL of each restart on shots trained on, and on those held out."""
+
     def plain(numbers):
         return [float(x) if np.isfinite(x) else None for x in numbers]
 

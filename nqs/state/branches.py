@@ -1,0 +1,195 @@
+"""The Born rule for more sites than a vector holds: only the strings that interfere in a shot.
+
+A shot whose setting rotates k sites sums ψ over 2^k bit strings, which are written out,
+each distinct one once, and read by their common beginnings. Any number of sites; the price is
+in the rotated ones. Torlai et al., Nat. Phys. 14, 447 (2018).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from nqs.ansatz.autoregressive import Autoregressive
+from nqs.measurement.effects import UNMEASURED, basis_bits, rows_of
+
+_FLOOR = 1e-30
+"""Added to a probability, in units of that of its branches without interference."""
+
+_BLOCK = 8
+"""Sites between two looks at which beginnings are common: more share more and compile longer."""
+
+
+class Block(NamedTuple):
+    """Some sites of a tree of strings.
+
+    parents: (nodes,) the node of the block before that each continues. bits: (nodes, sites read).
+    """
+
+    parents: Any
+    bits: Any
+
+
+class Interference(NamedTuple):
+    """Shots that rotate equally many sites, and leave equally many unmeasured.
+
+    which: (shots, 2^unmeasured, 2^rotated) the leaf of each branch, rotated bits in index
+    order. effects: (shots, rotated, 2) ⟨outcome| of each rotated site.
+    """
+
+    which: Any
+    effects: Any
+
+
+class Branches(NamedTuple):
+    """The strings of some shots as a tree, and how they interfere: a group for each number of terms."""
+
+    tree: tuple[Block, ...]
+    groups: tuple[Interference, ...]
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """What each setting does to its sites; all of the same number of rotated and unmeasured ones.
+
+    places: (settings, rotated). rows: (settings, rotated, 2, 2) ⟨outcome|. unmeasured:
+    (settings, unmeasured) places.
+    """
+
+    places: np.ndarray
+    rows: np.ndarray
+    unmeasured: np.ndarray
+
+    @property
+    def terms(self) -> int:
+        """Strings of one shot."""
+        return 2 ** (self.places.shape[1] + self.unmeasured.shape[1])
+
+
+def rotated(settings: Sequence[str], effects: Mapping[str, np.ndarray] | None = None) -> Rotated:
+    """Places and effects of settings that rotate equally many sites."""
+    plain = {"Z", UNMEASURED} - set(effects or {})
+    places = [[n for n, c in enumerate(s) if c not in plain] for s in settings]
+    left_out = [[n for n, c in enumerate(s) if c == UNMEASURED and c in plain] for s in settings]
+    rows = [
+        [rows_of(s[n], effects) for n in here] for s, here in zip(settings, places, strict=True)
+    ]
+    count, number = len(settings), len(places[0])
+    return Rotated(
+        places=np.array(places, np.int64).reshape(count, number),
+        rows=np.array(rows, complex).reshape(count, number, 2, 2),
+        unmeasured=np.array(left_out, np.int64).reshape(count, -1),
+    )
+
+
+def written_out(
+    groups: Sequence[tuple[Rotated, np.ndarray, np.ndarray]], shared: bool, sites: int
+) -> Branches:
+    """The strings of all shots and their interference, on the host.
+
+    groups: of each number of terms the settings, bits (shots, sites) and the setting of each
+    shot. shared: read common beginnings once; False for a state that has no order of sites.
+    """
+    strings, effects, shapes = [], [], []
+    for settings, bits, index in groups:
+        spelt = _strings(settings, bits, index)
+        shapes.append(spelt.shape[:-1])
+        strings.append(spelt.reshape(-1, sites))
+        outcome = np.take_along_axis(bits, settings.places[index], axis=1)
+        rows = settings.rows[index]
+        effects.append(np.take_along_axis(rows, outcome[:, :, None, None], axis=2)[:, :, 0])
+    every = np.concatenate(strings)
+    leaves, which = _distinct(every)
+    ends = np.cumsum([len(s) for s in strings])[:-1]
+    parts = np.split(which.astype(np.int32), ends)
+    return Branches(
+        tree=_tree(leaves, _BLOCK if shared else sites),
+        groups=tuple(
+            Interference(part.reshape(shape), rows)
+            for part, shape, rows in zip(parts, shapes, effects, strict=True)
+        ),
+    )
+
+
+def _strings(settings: Rotated, bits: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """The interfering strings of each shot, (shots, 2^unmeasured, 2^rotated, sites) uint8."""
+    places, left_out = settings.places[index], settings.unmeasured[index]
+    here, beside = basis_bits(places.shape[1]), basis_bits(left_out.shape[1])
+    shots, sites = bits.shape
+    spelt = np.broadcast_to(
+        bits[:, None, None].astype(np.uint8), (shots, len(beside), len(here), sites)
+    ).copy()
+    row = np.arange(shots)[:, None]
+    for number, pattern in enumerate(beside):
+        spelt[row, number, :, left_out] = pattern[None, :, None]
+    for number, pattern in enumerate(here):
+        spelt[row, :, number, places] = pattern[None, :, None]
+    return spelt
+
+
+def _distinct(strings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct rows in order of their bits from the first site on, and which of them each row is."""
+    packed = np.packbits(strings, axis=1)
+    padded = np.zeros((len(packed), -(-packed.shape[1] // 8) * 8), np.uint8)
+    padded[:, : packed.shape[1]] = packed
+    words = padded.view(">u8").astype(np.uint64)
+    if words.shape[1] == 1:
+        _, first, which = np.unique(words[:, 0], return_index=True, return_inverse=True)
+        return strings[first], which
+    order = np.lexsort(words.T[::-1])
+    sorted_words = words[order]
+    new = np.concatenate([[True], (sorted_words[1:] != sorted_words[:-1]).any(axis=1)])
+    which = np.empty(len(order), np.int64)
+    which[order] = np.cumsum(new) - 1
+    return strings[order[new]], which
+
+
+def _tree(leaves: np.ndarray, block: int) -> tuple[Block, ...]:
+    """Sorted distinct strings by their common beginnings, `block` sites at a time."""
+    count, sites = leaves.shape
+    differs = np.ones(count, bool)  # from the row above, before the end of this block
+    differs[1:] = False
+    node_above = np.zeros(count, np.int64)
+    blocks = []
+    for first in range(0, sites, block):
+        part = leaves[:, first : first + block]
+        differs[1:] |= (part[1:] != part[:-1]).any(axis=1)
+        start = np.flatnonzero(differs)
+        blocks.append(Block(node_above[start].astype(np.int32), part[start]))
+        node_above = np.cumsum(differs) - 1
+    return tuple(blocks)
+
+
+# On the device
+
+
+def log_probabilities(model: Any, variables: Any, branches: Branches) -> tuple[Array, ...]:
+    """log P of the shots of each group, (shots,), unnormalised if ψ is."""
+    log_psi = tree_log_psi(model, variables, branches.tree)
+    return tuple(_interfered(log_psi, group) for group in branches.groups)
+
+
+def tree_log_psi(model: Any, variables: Any, tree: tuple[Block, ...]) -> Array:
+    """log ψ of the leaves, complex."""
+    if isinstance(model, Autoregressive):
+        return model.apply(variables, tree, method=model.tree_log_psi)
+    (whole,) = tree
+    return model.apply(variables, jnp.asarray(whole.bits, jnp.int32))
+
+
+def _interfered(log_psi: Array, group: Interference) -> Array:
+    log_psi = log_psi.astype(jnp.result_type(complex))[group.which]
+    largest = jax.lax.stop_gradient(log_psi.real.max(axis=(1, 2), keepdims=True))
+    psi = jnp.exp(log_psi - largest)
+    if group.which.shape[2] > 1:
+        # sites one by one, the last first: half of the branches are gone each time
+        for place in reversed(range(group.effects.shape[1])):
+            row = group.effects[:, None, None, place]
+            pairs = psi.reshape(*psi.shape[:2], -1, 2)
+            psi = pairs[..., 0] * row[..., 0] + pairs[..., 1] * row[..., 1]
+    probability = jnp.sum(jnp.abs(psi) ** 2, axis=(1, 2))
+    return jnp.log(probability + _FLOOR) + 2 * largest[:, 0, 0]

@@ -1,0 +1,173 @@
+"""How shots are read where no vector reaches: by interfering branches, or contracted in one go."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax import Array
+
+from nqs.ansatz.autoregressive import Autoregressive
+from nqs.measurement.effects import UNMEASURED
+from nqs.state import branches, products
+from nqs.state.branches import Block, Branches, Rotated
+from nqs.state.pieces import ROWS
+from nqs.state.products import Products
+from nqs.state.reach import BRANCH_TERMS
+
+Reading = Branches | Products
+"""What a state has to work out for some shots."""
+
+
+def log_probabilities(model: nn.Module, variables: Any, reading: Reading) -> Array:
+    """log P of all shots, in the order of their groups, (shots,); unnormalised if ψ is."""
+    if isinstance(reading, Products):
+        return products.log_probabilities(model, variables, reading)
+    return jnp.concatenate(branches.log_probabilities(model, variables, reading))
+
+
+def kind(setting: str, effects: Mapping[str, np.ndarray] | None = None) -> tuple[int, int]:
+    """How many sites a setting rotates, and how many it leaves unmeasured."""
+    plain = {"Z", UNMEASURED} - set(effects or {})
+    unmeasured = sum(c == UNMEASURED and c in plain for c in setting)
+    return sum(c not in plain for c in setting), unmeasured
+
+
+def terms(setting: str, effects: Mapping[str, np.ndarray] | None = None) -> int:
+    """Strings that interfere or add up in one shot of a setting."""
+    return 2 ** sum(kind(setting, effects))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Turns shots of some groups of settings into what a kind of state reads.
+
+    groups: settings of each group, which rotate equally many sites. contracted: the state
+    reads any product outcome at once. shared: common beginnings are read once.
+    """
+
+    groups: tuple[tuple[str, ...], ...]
+    rotated: tuple[Rotated, ...]
+    rows: np.ndarray | None
+    shared: bool
+
+    @classmethod
+    def of(
+        cls,
+        model: nn.Module,
+        groups: Sequence[tuple[str, ...]],
+        effects: Mapping[str, np.ndarray] | None = None,
+    ) -> "Reader":
+        """ValueError, with the number of terms, where one shot needs too many."""
+        groups = tuple(groups)
+        every = [s for group in groups for s in group]
+        if products.contracted(model, every, effects):
+            return cls(groups, (), products.rows_of_settings(every, effects), False)
+        refuse_too_many_terms(every, effects)
+        rotated = tuple(branches.rotated(group, effects) for group in groups)
+        return cls(groups, rotated, None, isinstance(model, Autoregressive))
+
+    @property
+    def contracted(self) -> bool:
+        return self.rows is not None
+
+    def cost(self, group: int) -> int:
+        """Strings of one shot of a group; 1 where it is contracted."""
+        return 1 if self.contracted else self.rotated[group].terms
+
+    def read(self, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Reading:
+        """Of bits (shots, sites) and settings (shots,) of each group, on the host."""
+        if self.rows is not None:
+            first = np.cumsum([0, *(len(group) for group in self.groups)])
+            index = [part[1] + start for part, start in zip(parts, first, strict=False)]
+            bits = np.concatenate([part[0] for part in parts])
+            return Products(bits, np.concatenate(index).astype(np.int32), self.rows)
+        sites = parts[0][0].shape[1]
+        spelt = [(r, *part) for r, part in zip(self.rotated, parts, strict=True)]
+        return branches.written_out(spelt, self.shared, sites)
+
+
+def refuse_too_many_terms(
+    settings: Sequence[str], effects: Mapping[str, np.ndarray] | None = None
+) -> None:
+    """ValueError where a shot of some setting needs more strings than can be written out."""
+    for setting in settings:
+        rotated, unmeasured = kind(setting, effects)
+        if 2 ** (rotated + unmeasured) > BRANCH_TERMS:
+            left_out = f" and leaves {unmeasured} unmeasured" if unmeasured else ""
+            shown = setting if len(setting) <= 60 else setting[:59] + "…"
+            raise ValueError(
+                f"setting {shown} rotates {rotated} sites{left_out}: each of its shots needs "
+                f"2^{rotated + unmeasured} = {2 ** (rotated + unmeasured):,} amplitudes, the limit is "
+                f"{BRANCH_TERMS:,}. Leave such settings out, or take --ansatz mps, which reads any "
+                "setting that measures every site."
+            )
+
+
+def shot_log_probabilities(
+    model: nn.Module,
+    variables: Any,
+    reader: Reader,
+    parts: Sequence[tuple[np.ndarray, np.ndarray]],
+    strings: int = ROWS,
+) -> list[np.ndarray]:
+    """log P of the shots of each group, about `strings` strings at a time, on the host."""
+    cost = sum(len(bits) * reader.cost(g) for g, (bits, _) in enumerate(parts))
+    pieces = max(1, -(-cost // strings))
+    edges = [np.linspace(0, len(bits), pieces + 1).astype(int) for bits, _ in parts]
+    sizes = [int(np.diff(edge).max()) for edge in edges]
+    found: list[list[np.ndarray]] = [[] for _ in parts]
+    nodes: list[int] | None = None
+    for piece in range(pieces):
+        # all pieces of one shape, the last shots of a piece read again where it is short
+        first = [
+            min(edge[piece], len(p[0]) - n) for edge, p, n in zip(edges, parts, sizes, strict=True)
+        ]
+        taken = [
+            (p[0][a : a + n], p[1][a : a + n]) for p, a, n in zip(parts, first, sizes, strict=True)
+        ]
+        reading = reader.read(taken)
+        if isinstance(reading, Branches):
+            needed = [len(block.parents) for block in reading.tree]
+            nodes = roomy(needed, nodes)
+            reading = reading._replace(tree=padded(reading.tree, nodes))
+        log_p = np.asarray(_log_probabilities(model, variables, reading))
+        ends = np.cumsum(sizes)[:-1]
+        for g, part in enumerate(np.split(log_p, ends)):
+            found[g].append(part[edges[g][piece] - first[g] :][: np.diff(edges[g])[piece]])
+    return [np.concatenate(group) for group in found]
+
+
+_log_probabilities = jax.jit(log_probabilities, static_argnames="model")
+
+_ROOM = 1.05
+_LEAST_ROOM = 64
+
+
+def roomy(needed: Sequence[int], nodes: Sequence[int] | None = None) -> list[int]:
+    """Nodes for trees that need so many: those given where they do, else a little more.
+
+    One of few sizes, so that a program is compiled for few.
+    """
+    if nodes is not None and all(n <= room for n, room in zip(needed, nodes, strict=True)):
+        return list(nodes)
+
+    def rounded(n):
+        step = max(_LEAST_ROOM, 2 ** (int(n * _ROOM).bit_length() - 4))
+        return -(-int(n * _ROOM) // step) * step
+
+    return [rounded(n) for n in needed]
+
+
+def padded(tree: tuple[Block, ...], nodes: Sequence[int]) -> tuple[Block, ...]:
+    """A tree with so many nodes in each block; those added are read and not used."""
+    found = []
+    for block, size in zip(tree, nodes, strict=True):
+        more = size - len(block.parents)
+        found.append(
+            Block(np.pad(block.parents, (0, more)), np.pad(block.bits, ((0, more), (0, 0))))
+        )
+    return tuple(found)
