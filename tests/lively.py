@@ -8,7 +8,12 @@ from nqs.state.state import State
 
 
 def lively(name: str, sites: int, seed: int = 0, strength: float = 0.5, **options) -> State:
-    """The ansatz called `name` with normal parameters of the given strength added."""
+    """The ansatz called `name` with normal parameters of the given strength added.
+
+    An array has two columns where it can, and one where it has to.
+    """
+    if name == "recurrent-2d":
+        options.setdefault("size", (sites // 2, 2) if sites % 2 == 0 else (sites, 1))
     state = State.initial(build(name, sites, **options), sites, seed)
     rng = np.random.default_rng(4000 + seed)
 

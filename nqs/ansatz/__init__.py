@@ -11,12 +11,16 @@ from nqs.ansatz.mps import MatrixProduct
 from nqs.ansatz.prior import Even, with_prior
 from nqs.ansatz.rbm import RBMComplex, RBMPhase, RBMPositive
 from nqs.ansatz.recurrent import Recurrent
+from nqs.ansatz.recurrent_2d import Recurrent2D
 from nqs.ansatz.symmetric import Conv, RBMSymmetric
-from nqs.config.menu import PERIODIC, SINGLE_PRECISION, refuse_unknown_ansatz
+from nqs.ansatz.transformer import Transformer
+from nqs.config.menu import LATTICE, SINGLE_PRECISION, lattice_size, refuse_unknown_ansatz
 
 ANSATZE: dict[str, type[nn.Module]] = {
     "recurrent": Recurrent,
     "mps": MatrixProduct,
+    "recurrent-2d": Recurrent2D,
+    "transformer": Transformer,
     "rbm-positive": RBMPositive,
     "rbm-phase": RBMPhase,
     "rbm": RBMComplex,
@@ -37,14 +41,14 @@ def build(
 ) -> nn.Module:
     """The ansatz called `name` on `sites` sites; ValueError names the menu where unknown.
 
-    size: lengths of the periodic lattice of an ansatz that knows its translations. ones,
+    size: lengths of the lattice of an ansatz that knows of it, as in `lattice_size`. ones,
     rotated: number of bits 1, and sites of a Marshall sign, as in `with_prior`. precision:
     float32 where the ansatz has it. options: of the module; even = True makes an
     autoregressive state `Even`.
     """
-    refuse_unknown_ansatz(name, options)
-    if name in PERIODIC:
-        options["size"] = tuple(size) or (sites,)
+    refuse_unknown_ansatz(name, [*options, *(["size"] if size else [])])
+    if name in LATTICE:
+        options["size"] = lattice_size(name, sites, size)
     if precision == "float32" and name in SINGLE_PRECISION:
         options["param_dtype"] = jnp.float32
     even = options.pop("even", False)

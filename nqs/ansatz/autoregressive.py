@@ -14,6 +14,11 @@ from jax import Array
 _DOUBLED_SITES = 5
 """Sites at the end that `all_log_psi` doubles rather than loops over: fewer compile faster."""
 
+_PAIRS = {"cpu": 2**15}
+_OTHER_PAIRS = 2**24
+"""Pairs of places, of all rows that are read together: more would leave the cache of a core, and
+take twice as long; a graphics card wants many."""
+
 
 class NextBit(NamedTuple):
     """What a state expects of the next bit, given those behind it.
@@ -34,13 +39,33 @@ class NextBit(NamedTuple):
         return jnp.where(bit == 1, one, zero)
 
 
+class Places(NamedTuple):
+    """Where bits are expected: the nodes of a tree of bits, each after the one it continues.
+
+    site: (places,) of the bit that is expected. before: (places,) place of the site before,
+    its own at site 0.
+    """
+
+    site: np.ndarray
+    before: np.ndarray
+
+    @property
+    def behind(self) -> np.ndarray:
+        """(places, places) bool: which places lead to each, itself among them."""
+        found = np.eye(len(self.site), dtype=bool)
+        for place, before in enumerate(self.before):
+            found[place] |= found[before]
+        return found
+
+
 class Autoregressive(nn.Module):
     """A state whose conditionals are known, so that its samples are exact.
 
     A subclass says what it remembers of the sites behind it (`start`, `advance`)
     and what it expects of the next one (`next_bit`). Everything else,
     log ψ of given bits, of all bits at once, and what NetKet's direct sampler
-    asks for, follows here. Bits are 0 and 1; |ψ|² sums to one.
+    asks for, follows here. One that can tell of all sites at once says so
+    (`at_once`, `expected`). Bits are 0 and 1; |ψ|² sums to one.
 
     Hibat-Allah et al., Phys. Rev. Research 2, 023358 (2020).
     """
@@ -59,9 +84,20 @@ class Autoregressive(nn.Module):
     def advance(self, memory: Any, bit: Array, site: Any) -> Any:
         """Memory once `bit` (batch,) has been seen at `site`."""
 
+    @property
+    def at_once(self) -> bool:
+        """Whether all sites are read together, by `expected`, where their bits are given."""
+        return False
+
+    def expected(self, last: Array, places: Places) -> NextBit:
+        """As `next_bit` at every place of a tree, (places,); last: the bit before each, 0 at site 0."""
+        raise NotImplementedError
+
     def __call__(self, bits: Array) -> Array:
         """log ψ of each row of bits, (…, sites) → (…), complex."""
         rows = bits.reshape(-1, self.sites).astype(jnp.int32)
+        if self.at_once:
+            return self._together(rows, 0).reshape(bits.shape[:-1])
         _, log_modulus, phase = self._read(self._unread(rows.shape[0]), rows, 0)
         return (log_modulus + 1j * phase).reshape(bits.shape[:-1])
 
@@ -75,6 +111,8 @@ class Autoregressive(nn.Module):
         """
         looped = max(self.sites - _DOUBLED_SITES, 0)
         beginnings = jnp.asarray(np.indices((2,) * looped).reshape(looped, 2**looped).T)
+        if self.at_once:
+            return self._together(beginnings, self.sites - looped).reshape(-1)
         memory, log_modulus, phase = self._read(self._unread(2**looped), beginnings, 0)
         for site in range(looped, self.sites):
             expected, both = self.next_bit(memory, site), jnp.tile(jnp.arange(2), 2**site)
@@ -91,11 +129,14 @@ class Autoregressive(nn.Module):
         flips: (groups, sites) bool, by their first site. joined: how many of them begin
         before the end of each block of sites; all blocks but the last are equally long. A
         flipped row is read from the block of its first flip on, and shares what
-        comes before with the row it came from, which halves the work.
+        comes before with the row it came from, which halves the work. Where sites are read
+        together, every row is read whole.
         """
         batch, sites = bits.shape
         length = -(-sites // len(joined))
         flips = jnp.concatenate([jnp.zeros((1, sites), bool), flips])
+        if self.at_once:
+            return self(bits.astype(jnp.int32) ^ flips[:, None])
         carry, present = self._unread(batch), 1
         for block, groups in enumerate(joined):
             first, stop = block * length, min((block + 1) * length, sites)
@@ -141,6 +182,34 @@ class Autoregressive(nn.Module):
         steps = (first + jnp.arange(rows.shape[1]), rows.T)
         return jax.lax.scan(visit, carry, steps)[0]
 
+    def _together(self, rows: Array, doubled: int) -> Array:
+        """log ψ of rows (batch, sites − doubled) with every ending, (batch, 2**doubled).
+
+        The endings of a row are a tree that is read beside it. Few rows are read at a time, and
+        again for their gradient, so that what is kept fits into the cache.
+        """
+        self.start(1)  # makes the parameters, which must not happen inside a transformation
+        first, places = self.sites - doubled, _places(self.sites - doubled, doubled)
+        endings = np.arange(1, 2**doubled - 1) % 2 == 0  # left by a place for bit 1
+
+        def read(row):
+            last = jnp.concatenate([jnp.zeros(1, row.dtype), row, endings.astype(row.dtype)])
+            every = self.expected(last[: len(places.site)], places)
+            given = jax.tree.map(lambda leaf: leaf[:first], every)
+            log_modulus, phase = given.log_modulus(row).sum()[None], given.phase(row).sum()[None]
+            for depth in range(doubled):
+                begin, both = first + 2**depth - 1, jnp.tile(jnp.arange(2), 2**depth)
+                part = jax.tree.map(lambda leaf: _twice(leaf[begin : begin + 2**depth]), every)  # noqa: B023
+                log_modulus = _twice(log_modulus) + part.log_modulus(both)
+                phase = _twice(phase) + part.phase(both)
+            return log_modulus + 1j * phase
+
+        pairs = _PAIRS.get(jax.default_backend(), _OTHER_PAIRS)
+        few = max(1, pairs // len(places.site) ** 2)
+        if len(rows) <= few:
+            return jax.vmap(read)(rows)
+        return jax.lax.map(jax.checkpoint(read, prevent_cse=False), rows, batch_size=few)
+
     # What nk.sampler.ARDirectSampler asks for
 
     def conditional(self, bits: Array, index: Any) -> Array:
@@ -157,6 +226,16 @@ class Autoregressive(nn.Module):
     def reorder(self, indices: Array) -> Array:
         """Sites are visited in their own order."""
         return indices
+
+
+def _places(first: int, doubled: int) -> Places:
+    """Places of `first` given bits, and of all endings of `doubled` sites after them."""
+    row, tree = np.arange(first), np.arange(2**doubled - 1)
+    depth = np.log2(tree + 1).astype(int)
+    return Places(
+        np.concatenate([row, first + depth]),
+        np.maximum(np.concatenate([row - 1, first + (tree - 1) // 2]), 0),
+    )
 
 
 def _with_first(rows: Array, batch: int, times: int) -> Array:

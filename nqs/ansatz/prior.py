@@ -1,5 +1,6 @@
 """What is known of a state before it is trained: Marshall's signs and a fixed magnetisation."""
 
+from abc import abstractmethod
 from typing import Any
 
 import jax.numpy as jnp
@@ -7,7 +8,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from nqs.ansatz.autoregressive import Autoregressive, NextBit
+from nqs.ansatz.autoregressive import Autoregressive, NextBit, Places
 
 
 class Prior(nn.Module):
@@ -47,8 +48,20 @@ class Around(Autoregressive):
     def real(self) -> bool:
         return getattr(self.inner, "real", False)
 
+    @property
+    def at_once(self) -> bool:
+        return self.inner.at_once
+
     def start(self, batch: int) -> Any:
         return self.inner.start(batch), jnp.zeros(batch, jnp.int32)
+
+    def next_bit(self, memory: Any, site: Any) -> NextBit:
+        inner, number = memory
+        return self.told(self.inner.next_bit(inner, site), number, site)
+
+    @abstractmethod
+    def told(self, expected: NextBit, number: Array, site: Any) -> NextBit:
+        """What the inner state expects, changed by what the number says of it."""
 
 
 class AutoregressivePrior(Around):
@@ -61,12 +74,11 @@ class AutoregressivePrior(Around):
     ones: int | None = None
     rotated: tuple[int, ...] = ()
 
-    def next_bit(self, memory: Any, site: Any) -> NextBit:
-        inner, seen = memory
-        log_odds, (zero_phase, one_phase) = self.inner.next_bit(inner, site)
+    def told(self, expected: NextBit, number: Array, site: Any) -> NextBit:
+        log_odds, (zero_phase, one_phase) = expected
         if self.ones is not None:
-            one = seen < self.ones
-            zero = site - seen < self.sites - self.ones
+            one = number < self.ones
+            zero = site - number < self.sites - self.ones
             settled = jnp.where(one, jnp.inf, -jnp.inf).astype(log_odds.dtype)
             log_odds = jnp.where(zero & one, log_odds, settled)
         if self.rotated:
@@ -78,6 +90,10 @@ class AutoregressivePrior(Around):
         inner, seen = memory
         return self.inner.advance(inner, bit, site), seen + bit.astype(jnp.int32)
 
+    def expected(self, last: Array, places: Places) -> NextBit:
+        seen = jnp.where(places.behind, last, 0).sum(axis=1)
+        return self.told(self.inner.expected(last, places), seen, places.site)
+
 
 class Even(Around):
     """ψ(σ) = ψ(−σ): a normalised state of where neighbours in the order of sites differ.
@@ -86,11 +102,10 @@ class Even(Around):
     it. Of the first spin it reads 0, and both outcomes are equally likely.
     """
 
-    def next_bit(self, memory: Any, site: Any) -> NextBit:
-        inner, last = memory
-        log_odds, (same, other) = self.inner.next_bit(inner, site)
-        log_odds = jnp.where(last == 1, -log_odds, log_odds)
-        zero, one = jnp.where(last == 1, other, same), jnp.where(last == 1, same, other)
+    def told(self, expected: NextBit, number: Array, site: Any) -> NextBit:
+        log_odds, (same, other) = expected
+        log_odds = jnp.where(number == 1, -log_odds, log_odds)
+        zero, one = jnp.where(number == 1, other, same), jnp.where(number == 1, same, other)
         first = site == 0
         return NextBit(jnp.where(first, 0, log_odds), (zero, jnp.where(first, zero, one)))
 
@@ -98,6 +113,10 @@ class Even(Around):
         inner, last = memory
         bit = bit.astype(jnp.int32)
         return self.inner.advance(inner, jnp.where(site == 0, 0, bit ^ last), site), bit
+
+    def expected(self, last: Array, places: Places) -> NextBit:
+        differs = jnp.where(places.site <= 1, 0, last ^ last[places.before])
+        return self.told(self.inner.expected(differs, places), last, places.site)
 
 
 def with_prior(

@@ -1,23 +1,32 @@
 """The ansätze by name and their options, known without loading JAX; a test compares it with the modules."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import isqrt, prod
 
 DEFAULT_ANSATZ = "recurrent"
 
 ANSATZ_OPTIONS = {
     "recurrent": ("hidden", "phase", "site_dependent", "ends", "even"),
-    "mps": ("bond", "phase"),
+    "mps": ("bond", "phase", "even"),
+    "recurrent-2d": ("size", "hidden", "phase", "even"),
+    "transformer": ("hidden", "layers", "heads", "phase", "even"),
     "rbm-positive": ("hidden",),
     "rbm-phase": ("hidden",),
     "rbm": ("hidden",),
-    "rbm-symmetric": ("features",),
-    "conv": ("features", "signed"),
+    "rbm-symmetric": ("size", "features"),
+    "conv": ("size", "features", "signed"),
 }
+
+AUTOREGRESSIVE = ("recurrent", "recurrent-2d", "transformer", "mps")
+"""Ansätze that are normalised and whose samples are exact."""
 
 PERIODIC = ("rbm-symmetric", "conv")
 """Ansätze that every translation of a periodic lattice, and a flip of all spins, leave as they are."""
 
-SINGLE_PRECISION = ("recurrent", "rbm", "rbm-symmetric", "conv")
+LATTICE = ("recurrent-2d", *PERIODIC)
+"""Ansätze that know on what lattice the sites lie."""
+
+SINGLE_PRECISION = ("recurrent", "recurrent-2d", "transformer", "rbm", "rbm-symmetric", "conv")
 """Ansätze that can be trained in float32."""
 
 
@@ -33,3 +42,29 @@ def refuse_unknown_ansatz(name: str, options: Iterable[str]) -> None:
             raise ValueError(
                 f"ansatz {name!r} has no option {option!r}; it has {', '.join(ANSATZ_OPTIONS[name])}."
             )
+
+
+def lattice_size(name: str, sites: int, size: Sequence[int] = ()) -> tuple[int, ...]:
+    """Lengths of the lattice of one of `LATTICE`, a ring or a square where left out.
+
+    ValueError where they do not fit the sites.
+    """
+    if not size:
+        side = isqrt(sites)
+        size = (sites,) if name in PERIODIC else (side, side)
+        if prod(size) != sites:
+            raise ValueError(
+                f"ansatz {name!r} is left without a size, and {sites} sites are no square; give "
+                "ansatz.size = [rows, columns]."
+            )
+    if prod(size) != sites:
+        raise ValueError(
+            f"ansatz.size is {list(size)}, which is {prod(size)} sites; expected lengths of a lattice "
+            f"of {sites} sites."
+        )
+    if name not in PERIODIC and len(size) != 2:
+        raise ValueError(
+            f"ansatz {name!r} needs rows and columns, and its size is {list(size)}; choose recurrent "
+            "for a chain."
+        )
+    return tuple(size)

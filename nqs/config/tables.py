@@ -33,11 +33,21 @@ class Network(Table):
 
     name: str | None = Field(
         default=None,
-        description="recurrent, rbm-positive, rbm-phase, rbm, rbm-symmetric, conv; chosen",
+        description="recurrent, recurrent-2d, transformer, mps, rbm-positive, rbm-phase, rbm, rbm-symmetric, conv; chosen",
     )
     hidden: int | None = Field(default=None, ge=1, le=4096, description="hidden units; chosen")
     phase: bool | None = Field(
-        default=None, description="recurrent: False keeps the state positive; chosen"
+        default=None,
+        description="recurrent, recurrent-2d, transformer, mps: False keeps the state positive; chosen",
+    )
+    layers: int | None = Field(default=None, ge=1, le=64, description="transformer; chosen")
+    heads: int | None = Field(
+        default=None, ge=1, le=64, description="transformer: of its attention; chosen"
+    )
+    size: list[Annotated[int, Field(ge=1)]] | None = Field(
+        default=None,
+        description="recurrent-2d: rows and columns; rbm-symmetric, conv: lengths of the periodic "
+        "lattice; chosen, from the lattice of a Hamiltonian",
     )
     bond: int | None = Field(
         default=None, ge=1, le=512, description="mps: size of its matrices; chosen"
@@ -49,7 +59,8 @@ class Network(Table):
         default=None, description="recurrent: told how near the ends of the chain are; chosen"
     )
     even: bool | None = Field(
-        default=None, description="recurrent: a flip of all spins leaves ψ as it is; chosen"
+        default=None,
+        description="recurrent, recurrent-2d, transformer, mps: a flip of all spins leaves ψ as it is; chosen",
     )
     features: int | None = Field(
         default=None, ge=1, le=512, description="rbm-symmetric, conv: filters; chosen"

@@ -1,8 +1,16 @@
 """What a tomography chooses from its data where the config is silent, and why."""
 
+from math import gcd
 from typing import NamedTuple
 
-from nqs.config.menu import ANSATZ_OPTIONS, DEFAULT_ANSATZ, PERIODIC
+from nqs.config.menu import (
+    ANSATZ_OPTIONS,
+    AUTOREGRESSIVE,
+    DEFAULT_ANSATZ,
+    LATTICE,
+    PERIODIC,
+    lattice_size,
+)
 from nqs.config.tomography import Tomography
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import FISHER_SITES, FISHER_WORK
@@ -38,15 +46,27 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
 
     ansatz, training = config.ansatz, config.training
     fill(ansatz, "name", DEFAULT_ANSATZ, "normalised, and best on most states tried")
-    if ansatz.name == "recurrent":
+    if ansatz.name in LATTICE:
+        size = list(lattice_size(ansatz.name, data.sites, ansatz.size or ()))
+        fill(ansatz, "size", size, "a ring" if ansatz.name in PERIODIC else "a square")
+    if ansatz.name in AUTOREGRESSIVE:
         if data.only_z:
             fill(ansatz, "phase", False, "shots in Z alone say nothing of phases")
         else:
             fill(ansatz, "phase", True, "rotated settings")
+        fill(ansatz, "even", False, "not known of the state")
+    if ansatz.name == "recurrent":
         fill(ansatz, "hidden", *_recurrent_size(data))
         fill(ansatz, "site_dependent", False, "fewer parameters than shots can fill")
         fill(ansatz, "ends", False, "what the ends do is not known")
-        fill(ansatz, "even", False, "not known of the state")
+    elif ansatz.name == "recurrent-2d":
+        fill(ansatz, "hidden", *_recurrent_size(data))
+    elif ansatz.name == "mps":
+        fill(ansatz, "bond", min(2 ** (data.sites // 2), 8), "of 2^(sites/2) nothing is left out")
+    elif ansatz.name == "transformer":
+        fill(ansatz, "hidden", *_recurrent_size(data))
+        fill(ansatz, "layers", 2, "enough to look from what is found")
+        fill(ansatz, "heads", gcd(4, int(ansatz.hidden or 0)), "of equal shares of hidden")
     elif ansatz.name in PERIODIC:
         fill(ansatz, "features", 8, "filters of the length of the ring")
         if ansatz.name == "conv":

@@ -1,12 +1,20 @@
 """What a ground state chooses from its Hamiltonian where the config is silent."""
 
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 import numpy as np
 
 from nqs.config.ground_state import GroundState
-from nqs.config.menu import ANSATZ_OPTIONS, PERIODIC, SINGLE_PRECISION
+from nqs.config.menu import (
+    ANSATZ_OPTIONS,
+    AUTOREGRESSIVE,
+    LATTICE,
+    PERIODIC,
+    SINGLE_PRECISION,
+    lattice_size,
+)
 from nqs.jobs.choices import Choice
 from nqs.jobs.hamiltonian import System
 from nqs.systems.exact import INDEX_SITES, sector_size
@@ -19,7 +27,6 @@ from nqs.systems.symmetry import (
     translation_invariant,
 )
 
-AUTOREGRESSIVE = ("recurrent",)
 MOST_LISTED = 2**20
 """Basis states of a sector up to which all are listed."""
 
@@ -38,7 +45,7 @@ class Facts:
     """What of the Hamiltonian decides; all known without loading JAX.
 
     flips: whether it commutes with the flip of all spins; periodic: and with all translations
-    of its lattice, if one is known: lattice.
+    of its lattice, if one is known: lattice; lengths: those of a grid, open or not, else None.
     conserves: whether Σ Z is conserved; lowest: Σ Z of a ground state, None where theory does
     not tell. elements: of each basis state. rotated: sites of Marshall's sign, None where the
     lattice is not bipartite. positive: whether a positive ground state exists, marshall:
@@ -49,6 +56,7 @@ class Facts:
     sites: int
     flips: bool
     lattice: bool
+    lengths: tuple[int, ...] | None
     periodic: bool
     conserves: bool
     lowest: int | None
@@ -70,6 +78,7 @@ def facts(found: System) -> Facts:
         sites=total.sites,
         flips=flips,
         lattice=found.lattice is not None,
+        lengths=None if found.lattice is None else found.lattice.lengths,
         periodic=periodic,
         conserves=conserves,
         lowest=lowest_magnetisation(total, rotated),
@@ -173,24 +182,46 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
     elif known.periodic and settled and not ansatz.magnetisation:
         fill(ansatz, "name", "rbm-symmetric", "H has all translations of its lattice")
     fill(ansatz, "name", "recurrent", "normalised: its samples are exact")
-    if ansatz.name == "recurrent":
-        fill(ansatz, "hidden", 32, "as much as a minute's training uses")
+    if ansatz.name in LATTICE:
+        _size(ansatz, known, fill)
+    if ansatz.name in AUTOREGRESSIVE:
+        if "hidden" in ANSATZ_OPTIONS[ansatz.name]:
+            fill(ansatz, "hidden", 32, "as much as a minute's training uses")
         fill(ansatz, "phase", not settled, "ψ is positive" if settled else "ψ may have any phases")
         if known.flips and settled and not ansatz.magnetisation:
             fill(ansatz, "even", True, "ψ is positive, and a flip of all spins leaves H as it is")
         fill(ansatz, "even", False, "not known of ψ")
+    if ansatz.name == "recurrent":
         why = "a uniform chain" if known.uniform else "sites differ"
         fill(ansatz, "site_dependent", not known.uniform, why)
         fill(
             ansatz, "ends", not ansatz.site_dependent, "sites differ by their distance to the ends"
         )
+    elif ansatz.name == "mps":
+        fill(ansatz, "bond", min(2 ** (known.sites // 2), 16), "enough for a gapped chain")
+    elif ansatz.name == "transformer":
+        fill(ansatz, "layers", 2, "enough to look from what is found")
+        fill(ansatz, "heads", gcd(4, ansatz.hidden), "of equal shares of hidden")
     elif ansatz.name == "rbm-symmetric":
         fill(ansatz, "features", 12, "filters of the size of the lattice")
     elif ansatz.name == "conv":
         fill(ansatz, "features", 6, "filters of the size of the lattice")
         fill(ansatz, "signed", not settled, "ψ is positive" if settled else "signs are not known")
-    else:
+    elif ansatz.name not in AUTOREGRESSIVE:
         fill(ansatz, "hidden", max(8, 2 * known.sites), "two hidden units a site")
+
+
+def _size(ansatz: Any, known: Facts, fill: Any) -> None:
+    """That of the Hamiltonian's lattice; where none is known, of an ansatz that needs no symmetry."""
+    if known.lengths is not None:
+        if ansatz.size not in (None, list(known.lengths)):
+            raise ValueError(
+                f"ansatz.size is {ansatz.size}, and the lattice of the Hamiltonian has the lengths "
+                f"{list(known.lengths)}; leave it out."
+            )
+        fill(ansatz, "size", list(known.lengths), "that of the lattice")
+    elif ansatz.name not in PERIODIC:
+        fill(ansatz, "size", list(lattice_size(ansatz.name, known.sites)), "a square")
 
 
 OPTIONS = frozenset(option for found in ANSATZ_OPTIONS.values() for option in found)

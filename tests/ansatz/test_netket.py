@@ -7,6 +7,7 @@ from exact import ising, pauli
 from lively import NAMES, lively
 from numpy.testing import assert_allclose
 
+from nqs.config.menu import AUTOREGRESSIVE
 from nqs.state.local_energy import local_energies
 from nqs.systems.elements import elements
 from nqs.systems.hamiltonians import heisenberg
@@ -64,7 +65,7 @@ def test_netket_samples_to_the_dense_value(name):
     # a product of this many cosh is one peak, whose samples do not see where ψ is small
     state = lively(name, SITES, strength=0.15 if name == "rbm-symmetric" else 0.5)
     sampled = state.to_netket(n_samples=4096, seed=1, sampler_seed=2)
-    sampler = "ARDirectSampler" if name == "recurrent" else "Metropolis"
+    sampler = "ARDirectSampler" if name in AUTOREGRESSIVE else "Metropolis"
     assert sampler in type(sampled.sampler).__name__
     for make in OPERATORS.values():
         operator, matrix = make()

@@ -117,7 +117,7 @@ def test_likelihood_and_its_gradient(name):
     assert_allclose(value, -np.sum(data.table() * np.log(p)) / data.shots, atol=1e-10)
 
     rng = np.random.default_rng(0)
-    step = 1e-5
+    step = 2e-6
     for _ in range(3):
         along = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), state.variables)
         ahead, behind = (
