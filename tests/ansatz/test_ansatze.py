@@ -168,7 +168,7 @@ def test_memory_of_a_long_chain_does_not_fade_into_nan():
 
 
 def test_names_are_a_menu():
-    with pytest.raises(ValueError, match=r"unknown ansatz 'rbn'.*recurrent, recurrent-2d"):
+    with pytest.raises(ValueError, match=r"unknown ansatz 'rbn'.*recurrent, mps, recurrent-2d"):
         build("rbn", SITES)
     with pytest.raises(ValueError, match=r"no option 'width'; it has .*hidden"):
         build("recurrent", SITES, width=3)
