@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,18 @@ def read(path: Path, options: Options) -> Measurements:
         if isinstance(found, list):
             return _from_rows(path, found, options)
     lines = found if isinstance(found, list) else [found]
-    if all(isinstance(line, dict) and line for line in lines):
-        return shots(path, options, _histograms(path, lines, options), LEFTMOST_FIRST)
-    return _from_rows(path, lines, options)
+    if not all(isinstance(line, dict) for line in lines):
+        return _from_rows(path, lines, options)
+    data = shots(path, options, _histograms(path, lines, options), LEFTMOST_FIRST)
+    return replace(data, source=f"{named(path.name)}; the leftmost bit is site 0")
 
 
 def _histograms(path: Path, lines: list[dict], options: Options) -> Iterator[Histogram]:
     """One setting a line where there is a bases file; else the file names them, or all is Z."""
     if options.bases is not None:
         bases = Path(options.bases)  # type: ignore[arg-type]  # one a file by now
-        sites = options.sites or len(str(next(iter(lines[0]))).replace(" ", ""))
+        first = next((str(key) for line in lines for key in line), "")
+        sites = options.sites or len(first.replace(" ", ""))
         codes = settings_beside(path, bases, len(lines), sites, each="line of counts")
         for setting, line in zip(as_text(codes), lines, strict=True):
             yield Histogram(setting, line)

@@ -11,8 +11,8 @@ from nqs.measurement.formats.lines import BYTE_ORDER_MARK, lines
 from nqs.measurement.problems import FormatError, named, quoted
 
 LARGEST_FILE = 256 * 1024**2
-LARGEST_LITERAL = 2 * 1024**2
-"""Bytes of one literal: its syntax tree takes a hundred times as much for a moment."""
+LARGEST_LITERAL = 512 * 1024
+"""Bytes of one literal: its syntax tree may take five hundred times as much for a moment."""
 DEEPEST_NESTING = 8
 
 _COUNTER = re.compile(r"\b(?:collections\.)?Counter\(")
@@ -74,7 +74,9 @@ def only_one(path: Path) -> Any:
 def _value(raw: bytes) -> Any:
     """One literal; SyntaxError where it is none, ValueError where it is refused."""
     if len(raw) > LARGEST_LITERAL:
-        raise ValueError(f"the literal is longer than {LARGEST_LITERAL:,} bytes; write JSON.")
+        raise ValueError(
+            f"one dictionary takes more than {LARGEST_LITERAL:,} bytes; write it with json.dump."
+        )
     try:
         text = _COUNTER.sub("(", raw.decode("utf-8")).strip()
     except UnicodeDecodeError:
