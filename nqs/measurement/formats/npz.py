@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from nqs.measurement.npy import UNREADABLE
 from nqs.measurement.problems import FormatError, listed, named, quoted
 
 SIGNATURE = b"PK\x03\x04"
@@ -145,7 +146,7 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     read = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
     try:
         shape, in_fortran_order, dtype = read(start, max_header_size=LONGEST_HEADER)
-    except MemoryError:
+    except UNREADABLE:
         raise ValueError("an unreadable header") from None
     if any(not 0 <= n < 2**40 for n in shape):
         raise ValueError("an impossible shape")
