@@ -708,3 +708,36 @@ def test_the_detunings_of_a_sweep_are_listed(tmp_path):
     said = "detuning=0 ('params' -1.5); 1 in 'rydberg_data' is the Rydberg state"
     assert said in data.source
     assert "0 shots flagged in 'lost' are kept" in data.source
+
+
+FRAGMENTS = [
+    b"[",
+    b"}",
+    b"null",
+    b"1e999",
+    b"-1",
+    b"NaN",
+    b"'",
+    b'"',
+    b",",
+    b":",
+    b"\0",
+    b"\xff",
+    b"9" * 20,
+]
+
+
+@pytest.mark.parametrize("name", sorted(EVERY.keys() - TREES.keys()))
+def test_a_damaged_file_is_read_or_refused(tmp_path, name):
+    """Never anything else, wherever a piece is lost, doubled or replaced."""
+    path, options = written(tmp_path, name)
+    raw = path.read_bytes()
+    rng = np.random.default_rng(len(name))
+    for _ in range(8):
+        place = int(rng.integers(len(raw)))
+        inserted = (FRAGMENTS + [b"", raw[place : place + 9] * 2])[rng.integers(len(FRAGMENTS) + 2)]
+        path.write_bytes(raw[:place] + inserted + raw[place + int(rng.integers(8)) :])
+        try:
+            formats.read(path, options)
+        except FormatError as refusal:
+            assert str(refusal).isprintable()
