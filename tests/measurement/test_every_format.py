@@ -735,7 +735,8 @@ def test_a_damaged_file_is_read_or_refused(tmp_path, name):
     rng = np.random.default_rng(len(name))
     for _ in range(8):
         place = int(rng.integers(len(raw)))
-        inserted = (FRAGMENTS + [b"", raw[place : place + 9] * 2])[rng.integers(len(FRAGMENTS) + 2)]
+        pieces = [*FRAGMENTS, b"", raw[place : place + 9] * 2]
+        inserted = pieces[rng.integers(len(pieces))]
         path.write_bytes(raw[:place] + inserted + raw[place + int(rng.integers(8)) :])
         try:
             formats.read(path, options)
