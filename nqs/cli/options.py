@@ -11,7 +11,7 @@ Select = Annotated[
     str | None, typer.Option(help="Experiment of a file that holds many: NAME or NAME=VALUE.")
 ]
 Bases = Annotated[
-    list[Path] | None, typer.Option(help="Bases of QuCumber text, a line per shot; one a file.")
+    list[Path] | None, typer.Option(help="Settings of text samples, a line per shot; one a file.")
 ]
 ShotsPerSetting = Annotated[int | None, typer.Option(help="Shots behind each row of frequencies.")]
 Sites = Annotated[int | None, typer.Option(help="Sites, for integer or hexadecimal counts.")]

@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from nqs.measurement.effects import PAULI_EFFECTS, UNMEASURED, basis_index, checked_effects
+from nqs.measurement.effects import (
+    FURTHER_LETTERS,
+    PAULI_EFFECTS,
+    UNMEASURED,
+    basis_index,
+    checked_effects,
+)
 
 _LEAST_TOLD = 1e-6
 """Difference of two probabilities below which a readout tells no outcome from the other."""
@@ -238,7 +244,10 @@ class Measurements:
 
 
 def joined(parts: Sequence[Measurements]) -> Measurements:
-    """Several files of one experiment as one; their sites, effects and readout must agree."""
+    """Several files of one experiment as one; their sites and readout must agree.
+
+    A further letter that means something else in another part is given another name.
+    """
     first = parts[0]
     if len(parts) == 1:
         return first
@@ -252,27 +261,54 @@ def joined(parts: Sequence[Measurements]) -> Measurements:
             same_readout = part.readout is first.readout
         else:
             same_readout = np.array_equal(part.readout, first.readout)
-        same_effects = part.effects.keys() == first.effects.keys() and all(
-            np.array_equal(part.effects[k], first.effects[k]) for k in first.effects
-        )
-        if not (same_readout and same_effects):
+        if not same_readout:
             raise ValueError(
-                f"part {number} ({part.source}) declares other effects or readout errors than part 1."
+                f"part {number} ({part.source}) declares other readout errors than part 1;"
+                " reconstruct from one of them."
             )
-    settings = tuple(sorted({s for part in parts for s in part.settings}))
+    effects, spelled = _common_letters(parts)
+    settings = tuple(sorted({s for named in spelled for s in named}))
     position = {s: i for i, s in enumerate(settings)}
     return Measurements(
         outcomes=np.concatenate([p.outcomes for p in parts]),
         settings=settings,
         setting_index=np.concatenate(
-            [np.array([position[s] for s in p.settings])[p.setting_index] for p in parts]
+            [
+                np.array([position[s] for s in named])[part.setting_index]
+                for part, named in zip(parts, spelled, strict=True)
+            ]
         ),
         counts=np.concatenate([p.counts for p in parts]),
-        effects=first.effects,
+        effects=effects,
         readout=first.readout,
         target=next((p.target for p in parts if p.target is not None), None),
         source=", ".join(p.source for p in parts if p.source),
     )
+
+
+def _common_letters(parts: Sequence[Measurements]):
+    """Effects of all parts by letters that mean one thing, and each part's settings in them."""
+    effects: dict[str, np.ndarray] = {}
+    spelled = []
+    for number, part in enumerate(parts, start=1):
+        renamed = {}
+        for letter, effect in part.effects.items():
+            same = [
+                known
+                for known, other in effects.items()
+                if other.shape == effect.shape and np.allclose(other, effect, rtol=0, atol=1e-8)
+            ]
+            free = [c for c in (letter, *FURTHER_LETTERS) if c not in effects]
+            if not same and not free:
+                raise ValueError(
+                    f"part {number} ({part.source}) brings more than {len(FURTHER_LETTERS)} further"
+                    " measurements, more than there are letters; join fewer parts."
+                )
+            renamed[letter] = letter if letter in same else (same or free)[0]
+            effects.setdefault(renamed[letter], effect)
+        table = str.maketrans(renamed)
+        spelled.append([setting.translate(table) for setting in part.settings])
+    return effects, spelled
 
 
 def _checked_readout(readout: np.ndarray, sites: int) -> np.ndarray:

@@ -5,12 +5,14 @@ of every Pauli letter. Site 0 is the first letter of a setting and the most
 significant bit of a basis state's index.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 UNMEASURED = "I"
+
+FURTHER_LETTERS = "ABCDEFGHJKLMNOPQRSTUVWabcdefghijklmnopqrstuvwxyz"
+"""Letters free for single-site measurements that are no Pauli operator."""
 
 _TOLERANCE = 1e-8
 _HALF = 1 / np.sqrt(2)
@@ -51,7 +53,7 @@ def checked_effects(letter: str, operators: np.ndarray) -> np.ndarray:
 
     They are positive and sum to the identity, within 1e-8.
     """
-    if not re.fullmatch("[A-HJ-Wa-z]", letter):
+    if len(letter) != 1 or letter not in FURTHER_LETTERS:
         raise ValueError(
             f"effects are named {letter!r}; expected one letter other than X, Y, Z and I, whose "
             "meaning is fixed."

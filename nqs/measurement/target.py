@@ -8,6 +8,7 @@ import numpy as np
 
 from nqs.config.atomic import replacing
 from nqs.measurement.file import SIGNATURE, hdf5_tree
+from nqs.measurement.npy import MAGIC, mapped
 from nqs.measurement.problems import FormatError, listed, named, quoted
 
 MOST_SITES = 26
@@ -50,8 +51,8 @@ def _one_file(path: Path, sites: int) -> np.ndarray:
         ) from None
     if head == SIGNATURE:
         return _from_hdf5(path)
-    if head.startswith(b"\x93NUMPY"):
-        return _from_npy(path)
+    if head.startswith(MAGIC):
+        return mapped(path, "complex")
     columns = _numbers(path, 2**sites, 2)
     return columns[:, 0] + (1j * columns[:, 1] if columns.shape[1] == 2 else 0)
 
@@ -65,16 +66,6 @@ def _from_hdf5(path: Path) -> np.ndarray:
         f"{named(path)}: it holds {listed(arrays, 6) or 'no data'}; expected a data set"
         " 'statevector' or 'density_matrix' at the root or in the group 'target'."
     )
-
-
-def _from_npy(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, MemoryError, OverflowError):
-        raise FormatError(
-            f"{named(path)}: this .npy file is cut off, damaged or holds Python objects; save a"
-            " plain complex array with numpy.save."
-        ) from None
 
 
 def _numbers(path: Path, rows: int, most_columns: int) -> np.ndarray:
@@ -186,8 +177,8 @@ def sites_of(path: str | os.PathLike) -> int:
         head = file.read(8)
         if head == SIGNATURE:
             dimension = len(_from_hdf5(path))
-        elif head.startswith(b"\x93NUMPY"):
-            shape = _from_npy(path).shape
+        elif head.startswith(MAGIC):
+            shape = mapped(path, "complex").shape
             dimension = shape[0] if shape else 0
         else:
             dimension = sum(1 for line in (head + file.read()).split(b"\n") if line.strip())

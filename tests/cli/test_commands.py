@@ -243,6 +243,29 @@ def test_simulated_shots_are_inspected_converted_and_still_the_same(nqs, tmp_pat
     assert "1,350" in said.out
 
 
+def test_a_sweep_of_many_atoms_is_listed_inspected_and_converted(nqs, tmp_path):
+    """⟨Z⟩ of all 256 sites and a decoded row, within the width of a terminal."""
+    rng = np.random.default_rng(6)
+    atoms = rng.random((16, 16, 3, 40)) < np.linspace(0.1, 0.9, 256).reshape(16, 16, 1, 1)
+    np.savez(tmp_path / "sweep.npz", rydberg_data=atoms, params=np.array([-1.5, 0.0, 2.5]))
+    listed = nqs("data", "inspect", "sweep.npz")
+    assert listed.status == 0
+    assert [line.split()[-1] for line in listed.out.splitlines()[1:]] == [
+        f"detuning={i}" for i in range(3)
+    ]
+    said = nqs("data", "inspect", "sweep.npz", "--select", "detuning=2")
+    assert said.status == 0
+    assert max(map(len, said.out.splitlines())) <= 80
+    assert said.out.count("±") == 256
+    assert "(256), outcome" in said.out
+    assert "Rydberg state" in " ".join(said.out.split())
+    assert nqs("data", "convert", "sweep.npz", "a.h5").status == 2
+    assert nqs("data", "convert", "sweep.npz", "a.h5", "--select", "detuning=2").status == 0
+    data = file.read(tmp_path / "a.h5")
+    assert np.array_equal(data.outcomes, atoms[:, :, 2].reshape(256, 40).T)
+    assert "detuning=2 ('params' 2.5)" in data.source
+
+
 def test_undeclared_readout_errors_are_not_in_the_file(nqs, tmp_path):
     words = ("--sites", 3, "--settings", "Z,X", "--readout", "0.02,0.1")
     assert nqs("data", "simulate", "w", "a.h5", *words).status == 0

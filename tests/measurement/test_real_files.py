@@ -97,7 +97,30 @@ def test_process_tomography_is_refused():
         formats.read(FOLDER / "pastaq/test_data_writesamples.h5")
 
 
-def test_an_archive_of_occupations_is_answered_with_the_menu():
-    (archive,) = (FOLDER / "rydberg_256").glob("*.npz")
-    with pytest.raises(FormatError, match="readable are"):
-        formats.read(archive)
+ATOMS = FOLDER / "rydberg_256/KZ_data_16x16_30_MHz_per_us.npz"
+
+
+def test_atoms_of_a_real_array():
+    """More atoms are excited at every step of the sweep, fewest at the beginning: 1 is excited."""
+    assert formats.choices(ATOMS) == [f"detuning={i}" for i in range(24)]
+    with pytest.raises(FormatError, match=r"24 experiments.*detuning=0 to detuning=23"):
+        formats.read(ATOMS)
+    density = []
+    for name in formats.choices(ATOMS):
+        data = formats.read(ATOMS, Options(select=name))
+        assert (data.shots, data.sites, data.settings) == (500, 256, ("Z" * 256,))
+        density.append(data.outcomes.mean())
+    assert density[0] < 0.07
+    assert 0.48 < density[-1] < 0.5
+    assert np.all(np.diff(density) > 0)
+
+
+def test_neighbours_of_a_real_array_avoid_each_other():
+    """Rows and columns are where they belong: atoms side by side are rarely both excited."""
+    data = formats.read(ATOMS, Options(select="detuning=23"))
+    assert "params' 3.645" in data.source
+    assert "11 shots flagged in 'rearrange_mask' are kept" in data.source
+    atoms = data.outcomes.reshape(500, 16, 16).astype(float)
+    for pairs in (atoms[:, 1:] * atoms[:, :-1], atoms[:, :, 1:] * atoms[:, :, :-1]):
+        assert pairs.mean() < 0.2 * atoms.mean()
+    assert (atoms[:, 1:, 1:] * atoms[:, :-1, :-1]).mean() > 0.6 * atoms.mean()

@@ -11,12 +11,20 @@ from types import ModuleType
 from nqs.measurement.dataset import Measurements, joined
 from nqs.measurement.file import SIGNATURE
 from nqs.measurement.formats import (
+    braket,
+    cirq,
     coded_npy,
     counts,
+    experiments,
     frequency_table,
     native,
+    npz,
+    occupations,
     pastaq,
+    pennylane,
     qucumber,
+    randommeas,
+    shadows,
     table,
 )
 from nqs.measurement.formats.options import Options
@@ -30,8 +38,14 @@ FORMATS: dict[str, ModuleType] = {
     "frequency-table": frequency_table,
     "pastaq": pastaq,
     "coded-npy": coded_npy,
+    "pennylane": pennylane,
+    "randommeas": randommeas,
+    "occupations": occupations,
+    "cirq": cirq,
+    "braket": braket,
+    "qiskit-experiments": experiments,
     "qiskit": counts,
-    counts.LEFTMOST_FIRST: counts,
+    "shadows": shadows,
     "table": table,
     "qucumber": qucumber,
     qucumber.PLUS_MINUS: qucumber,
@@ -39,9 +53,12 @@ FORMATS: dict[str, ModuleType] = {
 """Tried in this order; a second name of a module reads the same files in another way."""
 
 READABLE = (
-    "the native HDF5 file, QuCumber text (a shot a line), JSON counts, CSV or TSV tables, coded"
-    " .npy, and HDF5 frequency tables"
+    "the native HDF5 file; text with a shot a line; counts in JSON or as Python prints them; CSV or"
+    " TSV; JSON of Cirq and qiskit-experiments; shadows as text; HDF5 of PastaQ and tables of"
+    " frequencies; .npz of PennyLane, RandomMeas.jl and occupations; coded .npy"
 )
+_WITH_BASES = (qucumber, braket)
+_OF_FREQUENCIES = (counts, experiments, braket, table, frequency_table)
 HEAD = 64 * 1024
 
 Paths = str | os.PathLike | Sequence[str | os.PathLike]
@@ -78,8 +95,8 @@ def choices(paths: Paths, options: Options | None = None) -> list[str]:
     found = []
     for path in _listed(paths):
         module = FORMATS[_format_of(path, options)]
-        if module is frequency_table:
-            found += frequency_table.choices(path, options)
+        if hasattr(module, "choices"):
+            found += module.choices(path, options)
     return found
 
 
@@ -135,6 +152,12 @@ def _format_of(path: Path, options: Options) -> str:
             f"{named(path)}: this HDF5 file holds {listed(look(path).shapes, 6) or 'no data'}, which"
             f" is no known layout; readable are {READABLE}. Write its shots as one of these."
         )
+    if head.startswith(npz.SIGNATURE):
+        held = listed((f"{name} {array.shape}" for name, array in npz.contents(path).items()), 6)
+        raise FormatError(
+            f"{named(path)}: this .npz archive holds {held or 'no arrays'}, which is no known"
+            f" layout; readable are {READABLE}. Name its arrays as one of these does."
+        )
     raise FormatError(
         f"{named(path)}: the file is in no known format (it begins with {quoted(head[:24])});"
         f" readable are {READABLE}. Convert it to one of these, or name it with --format."
@@ -170,12 +193,12 @@ def _head(path: Path) -> bytes:
 def _refuse_idle_options(path: Path, name: str, options: Options) -> None:
     """An option that would change nothing is a misunderstanding: say so."""
     module = FORMATS[name]
-    if options.bases is not None and module is not qucumber:
+    if options.bases is not None and module not in _WITH_BASES:
         raise FormatError(
             f"{named(path)}: --bases belongs to text samples, but this file is read as {name},"
             " which holds its settings; leave out --bases."
         )
-    if options.select is not None and module is not frequency_table:
+    if options.select is not None and not hasattr(module, "choices"):
         raise FormatError(
             f"{named(path)}: --select picks one of several experiments, but this file is read as"
             f" {name} and holds one; leave out --select."
@@ -183,7 +206,7 @@ def _refuse_idle_options(path: Path, name: str, options: Options) -> None:
     if options.shots_per_setting is not None:
         if options.shots_per_setting < 1:
             raise FormatError(f"{named(path)}: --shots-per-setting is at least 1.")
-        if module not in (counts, table, frequency_table):
+        if module not in _OF_FREQUENCIES:
             raise FormatError(
                 f"{named(path)}: --shots-per-setting belongs to frequencies, but this file is read"
                 f" as {name} and holds shots; leave it out."

@@ -8,9 +8,9 @@ from nqs.measurement.dataset import Measurements
 from nqs.measurement.formats.lines import MOST_SITES
 from nqs.measurement.formats.options import Options
 from nqs.measurement.formats.settings import LETTERS, distinct_settings
+from nqs.measurement.npy import MAGIC, mapped
 from nqs.measurement.problems import FormatError, named
 
-MAGIC = b"\x93NUMPY"
 _CODE_OF_BASIS = np.array([LETTERS.index(c) for c in b"ZXY"], np.uint8)
 
 
@@ -19,7 +19,7 @@ def recognise(path: Path, head: bytes) -> bool:
 
 
 def read(path: Path, options: Options) -> Measurements:
-    values = _array(path)
+    values = mapped(path, "integer")
     if values.dtype.kind not in "iu" or values.ndim != 2 or 0 in values.shape:
         raise FormatError(
             f"{named(path)}: the array has type {values.dtype} and shape {values.shape}; expected"
@@ -39,14 +39,3 @@ def read(path: Path, options: Options) -> Measurements:
     values = values.astype(np.uint8)
     settings, index = distinct_settings(_CODE_OF_BASIS[values % 3])
     return Measurements(values // 3, settings, index)
-
-
-def _array(path: Path) -> np.ndarray:
-    try:
-        # Mapped, so that a header that declares more than the file holds costs nothing.
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, MemoryError, OverflowError):
-        raise FormatError(
-            f"{named(path)}: this .npy file is cut off, damaged or holds Python objects; save a"
-            " plain integer array with numpy.save."
-        ) from None

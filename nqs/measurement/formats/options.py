@@ -12,8 +12,9 @@ class Options:
     format: a name of FORMATS; recognised by content if left out.
     select: which experiment of a file that holds several.
     shots_per_setting: turns relative frequencies into counts.
-    sites: number of sites, where the file's keys lose leading zeros.
-    bases: the file with a setting per shot that belongs to text samples, one for each data file.
+    sites: number of sites, where the file's keys lose leading zeros or its axes are in doubt.
+    bases: the file with a setting per shot that belongs to text samples, or per line of printed
+        counts; one for each data file.
     """
 
     format: str | None = None

@@ -7,8 +7,8 @@ import numpy as np
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.formats.lines import first_line, symbol_rows
 from nqs.measurement.formats.options import Options
-from nqs.measurement.formats.settings import LETTERS, distinct_settings
-from nqs.measurement.problems import FormatError, named, quoted
+from nqs.measurement.formats.settings import distinct_settings, settings_beside
+from nqs.measurement.problems import quoted
 
 PLUS_MINUS = "pm1"
 """Name of this format where +1 stands for outcome 0 and −1 for outcome 1."""
@@ -39,28 +39,8 @@ def read(path: Path, options: Options) -> Measurements:
     if options.bases is None:
         return Measurements(outcomes, ("Z" * sites,), np.zeros(rows, np.uint32))
     bases = Path(options.bases)  # type: ignore[arg-type]  # one a file by now
-    codes = symbol_rows(bases, LETTERS, _letters)
-    _check_fit(path, bases, outcomes, codes)
-    settings, index = distinct_settings(codes)
+    settings, index = distinct_settings(settings_beside(path, bases, rows, sites))
     return Measurements(outcomes, settings, index)
-
-
-def _check_fit(path: Path, bases: Path, outcomes: np.ndarray, codes: np.ndarray) -> None:
-    rows, sites = outcomes.shape
-    if codes.shape[1] != sites:
-        raise FormatError(
-            f"{named(bases)}, line 1: the setting names {codes.shape[1]} sites, but line 1 of"
-            f" {named(path)} holds {sites} outcomes; each column is one site, each letter too."
-        )
-    if len(codes) == rows:
-        return
-    message = (
-        f"{named(bases)} has {len(codes)} lines and {named(path)} has {rows}: line"
-        f" {min(rows, len(codes)) + 1} has no partner; the bases file needs a line for every shot."
-    )
-    if len(codes) < rows and len(distinct_settings(codes)[0]) == len(codes):
-        message += " It looks like the list of distinct settings; give the settings per shot."
-    raise FormatError(message)
 
 
 # One line, spelled in any way that is understood
@@ -136,23 +116,3 @@ def _zero_one(line: bytes) -> list[int]:
 
 def _plus_minus(line: bytes) -> list[int]:
     return [_SIGNS[w] for w in line.split()]
-
-
-def _letters(line: bytes) -> list[int]:
-    words = line.split()
-    if len(words) > 1 and max(map(len, words)) > 1:
-        raise ValueError(
-            f"the setting {quoted(line.strip())} is neither 'Z Z' nor 'ZZ'; write a letter a site."
-        )
-    letters = b"".join(words)
-    for letter in letters:
-        if letter in b"xyzi":
-            raise ValueError(
-                f"the setting {quoted(line.strip())} has lower-case letters; write upper case."
-            )
-        if letter not in LETTERS:
-            raise ValueError(
-                f"the setting {quoted(line.strip())} has the unknown letter"
-                f" {quoted(chr(letter))}; expected X, Y, Z or I."
-            )
-    return [LETTERS.index(c) for c in letters]
