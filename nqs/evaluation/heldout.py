@@ -1,5 +1,6 @@
 """Likelihoods of shots under fitted states: means, errors, and paired comparisons."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,18 @@ def nll(log_p: np.ndarray, counts: np.ndarray) -> Estimate:
     """Negative log-likelihood in nats per shot."""
     mean, error = mean_of_counts(log_p, counts)
     return Estimate(-mean, error)
+
+
+def mean_of_strata(values: Sequence[np.ndarray], shares: Sequence[float]) -> Estimate:
+    """Mean over all shots of a number known of some shots of each stratum, with its error.
+
+    values: (shots,) of each stratum. shares: the part of all shots that each has.
+    """
+    means = np.array([v.mean() for v in values])
+    spread = np.array([v.var(ddof=1) / len(v) if len(v) > 1 else np.inf for v in values])
+    weights = np.asarray(shares, float)
+    variance = float(weights**2 @ spread)
+    return Estimate(float(weights @ means), float(np.sqrt(variance)))
 
 
 def nll_difference(log_p: np.ndarray, reference: np.ndarray, counts: np.ndarray) -> Estimate:

@@ -176,9 +176,9 @@ def log_probabilities(model: Any, variables: Any, branches: Branches) -> tuple[A
 def tree_log_psi(model: Any, variables: Any, tree: tuple[Block, ...]) -> Array:
     """log ψ of the leaves, complex."""
     if isinstance(model, Autoregressive):
-        return model.apply(variables, tree, method=model.tree_log_psi)
+        return jnp.asarray(model.apply(variables, tree, method=model.tree_log_psi))
     (whole,) = tree
-    return model.apply(variables, jnp.asarray(whole.bits, jnp.int32))
+    return jnp.asarray(model.apply(variables, jnp.asarray(whole.bits, jnp.int32)))
 
 
 def _interfered(log_psi: Array, group: Interference) -> Array:

@@ -94,28 +94,31 @@ def stacked(batches: Sequence[Batch], nodes: Sequence[int] | None = None) -> tup
 
     nodes: of trees before; kept where they do, so that nothing is compiled again.
     """
-    trees = [b.reading.tree for b in batches if isinstance(b.reading, Branches)]
-    if trees:
+    readings = [b.reading for b in batches]
+    rows = None
+    if isinstance(readings[0], Branches):
+        trees: list[Any] = [r.tree for r in readings if isinstance(r, Branches)]
         needed = [max(len(tree[i].parents) for tree in trees) for i in range(len(trees[0]))]
         nodes = roomy(needed, nodes)
-        batches = [
-            b._replace(reading=b.reading._replace(tree=padded(b.reading.tree, nodes)))
-            for b in batches
+        readings = [
+            r._replace(tree=padded(r.tree, nodes)) for r in readings if isinstance(r, Branches)
         ]
-    first = batches[0].reading
-    if isinstance(first, Products):  # what every step shares stays once
-        batches = [b._replace(reading=b.reading._replace(rows=None)) for b in batches]
-    stack = jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
-    if isinstance(first, Products):
-        stack = stack._replace(reading=stack.reading._replace(rows=first.rows))
-    return stack, nodes
+    else:  # what every step shares stays once
+        rows = readings[0].rows
+        readings = [r._replace(rows=None) for r in readings if isinstance(r, Products)]
+    parts = [b._replace(reading=r) for b, r in zip(batches, readings, strict=True)]
+    stack = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
+    return _with_rows(stack, rows), nodes
 
 
 def picked(stack: Batch, number: Any) -> Batch:
     """One batch of a stack."""
-    reading = stack.reading
-    rows = reading.rows if isinstance(reading, Products) else None
-    if rows is not None:
-        stack = stack._replace(reading=reading._replace(rows=None))
-    batch = jax.tree.map(lambda leaf: leaf[number], stack)
-    return batch if rows is None else batch._replace(reading=batch.reading._replace(rows=rows))
+    rows = stack.reading.rows if isinstance(stack.reading, Products) else None
+    return _with_rows(jax.tree.map(lambda leaf: leaf[number], _with_rows(stack, None)), rows)
+
+
+def _with_rows(batch: Batch, rows: Any) -> Batch:
+    """The same batch with the rows of its settings, where it has such."""
+    if not isinstance(batch.reading, Products):
+        return batch
+    return batch._replace(reading=batch.reading._replace(rows=rows))
