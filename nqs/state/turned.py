@@ -12,7 +12,7 @@ from jax import Array
 
 from nqs.ansatz import mps
 from nqs.ansatz.autoregressive import Autoregressive
-from nqs.measurement.effects import UNMEASURED, basis_bits
+from nqs.measurement.effects import PAULI_EFFECTS, UNMEASURED, basis_bits
 from nqs.state import branches, products
 from nqs.state.reading import padded, refuse_too_many_terms, roomy
 
@@ -41,21 +41,37 @@ def read_anew(
     # an unmeasured site has been read as well; nobody looks at its outcome
     setting = setting.replace(UNMEASURED, "Z")
     refuse_too_many_terms([setting], effects)
-    rotated = branches.rotated([setting], effects)
-    at_once = min(max(1, _STRINGS // rotated.terms), len(bits))
     shared = isinstance(model, Autoregressive)
-    drawn, nodes = bits.copy(), None
+    return _read_anew(
+        model, variables, branches.rotated([setting], effects), bits, key, shared=shared
+    )
+
+
+def drawn_again(
+    model: nn.Module, variables: Any, places: np.ndarray, bits: np.ndarray, key: Array
+) -> np.ndarray:
+    """Some sites of samples of |ψ|² drawn again, given the others; samples as before."""
+    rows = np.broadcast_to(PAULI_EFFECTS["Z"], (1, len(places), 2, 2))
+    none = np.zeros((1, 0), np.int64)
+    # whatever places they are, it is one program for as many of them
+    rotated = branches.Rotated(np.asarray(places)[None], rows, none)
+    return _read_anew(model, variables, rotated, bits, key, shared=False)
+
+
+def _read_anew(model, variables, rotated: branches.Rotated, bits, key, *, shared) -> np.ndarray:
+    at_once = min(max(1, _STRINGS // rotated.terms), len(bits))
+    drawn = bits.copy()
+    nodes = None if shared else [at_once * rotated.terms]
     for first in range(0, len(bits), at_once):
         part = bits[first : first + at_once]
         filled = np.concatenate([part, np.repeat(part[:1], at_once - len(part), axis=0)])
         spelt = [(rotated, filled, np.zeros(at_once, np.int64))]
         written = branches.written_out(spelt, shared, bits.shape[1])
         nodes = roomy([len(block.parents) for block in written.tree], nodes)
-        tree = padded(written.tree, nodes)
         outcome = _drawn(
             model,
             variables,
-            tree,
+            padded(written.tree, nodes),
             written.groups[0].which[:, 0],
             rotated.rows[0],
             jax.random.fold_in(key, first),

@@ -1,0 +1,34 @@
+"""Goodness of fit where outcomes hardly repeat: are the shots as likely as the state's own?"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import chdtrc
+
+
+class Typical(NamedTuple):
+    """z: of each group of settings, (mean −log P of shots − that of own samples) / error."""
+
+    z: list[float]
+    p_value: float | None
+
+
+def typicality(shots: Sequence[np.ndarray], own: Sequence[np.ndarray]) -> Typical:
+    """Compares −log P of shots with that of samples of the state, group by group.
+
+    shots, own: log P of each, (shots,) and (samples,) for every group. A state that holds what
+    the shots do not, or the other way round, gives its own samples another mean. Groups with
+    fewer than two shots say nothing.
+    """
+    z = []
+    for measured, drawn in zip(shots, own, strict=True):
+        if min(len(measured), len(drawn)) < 2:
+            continue
+        variance = measured.var(ddof=1) / len(measured) + drawn.var(ddof=1) / len(drawn)
+        difference = drawn.mean() - measured.mean()
+        # where every outcome is equally likely there is nothing to compare
+        z.append(float(difference / np.sqrt(variance)) if variance > 1e-20 else 0.0)
+    if not z:
+        return Typical(z, None)
+    return Typical(z, float(chdtrc(len(z), np.square(z).sum())))
