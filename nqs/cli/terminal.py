@@ -98,20 +98,14 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             "ansatz",
-            f"{printable(summary['ansatz']['name'])}, {summary['ansatz']['parameters']} parameters",
+            f"{_ansatz(summary['ansatz'])}, {summary['ansatz']['parameters']} parameters",
         ),
         ("NLL, all shots", f"{measured(likelihood['nll'])} nats per shot"),
     ]
     if likelihood["held_out_nll"]:
         lines.append(("NLL, held out", f"{measured(likelihood['held_out_nll'])} nats per shot"))
     if likelihood["p_value"] is not None:
-        lines.append(
-            (
-                "goodness of fit",
-                f"χ²/dof {likelihood['chi2_per_dof']:.3f}, p = {likelihood['p_value']:.2g} "
-                f"({likelihood['p_value_method']})",
-            )
-        )
+        lines.append(("goodness of fit", _goodness(likelihood)))
     lines.append(("determined", _determined(summary["identifiability"])))
     if summary.get("fidelity"):
         lines.append(("fidelity", _fidelity(summary["fidelity"])))
@@ -122,14 +116,42 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     rows = summary.get("observables") or []
     lines += [(row["name"], _observable(row)) for row in rows]
     if any(row["statistical"] is None for row in [*rows, summary.get("fidelity")] if row):
-        lines.append(("statistical errors", "none yet; --bootstrap 100 tells them"))
+        if summary["training"].get("likelihood") != "branch":
+            lines.append(("statistical errors", "none yet; --bootstrap 100 tells them"))
     baseline = summary.get("baseline")
     if baseline:
-        text = f"NLL {baseline['nll']:.4f}"
-        if baseline.get("fidelity") is not None:
-            text += f", fidelity {baseline['fidelity']:.5f}"
-        lines.append(("exact max. likelihood", text))
+        lines.append(_baseline(baseline))
+    for row in summary.get("ladder") or []:
+        mark = "  ← chosen" if row["chosen"] else ""
+        text = f"{measured(row['held_out_nll'])} held out, {row['parameters']} parameters{mark}"
+        lines.append((f"tried {printable(row['ansatz'])}", text))
     return lines
+
+
+def _goodness(likelihood: dict[str, Any]) -> str:
+    text = f"p = {likelihood['p_value']:.2g} ({likelihood['p_value_method']})"
+    if likelihood["chi2_per_dof"] is None:
+        return text
+    return f"χ²/dof {likelihood['chi2_per_dof']:.3f}, {text}"
+
+
+def _baseline(baseline: dict[str, Any]) -> tuple[str, str]:
+    if baseline["method"] == "mps":
+        name = f"matrix products, bond {baseline['bond']}"
+        text = f"NLL, held out {measured(baseline['held_out_nll'])}"
+        if baseline["is_the_state"]:
+            text += "; it is the state itself"
+    else:
+        name, text = "exact max. likelihood", f"NLL {baseline['nll']:.4f}"
+    if baseline.get("fidelity") is not None:
+        text += f", fidelity {baseline['fidelity']:.5f}"
+    return name, text
+
+
+def _ansatz(found: dict[str, Any]) -> str:
+    """Its name, and its size where it was chosen among several."""
+    sizes = [f"{key} {found[key]}" for key in ("bond", "hidden", "layers") if key in found]
+    return ", ".join([printable(found["name"]), *sizes])
 
 
 def _fidelity(found: dict[str, Any]) -> str:

@@ -17,6 +17,9 @@ ANSATZ_OPTIONS = {
     "conv": ("size", "features", "signed"),
 }
 
+AUTO = "auto"
+"""In place of an ansatz: sizes of several are tried, and shots held out choose."""
+
 AUTOREGRESSIVE = ("recurrent", "recurrent-2d", "transformer", "mps")
 """Ansätze that are normalised and whose samples are exact."""
 

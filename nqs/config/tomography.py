@@ -23,14 +23,24 @@ class Data(Table):
 class Training(Table):
     steps: int | None = Field(default=None, ge=10, description="optimisation steps; chosen")
     rate: float | None = Field(default=None, gt=0, le=1, description="peak rate of Adam; chosen")
+    likelihood: Literal["dense", "branch"] | None = Field(
+        default=None,
+        description="dense: all 2^sites amplitudes at each step; branch: those that interfere in "
+        "some of the shots; chosen by size",
+    )
+    strings: int | None = Field(
+        default=None, ge=16, description="branch: bit strings read at each step; chosen"
+    )
     restarts: int | None = Field(
         default=None, ge=1, le=64, description="independent starts; chosen"
     )
 
 
 class Baseline(Table):
-    method: Literal["maximum-likelihood", "none"] = Field(
-        default="maximum-likelihood", description="exact pure state of counting, up to 8 sites"
+    method: Literal["maximum-likelihood", "mps", "none"] | None = Field(
+        default=None,
+        description="maximum-likelihood: exact pure state, up to 8 sites; mps: matrix-product "
+        "states, where the likelihood is that of branches; none; chosen",
     )
 
 

@@ -77,16 +77,21 @@ def of_shots(data: Measurements) -> Moments:
     site = np.zeros((3, 3, sites))  # shots, sum and sum of squares
     pair = np.zeros((3, 3, paired, paired))
     settings = np.array(data.settings).view("U1").reshape(len(data.settings), sites)
+    read = {number: settings == letter for number, letter in enumerate(LETTERS)}
+    read = {number: where.astype(float) for number, where in read.items() if where.any()}
+    signs = data.readout is None  # whose square is 1
     for first in range(0, len(index), _ROWS):
         rows = slice(first, first + _ROWS)
         values, weight = outcome_values(data, data.outcomes[rows]), data.counts[rows, None]
-        letters = settings[index[rows]]
-        for number, letter in enumerate(LETTERS):
-            here = (letters == letter).astype(float)
-            for power, x in enumerate((here, here * values, here * values**2)):
+        for number, where in read.items():
+            here = where[index[rows]]
+            powers = (here, here * values) if signs else (here, here * values, here * values**2)
+            for power, x in enumerate(powers):
                 site[power, number] += (weight * x).sum(axis=0)
                 if paired:
                     pair[power, number] += (weight * x).T @ x
+    if signs:
+        site[2], pair[2] = site[0], pair[0]
     moments = unknown(sites)
     with np.errstate(invalid="ignore", divide="ignore"):
         for sums, mean, error in (

@@ -10,9 +10,9 @@ from nqs.measurement.effects import UNMEASURED
 from nqs.state.state import State
 from nqs.state.turned import drawn_again
 
-_CHAINS, _SWEEPS = 64, 24
-_STRINGS = 2**23
-_MOST_TOGETHER = 8
+_CHAINS, _SWEEPS = 48, 24
+_STRINGS = 2**20
+_MOST_TOGETHER = 6
 """Sites redrawn at once; of larger sets a random part at a time."""
 
 _MOST_SETS = 64
@@ -48,7 +48,7 @@ def links(state: State, settings: Sequence[str], seed: int, plain: frozenset[str
     moves = sorted(sets)
     key = jax.random.fold_in(jax.random.key(seed), 0x11C5)
     cost = sum(2 ** min(len(places), _MOST_TOGETHER) for places in moves[:_MOST_SETS])
-    sweeps = int(np.clip(_STRINGS // (_CHAINS * max(cost, 1)), 4, _SWEEPS))
+    sweeps = int(np.clip(_STRINGS // (_CHAINS * max(cost, 1)), 8, _SWEEPS))
     for sweep in range(sweeps):
         if not moves:
             break

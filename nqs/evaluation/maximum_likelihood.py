@@ -11,8 +11,8 @@ from nqs.evaluation.identifiability import blind_to_conjugation
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import each_cell_once
 from nqs.state.born import Rotations, rotations, vector_log_probabilities
+from nqs.state.reach import LIKELIEST_SITES
 
-LARGEST_SITES = 8
 _STARTS = 6
 """On GHZ and cluster shots up to four of six random starts end in a poorer optimum."""
 
@@ -35,8 +35,8 @@ def pure_maximum_likelihood(
     L-BFGS from several random vectors and, where given, from `also_from`. Shots in
     Z alone have a closed answer: the roots of the relative frequencies.
     """
-    if data.sites > LARGEST_SITES:
-        raise ValueError(f"exact maximum likelihood is limited to {LARGEST_SITES} sites.")
+    if data.sites > LIKELIEST_SITES:
+        raise ValueError(f"exact maximum likelihood is limited to {LIKELIEST_SITES} sites.")
     counts = data.table()
     if (
         data.only_z

@@ -1,5 +1,6 @@
 """From numbers to a verdict: what is wrong, what it means, what to measure or try next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nqs.evaluation.checks import Check
@@ -26,7 +27,8 @@ class Findings:
     on held-out shots, None where none is as good as the best. conjugate_excluded: whether ψ* is ruled out.
     against_baseline: held-out NLL of the state minus that of the exact
     maximum-likelihood state, paired. overfitting: held-out NLL minus training NLL. skipped: steps not taken for numbers that were
-    not finite. refit_failed: the state kept was not trained on the shots held out.
+    not finite. baseline: what against_baseline compares with. frozen: of a state too large for a
+    rank, sites that no setting sees change together; unrotated: those that none rotates at all. refit_failed: the state kept was not trained on the shots held out.
     """
 
     only_z: bool
@@ -49,6 +51,9 @@ class Findings:
     skipped: int
     refit_failed: bool
     ended_early: str | None
+    baseline: str = "exact maximum likelihood"
+    frozen: tuple[int, ...] | None = None
+    unrotated: tuple[int, ...] = ()
 
     @property
     def restarts_agree(self) -> bool | None:
@@ -66,7 +71,9 @@ class Findings:
 
     @property
     def _full_rank(self) -> bool | None:
-        return None if self.rank is None else self.rank == self.directions
+        if self.rank is None:
+            return None if self.frozen is None else not self.frozen
+        return self.rank == self.directions
 
 
 def checks(f: Findings) -> list[Check]:
@@ -83,6 +90,7 @@ def checks(f: Findings) -> list[Check]:
             f"{f.directions}",
             _directions_open(f),
         ),
+        Check("phases linked by the settings", _linked(f), "all", _phases_unlinked(f)),
         Check(
             "complex conjugate",
             _word(f.conjugate_excluded) if rotated else None,
@@ -93,7 +101,7 @@ def checks(f: Findings) -> list[Check]:
             "least fidelity of restarts", f.agreement, f"≥ {f.same_state:g}", _restarts_differ(f)
         ),
         Check(
-            "held-out NLL above exact maximum likelihood, in errors",
+            f"held-out NLL above {f.baseline}, in errors",
             _in_errors(worse),
             f"≤ {_ERRORS:g}",
             _baseline_better(f),
@@ -169,6 +177,45 @@ def _directions_open(f: Findings) -> str | None:
     )
 
 
+def _linked(f: Findings) -> str | None:
+    if f.only_z or f.frozen is None:
+        return None
+    return f"not of {_sites(f.frozen)}" if f.frozen else "all"
+
+
+def _phases_unlinked(f: Findings) -> str | None:
+    if f.only_z or not f.frozen:
+        return None
+    alone = [site for site in f.frozen if site in f.unrotated]
+    together = [site for site in f.frozen if site not in f.unrotated]
+    parts = []
+    if alone:
+        parts.append(
+            f"No setting rotates {_sites(alone)}: the phases between outcomes that differ there are "
+            "open. Add settings with X and Y on them."
+        )
+    if together:
+        letters = "".join("X" if site in together else "Z" for site in range(f.sites))
+        named = letters if f.sites <= 64 else f"X on {_sites(together)}, Z elsewhere"
+        parts.append(
+            f"The state consists of parts that differ on {_sites(together)} at once, and no setting "
+            f"rotates these together: the phases between the parts are open. Add settings such as {named}."
+        )
+    return " ".join(parts)
+
+
+def _sites(numbers: Sequence[int]) -> str:
+    """Sites in words, neighbours as a range."""
+    runs: list[list[int]] = []
+    for site in numbers:
+        if runs and site == runs[-1][1] + 1:
+            runs[-1][1] = site
+        else:
+            runs.append([site, site])
+    shown = [str(a) if a == b else f"{a}-{b}" for a, b in runs]
+    return ("site " if len(numbers) == 1 else "sites ") + ", ".join(shown)
+
+
 def _what_to_measure(f: Findings) -> str:
     missing = sorted({"X", "Y"} - f.letters)
     if missing:
@@ -231,9 +278,10 @@ def _baseline_better(f: Findings) -> str | None:
     if worse <= _ERRORS * error or worse < 1e-9:
         return None
     return (
-        f"On held-out shots the network is worse than exact maximum likelihood by {worse:.2g} ± "
+        f"On held-out shots the network is worse than {f.baseline} by {worse:.2g} ± "
         f"{error:.1g} nats per shot: it is too small or stuck. Raise ansatz.hidden, training.steps or "
-        "training.restarts."
+        "training.restarts"
+        + ("." if f.rank is not None or f.frozen is None else ", or take --ansatz mps.")
     )
 
 

@@ -1,5 +1,6 @@
 """What a tomography chooses from its data where the config is silent, and why."""
 
+from collections.abc import Callable
 from math import gcd
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from nqs.config.menu import (
 )
 from nqs.config.tomography import Tomography
 from nqs.measurement.dataset import Measurements
-from nqs.state.reach import FISHER_SITES, FISHER_WORK
+from nqs.state.reach import FISHER_SITES, FISHER_WORK, LIKELIEST_SITES
 
 _RATES = {"recurrent": 0.02}
 _OTHER_RATE = 0.01
@@ -33,17 +34,23 @@ class Choice(NamedTuple):
         return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
 
 
-def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Choice]]:
-    """The config with every gap filled, and what was filled in."""
+def filler(config: Tomography) -> tuple[Tomography, Callable[..., None], list[Choice]]:
+    """A copy of the config, what fills its gaps, and the list of what was filled in."""
     made: list[Choice] = []
     config = config.model_copy(deep=True)
-    name_of = {id(config.ansatz): "ansatz", id(config.training): "training"}
+    name_of = {id(getattr(config, name)): name for name in ("ansatz", "training", "baseline")}
 
     def fill(table, key, value, why):
         if getattr(table, key) is None:
             setattr(table, key, value)
             made.append(Choice(f"{name_of[id(table)]}.{key}", value, why))
 
+    return config, fill, made
+
+
+def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Choice]]:
+    """The config with every gap filled, and what was filled in."""
+    config, fill, made = filler(config)
     ansatz, training = config.ansatz, config.training
     fill(ansatz, "name", DEFAULT_ANSATZ, "normalised, and best on most states tried")
     if ansatz.name in LATTICE:
@@ -74,6 +81,12 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     elif ansatz.name in ANSATZ_OPTIONS:
         fill(ansatz, "hidden", max(8, 2 * data.sites), "two hidden units a site")
     work = len(data.settings) * 2**data.sites
+    if data.sites <= LIKELIEST_SITES:
+        fill(config.baseline, "method", "maximum-likelihood", "exact at this size")
+    fill(
+        config.baseline, "method", "none", f"maximum likelihood reaches to {LIKELIEST_SITES} sites"
+    )
+    fill(training, "likelihood", "dense", f"{work:,} probabilities are few enough")
     restarts, steps = 4, 2000
     if data.sites <= 4:
         restarts = 8  # they cost next to nothing, and small random states have many minima

@@ -13,7 +13,7 @@ from nqs.evaluation.fidelity import fidelity, is_positive
 from nqs.evaluation.goodness import Goodness, chi2_test, combined, simulated_test
 from nqs.evaluation.heldout import Estimate, nll, nll_difference
 from nqs.evaluation.identifiability import SAME_STATE, fisher_rank, least_agreement
-from nqs.evaluation.maximum_likelihood import LARGEST_SITES, pure_maximum_likelihood
+from nqs.evaluation.maximum_likelihood import pure_maximum_likelihood
 from nqs.evaluation.noise import noise_tests
 from nqs.evaluation.observables import expectation
 from nqs.evaluation.shot_fidelity import fidelity_from_shots
@@ -24,6 +24,7 @@ from nqs.jobs.reconstruct import Reconstruction
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED, each_cell_once
 from nqs.state.born import rotations, vector_log_probabilities
+from nqs.state.reach import LIKELIEST_SITES
 from nqs.state.state import State
 from nqs.systems.observable import observable
 from nqs.training.run import Run
@@ -89,7 +90,7 @@ def judge(
         ended_early=run.stopped,
     )
     found_out = verdict.checks(findings)
-    summary = _about(config, choices, run, source, data)
+    summary = about(config, choices, run, source, data)
     summary["verdict"] = checks.level(found_out)
     summary["warnings"] = checks.alarms(found_out)
     summary["checks"] = checks.rows(found_out)
@@ -162,14 +163,14 @@ def failed(
 ) -> dict[str, Any]:
     """The summary of a run whose numbers failed: what was tried, and no result."""
     return {
-        **_about(config, choices, run, source, data),
+        **about(config, choices, run, source, data),
         "verdict": "failed",
         "warnings": [str(problem)],
         "stopped": "numerical failure",
     }
 
 
-def _about(config, choices, run, source, data) -> dict[str, Any]:
+def about(config, choices, run, source, data) -> dict[str, Any]:
     """What a summary says of its making, whatever came of it."""
     return {
         "nqs": version("nqs"),
@@ -237,7 +238,7 @@ def _overfitting(found: Reconstruction, every: Estimate, train, held_out) -> Est
 def _baseline(found, config, target, kept_log_p, held_counts):
     """Its part of the summary, the exact maximum on all shots, and the paired difference."""
     data = found.data
-    if config.baseline.method == "none" or data.sites > LARGEST_SITES:
+    if config.baseline.method != "maximum-likelihood" or data.sites > LIKELIEST_SITES:
         return None, None, None
     everything = pure_maximum_likelihood(data, config.seed, also_from=found.final.vector())
     part = {

@@ -24,6 +24,8 @@ from nqs.training.fit import Progress, Recipe, begin, equal_travel
 from nqs.training.likelihood import OWN_SHOTS, NegativeLogLikelihood, Shots, shots
 from nqs.training.run import NumericalFailure, Run, train
 
+JUDGE = "nqs.jobs.judge"
+
 SEARCH, IN_TURN, REFIT, MIRROR = "search", "folds", "refit", "mirror"
 
 _SHARES = {SEARCH: 0.55, IN_TURN: 0.65, REFIT: 0.8, MIRROR: 0.9}
@@ -74,6 +76,11 @@ class Reconstruction:
     conjugate_excluded: bool | None
     skipped: int
     refit_failed: bool
+
+    def named(self, config: Tomography) -> tuple[str, dict[str, Any]]:
+        """The ansatz and its options, enough to build it again."""
+        options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
+        return str(config.ansatz.name), options
 
 
 def choose(config: Tomography, data: Measurements, model: nn.Module | None = None):
@@ -292,9 +299,15 @@ def starts(config: Tomography, model: nn.Module, sites: int) -> Any:
     return initial_variables(model, sites, config.seed, int(config.training.restarts or 1))
 
 
-def templates(config: Tomography, model: nn.Module, sites: int) -> dict[str, Progress]:
+def cost(config: Tomography, data: Measurements, model: nn.Module) -> dict[str, float]:
+    """Parameters, and roughly the memory (MB) and time (s) of a run."""
+    parameters = State.initial(model, data.sites, config.seed).parameters
+    return {"parameters": parameters, **choices.cost(config, data, parameters)}
+
+
+def templates(config: Tomography, model: nn.Module, data: Measurements) -> dict[str, Progress]:
     """Progress of every phase as it would begin: the shape of a checkpoint."""
-    first = starts(config, model, sites)
+    first = starts(config, model, data.sites)
     progress = begin(first)
     in_turn = begin(repeated(restart(first, 0), stopping.FOLDS))
     return {SEARCH: progress, IN_TURN: in_turn, REFIT: progress, MIRROR: progress}

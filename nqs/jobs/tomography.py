@@ -5,19 +5,28 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from nqs.config import toml
-from nqs.config.menu import DEFAULT_ANSATZ, refuse_unknown_ansatz
+from nqs.config.menu import (
+    ANSATZ_OPTIONS,
+    AUTO,
+    AUTOREGRESSIVE,
+    DEFAULT_ANSATZ,
+    refuse_unknown_ansatz,
+)
 from nqs.config.summary import write_summary
 from nqs.config.tomography import Tomography
 from nqs.jobs import folder as place
 from nqs.measurement import formats
 from nqs.measurement.dataset import Measurements, refuse_blind_readout
-from nqs.measurement.effects import rows_of
+from nqs.measurement.effects import UNMEASURED, rows_of
+from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.measurement.target import checked, read_target
+from nqs.state.reach import DENSE_SITES, refuse_out_of_reach, within_reach
 from nqs.systems.observable import observable
 
 PATHS = ("data.file", "data.bases", "target")
@@ -158,11 +167,12 @@ def carry_out(
     from nqs.jobs.start import meanwhile, prepare
 
     prepare()  # before anything of JAX is built
-    from nqs.jobs import choices, reconstruct
+    from nqs.jobs import choices
     from nqs.training.run import NumericalFailure, Run
 
     data = inputs.data
-    config, made, model = reconstruct.choose(config, data, model)
+    way = way_of(config, data)
+    config, made, model = way.choose(config, data, model)
     if folder is not None:
         tell(f"the run lies in {folder}")
     tell("double precision is switched on")
@@ -178,19 +188,18 @@ def carry_out(
         made = [choices.Choice(*choice) for choice in place.begun(folder).chosen]
     run = Run(folder, budget=config.budget, time_limit=config.time_limit, watch=watch)
     if resume:
-        complaint = run.restore(reconstruct.templates(config, model, data.sites))
+        complaint = run.restore(way.templates(config, model, data))
         if complaint:
             tell(complaint)
-    wanted_later = ["nqs.jobs.judge"] + ([] if folder is None else ["nqs.report.page"])
+    wanted_later = [way.JUDGE] + ([] if folder is None else ["nqs.report.page"])
     meanwhile(*(partial(import_module, name) for name in wanted_later))
     with run.listening():
         try:
-            found = reconstruct.reconstruct(data, config, model, run)
+            found = way.reconstruct(data, config, model, run)
         except NumericalFailure as problem:
             _failed(folder, problem, config, made, run, source, data)
             raise
-        from nqs.jobs import judge
-
+        judge = import_module(way.JUDGE)
         summary, figures = judge.judge(
             found, config, made, run, source, inputs.target, inputs.target_name
         )
@@ -198,8 +207,7 @@ def carry_out(
 
     draw = partial(_drawings, summary, run.rows, figures)
     if folder is not None:
-        options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
-        write_state(folder, found.final, str(config.ansatz.name), options)
+        write_state(folder, found.final, *found.named(config))
         write_summary(folder, summary)
         from nqs.report import page
 
@@ -219,7 +227,9 @@ def _drawings(summary: dict, rows: list[dict], figures: dict[str, list[dict]]) -
     from nqs.report import figures as draw
 
     training, likelihood = summary["training"], summary["likelihood"]
-    by_phase = {name: [r for r in rows if r["phase"] == name] for name in ("search", "refit")}
+    by_phase = {
+        name: [r for r in rows if r["phase"].split()[0] == name] for name in ("search", "refit")
+    }
     curve = draw.learning_curve(
         by_phase["search"],
         training["best_step"],
@@ -236,9 +246,10 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
 
     own: whether the ansatz is a module of the user's, not one of the menu.
     """
-    from nqs.state.reach import refuse_out_of_reach
-
-    refuse_out_of_reach(data.sites, len(data.settings))
+    if is_wide(config, data):
+        _check_wide(config, data, own)
+    else:
+        refuse_out_of_reach(data.sites, len(data.settings))
     if config.evaluation.bootstrap == 1:
         raise ValueError("evaluation.bootstrap is 1; one refit has no spread, take 100.")
     refuse_blind_readout(data.readout)
@@ -246,7 +257,7 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
         observable(text, data.sites)
     for letter in sorted(set("".join(data.settings))):
         rows_of(letter, data.effects)  # refuses generalised measurements
-    if not own:
+    if not own and config.ansatz.name != AUTO:
         options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
         refuse_unknown_ansatz(config.ansatz.name or DEFAULT_ANSATZ, options)
 
@@ -256,13 +267,40 @@ def plan(config: Tomography, data: Measurements) -> dict[str, Any]:
     from nqs.jobs.start import prepare
 
     prepare()
-    from nqs.jobs import choices, reconstruct
-    from nqs.state.state import State
+    way = way_of(config, data)
+    config, _, model = way.choose(config, data)
+    return {"config": config.model_dump(exclude_none=True), **way.cost(config, data, model)}
 
-    config, _, model = reconstruct.choose(config, data)
-    parameters = State.initial(model, data.sites, config.seed).parameters
-    return {
-        "config": config.model_dump(exclude_none=True),
-        "parameters": parameters,
-        **choices.cost(config, data, parameters),
-    }
+
+def is_wide(config: Tomography, data: Measurements) -> bool:
+    """Whether the likelihood is that of interfering branches, by the config or else by size."""
+    if config.training.likelihood is not None:
+        return config.training.likelihood == "branch"
+    return not within_reach(data.sites, len(data.settings))
+
+
+def way_of(config: Tomography, data: Measurements) -> ModuleType:
+    """The job that learns the state: choose, templates, reconstruct, cost, and its JUDGE."""
+    return import_module(f"nqs.jobs.{'wide' if is_wide(config, data) else 'reconstruct'}")
+
+
+def _check_wide(config: Tomography, data: Measurements, own: bool) -> None:
+    name = config.ansatz.name or AUTO
+    if data.readout is not None:
+        raise ValueError(
+            f"readout errors can be undone up to {DENSE_SITES} sites; these shots have {data.sites}. "
+            "Leave the calibration out and read the state as that of what was read."
+        )
+    if not own and name not in (AUTO, *AUTOREGRESSIVE) and name in ANSATZ_OPTIONS:
+        raise ValueError(
+            f"ansatz {name!r} is not normalised, and the norm of {data.sites} sites is out of reach; "
+            f"choose {AUTO}, {', '.join(AUTOREGRESSIVE)}."
+        )
+    if config.evaluation.bootstrap:
+        raise ValueError(
+            "evaluation.bootstrap refits every data set from all amplitudes, which reach to "
+            f"{DENSE_SITES} sites; leave it out."
+        )
+    unmeasured = any(UNMEASURED in s for s in data.settings)
+    if unmeasured or name not in ("mps", AUTO) or own:
+        refuse_too_many_terms(data.settings, data.effects)

@@ -7,9 +7,11 @@ from nqs.report import (
     figure_amplitudes,
     figure_entropies,
     figure_goodness,
+    figure_ladder,
     figure_moments,
     figure_samples,
     figure_structure,
+    figure_typicality,
     figure_variance,
 )
 from nqs.report.drawing import Drawing, rows_of
@@ -18,10 +20,12 @@ from nqs.report.figure_energy import energy_curve, energy_curve_from_csv
 from nqs.report.figure_entropies import entropies
 from nqs.report.figure_goodness import chi2_per_setting
 from nqs.report.figure_histograms import histograms, histograms_from_csv
+from nqs.report.figure_ladder import ladder
 from nqs.report.figure_learning import Floor, learning_curve, learning_curve_from_csv
 from nqs.report.figure_moments import correlations, magnetisation
 from nqs.report.figure_samples import local_energies
 from nqs.report.figure_structure import structure_factor
+from nqs.report.figure_typicality import typicality
 from nqs.report.figure_variance import variance, variance_table
 
 __all__ = [
@@ -36,11 +40,13 @@ __all__ = [
     "entropies",
     "from_csv",
     "histograms",
+    "ladder",
     "learning_curve",
     "local_energies",
     "magnetisation",
     "of_tables",
     "structure_factor",
+    "typicality",
     "variance",
     "variance_table",
 ]
@@ -49,6 +55,8 @@ __all__ = [
 TABLES: dict[str, Callable[..., Drawing]] = {
     "variance": variance,
     "local_energies": local_energies,
+    "ladder": ladder,
+    "typicality": typicality,
     "chi2_per_setting": chi2_per_setting,
     "histograms": histograms,
     "correlations": correlations,
@@ -68,6 +76,8 @@ def of_tables(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Drawing
 _COLUMNS: dict[str, Iterable[str]] = {
     "variance": figure_variance.COLUMNS,
     "local_energies": figure_samples.COLUMNS,
+    "ladder": figure_ladder.COLUMNS,
+    "typicality": figure_typicality.COLUMNS,
     "chi2_per_setting": figure_goodness.COLUMNS,
     "correlations": figure_moments.CORRELATIONS,
     "magnetisation": figure_moments.MAGNETISATION,
@@ -87,6 +97,8 @@ AGAIN: dict[str, Callable[[str], Drawing]] = {
     "variance": _again("variance"),
     "local_energies": _again("local_energies"),
     "learning_curve": learning_curve_from_csv,
+    "ladder": _again("ladder"),
+    "typicality": _again("typicality"),
     "chi2_per_setting": _again("chi2_per_setting"),
     "histograms": histograms_from_csv,
     "correlations": _again("correlations"),
@@ -103,6 +115,8 @@ HEADINGS = {
     "variance": "Variance on the way",
     "local_energies": "The final samples",
     "learning_curve": "Learning curve",
+    "ladder": "Sizes that were tried",
+    "typicality": "Goodness of fit of every setting",
     "chi2_per_setting": "Goodness of fit of every setting",
     "histograms": "The worst settings in full",
     "correlations": "Correlations",

@@ -102,6 +102,7 @@ def rendered(
                 "Observables",
                 sections.told_by_shots(summary) + sections.observables(summary),
             ),
+            ("Sizes tried, held-out −log likelihood", sections.ladder(summary)),
             ("What was checked", sections.checks(summary)),
         ],
         figures=inlined(drawings),
@@ -161,7 +162,11 @@ def _learning_curve(metrics: Path, summary: Mapping[str, Any]) -> Drawing:
     training = sections.part(summary, "training")
     likelihood = sections.part(summary, "likelihood")
     floor = sections.part(likelihood, "floor")
-    rows = [row for row in _logged(metrics, "train_nll") if row.get("phase") in ("search", "refit")]
+    rows = [
+        row
+        for row in _logged(metrics, "train_nll")
+        if str(row.get("phase")).split()[0] in ("search", "refit")
+    ]
     return figures.learning_curve(
         rows,
         training.get("best_step"),

@@ -171,8 +171,13 @@ def _found(value: Any) -> str:
 def observables(summary: Mapping[str, Any]) -> list[Row]:
     """What was asked of the state, beside what the shots say of it alone."""
     rows = [row for row in summary.get("observables") or [] if isinstance(row, Mapping)]
-    of_shots = summary.get("job") == "tomography"
+    of_shots = summary.get("job") == "tomography" and not _wide(summary)
     return [Row(printable(row.get("name")), *_observable(row, of_shots)) for row in rows]
+
+
+def _wide(summary: Mapping[str, Any]) -> bool:
+    """Whether refits, which read all amplitudes, are out of reach."""
+    return part(summary, "training").get("likelihood") == "branch"
 
 
 def _observable(row: Mapping[str, Any], of_shots: bool) -> tuple[str, str]:
@@ -196,6 +201,20 @@ def _observable(row: Mapping[str, Any], of_shots: bool) -> tuple[str, str]:
 
 def _times(value: float) -> str:
     return f"{value:+.1f}".replace("-", "−")
+
+
+def ladder(summary: Mapping[str, Any]) -> list[Row]:
+    """Sizes that were tried, by the shots held out."""
+    rows = [row for row in summary.get("ladder") or [] if isinstance(row, Mapping)]
+    return [
+        Row(
+            printable(row.get("ansatz")),
+            measured(row.get("held_out_nll")),
+            f"{counted(row.get('parameters'), 'parameter', 'parameters')}"
+            + ("; chosen" if row.get("chosen") else ""),
+        )
+        for row in rows
+    ]
 
 
 def told_by_shots(summary: Mapping[str, Any]) -> list[Row]:

@@ -12,8 +12,8 @@ VECTOR_SITES = 20
 DENSE_TERMS = 2**25
 """Amplitudes, over all settings, of one evaluation of the dense likelihood."""
 
-BRANCH_TERMS = 2**12
-"""Strings that may interfere in one shot of a setting."""
+LIKELIEST_SITES = 8
+"""Sites up to which the exact maximum-likelihood state is looked for."""
 
 FISHER_SITES = 10
 """Sites up to which the Fisher matrix is built."""
@@ -61,10 +61,15 @@ def _of_groups(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -> 
             continue
 
 
+def within_reach(sites: int, settings: int) -> bool:
+    """Whether the dense Born rule reaches."""
+    return sites <= DENSE_SITES and settings * 2**sites <= DENSE_TERMS
+
+
 def refuse_out_of_reach(sites: int, settings: int) -> None:
     """ValueError, with the number of terms, where the dense Born rule does not reach."""
     terms = settings * 2**sites
-    if sites > DENSE_SITES or terms > DENSE_TERMS:
+    if not within_reach(sites, settings):
         reach = max(1, DENSE_TERMS >> min(sites, DENSE_SITES))
         raise ValueError(
             f"{settings} settings of {sites} sites need {terms:.3g} amplitudes at every step; the "

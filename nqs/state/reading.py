@@ -1,7 +1,7 @@
 """How shots are read where no vector reaches: by interfering branches, or contracted in one go."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -11,12 +11,11 @@ from flax import linen as nn
 from jax import Array
 
 from nqs.ansatz.autoregressive import Autoregressive
-from nqs.measurement.effects import UNMEASURED
+from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import branches, products
 from nqs.state.branches import Block, Branches, Rotated
 from nqs.state.pieces import ROWS
 from nqs.state.products import Products
-from nqs.state.reach import BRANCH_TERMS
 
 Reading = Branches | Products
 """What a state has to work out for some shots."""
@@ -27,18 +26,6 @@ def log_probabilities(model: nn.Module, variables: Any, reading: Reading) -> Arr
     if isinstance(reading, Products):
         return products.log_probabilities(model, variables, reading)
     return jnp.concatenate(branches.log_probabilities(model, variables, reading))
-
-
-def kind(setting: str, effects: Mapping[str, np.ndarray] | None = None) -> tuple[int, int]:
-    """How many sites a setting rotates, and how many it leaves unmeasured."""
-    plain = {"Z", UNMEASURED} - set(effects or {})
-    unmeasured = sum(c == UNMEASURED and c in plain for c in setting)
-    return sum(c not in plain for c in setting), unmeasured
-
-
-def terms(setting: str, effects: Mapping[str, np.ndarray] | None = None) -> int:
-    """Strings that interfere or add up in one shot of a setting."""
-    return 2 ** sum(kind(setting, effects))
 
 
 @dataclass(frozen=True)
@@ -74,6 +61,12 @@ class Reader:
     def contracted(self) -> bool:
         return self.rows is not None
 
+    def conjugated(self) -> "Reader":
+        """Reads as ψ would be read if it were ψ*."""
+        rotated = tuple(replace(r, rows=r.rows.conj()) for r in self.rotated)
+        rows = None if self.rows is None else self.rows.conj()
+        return replace(self, rotated=rotated, rows=rows)
+
     def cost(self, group: int) -> int:
         """Strings of one shot of a group; 1 where it is contracted."""
         return 1 if self.contracted else self.rotated[group].terms
@@ -88,23 +81,6 @@ class Reader:
         sites = parts[0][0].shape[1]
         spelt = [(r, *part) for r, part in zip(self.rotated, parts, strict=True)]
         return branches.written_out(spelt, self.shared, sites)
-
-
-def refuse_too_many_terms(
-    settings: Sequence[str], effects: Mapping[str, np.ndarray] | None = None
-) -> None:
-    """ValueError where a shot of some setting needs more strings than can be written out."""
-    for setting in settings:
-        rotated, unmeasured = kind(setting, effects)
-        if 2 ** (rotated + unmeasured) > BRANCH_TERMS:
-            left_out = f" and leaves {unmeasured} unmeasured" if unmeasured else ""
-            shown = setting if len(setting) <= 60 else setting[:59] + "…"
-            raise ValueError(
-                f"setting {shown} rotates {rotated} sites{left_out}: each of its shots needs "
-                f"2^{rotated + unmeasured} = {2 ** (rotated + unmeasured):,} amplitudes, the limit is "
-                f"{BRANCH_TERMS:,}. Leave such settings out, or take --ansatz mps, which reads any "
-                "setting that measures every site."
-            )
 
 
 def shot_log_probabilities(

@@ -14,10 +14,10 @@ from jax import Array
 from nqs import statistics
 from nqs.ansatz.autoregressive import Autoregressive
 from nqs.measurement.effects import UNMEASURED, index_bits
+from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import born, products, turned
 from nqs.state.markov import random_bits, sweeps
 from nqs.state.reach import DENSE_SITES, VECTOR_SITES
-from nqs.state.reading import refuse_too_many_terms
 
 _PURPOSE = 0x5A3B1E
 """Folded into the key of a seed, so that samples share no draw with the initial parameters."""

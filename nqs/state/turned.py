@@ -13,8 +13,9 @@ from jax import Array
 from nqs.ansatz import mps
 from nqs.ansatz.autoregressive import Autoregressive
 from nqs.measurement.effects import PAULI_EFFECTS, UNMEASURED, basis_bits
+from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import branches, products
-from nqs.state.reading import padded, refuse_too_many_terms, roomy
+from nqs.state.reading import padded, roomy
 
 _STRINGS = 2**15
 

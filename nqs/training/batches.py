@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from nqs.measurement.strata import Stratum, shares
+from nqs.measurement.strata import Stratum
 from nqs.state.branches import Branches
 from nqs.state.products import Products
 from nqs.state.reading import Reader, Reading, padded, roomy
@@ -29,22 +29,25 @@ class Batches:
 
     reader: Reader
     parts: tuple[Stratum, ...]
+    shares: tuple[float, ...]
     sizes: tuple[int, ...]
 
     @classmethod
-    def of(cls, reader: Reader, parts: Sequence[Stratum], strings: int) -> "Batches":
-        """About `strings` bit strings a step.
+    def of(
+        cls, reader: Reader, parts: Sequence[Stratum], shares: Sequence[float], strings: int
+    ) -> "Batches":
+        """About `strings` bit strings a step. shares: the weight of each stratum, sum 1.
 
         The variance of a mean of strata is least where each is given shots by its share over
         the root of its cost: Neyman, J. R. Stat. Soc. 97, 558 (1934).
         """
         cost = np.array([reader.cost(g) for g in range(len(parts))], float)
-        wanted = shares(parts) / np.sqrt(cost)
+        wanted = np.asarray(shares) / np.sqrt(cost)
         scale = strings / (wanted * cost).sum()
         sizes = [
             int(np.clip(round(w * scale), 1, p.shots)) for w, p in zip(wanted, parts, strict=True)
         ]
-        return cls(reader, tuple(parts), tuple(sizes))
+        return cls(reader, tuple(parts), tuple(map(float, shares)), tuple(sizes))
 
     @property
     def shots(self) -> int:
@@ -62,12 +65,11 @@ class Batches:
 
     def in_pieces(self, strings: int, most: int | None = None) -> list[Batch]:
         """All shots, or about `most` strings of them, once each, about `strings` at a time."""
-        every = Batches.of(self.reader, self.parts, most) if most else None
+        every = Batches.of(self.reader, self.parts, self.shares, most) if most else None
         taken = [p.shots for p in self.parts] if every is None else list(every.sizes)
         cost = sum(n * self.reader.cost(g) for g, n in enumerate(taken))
         pieces = max(1, -(-cost // strings))
         edges = [np.linspace(0, n, pieces + 1).astype(int) for n in taken]
-        share = shares(self.parts)
         found = []
         for piece in range(pieces):
             parts = [
@@ -76,7 +78,7 @@ class Batches:
             ]
             weights = [
                 np.full(len(bits), w / n)
-                for (bits, _), w, n in zip(parts, share, taken, strict=True)
+                for (bits, _), w, n in zip(parts, self.shares, taken, strict=True)
             ]
             found.append(Batch(self.reader.read(parts), np.concatenate(weights)))
         return found
@@ -84,7 +86,7 @@ class Batches:
     def _weighted(self, parts: list[tuple[np.ndarray, np.ndarray]]) -> Batch:
         weights = [
             np.full(len(bits), share / len(bits))
-            for (bits, _), share in zip(parts, shares(self.parts), strict=True)
+            for (bits, _), share in zip(parts, self.shares, strict=True)
         ]
         return Batch(self.reader.read(parts), np.concatenate(weights))
 

@@ -10,8 +10,9 @@ from numpy.testing import assert_allclose
 from scipy.stats import chi2
 
 from nqs.measurement.effects import basis_index, each_cell_once
+from nqs.measurement.kinds import kind
 from nqs.state import born, sampling
-from nqs.state.reading import Reader, kind, log_probabilities, shot_log_probabilities
+from nqs.state.reading import Reader, log_probabilities, shot_log_probabilities
 
 SITES = 7
 GROUPS = (

@@ -1,0 +1,113 @@
+"""Sizes that a reconstruction tries in turn, and what a wide one chooses from its data."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from nqs.config.menu import AUTO, AUTOREGRESSIVE, SINGLE_PRECISION
+from nqs.config.tomography import Tomography
+from nqs.jobs.choices import Choice, filler
+from nqs.measurement.dataset import Measurements
+from nqs.measurement.kinds import BRANCH_TERMS, terms
+
+_SIZES = {"mps": ("bond", (1, 2, 4, 8, 16, 32)), "recurrent": ("hidden", (8, 16, 32, 64))}
+"""Of each family, what is made larger, and the steps of the ladder."""
+
+_RATES = {"mps": 0.02, "recurrent": 0.01, "recurrent-2d": 0.01}
+_STRINGS = 4096
+_CONTRACTED = 512
+
+
+class Rung(NamedTuple):
+    """An ansatz by name, with all of its options."""
+
+    name: str
+    options: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        size = next(
+            (f" {self.options[key]}" for key, _ in _SIZES.values() if key in self.options), ""
+        )
+        return self.name + size
+
+
+def families(config: Tomography, data: Measurements) -> list[list[Rung]]:
+    """Ladders to climb, the cheapest family first; each from its smallest size.
+
+    One family of one rung where the ansatz is named. Only a matrix-product state reads settings
+    that rotate more sites than branches can be written out for.
+    """
+    phase = not data.only_z
+    if config.ansatz.name != AUTO:
+        options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
+        return [[_rung(str(config.ansatz.name), options)]]
+    ladders = [matrix_products(data)]
+    if all(terms(s, data.effects) <= BRANCH_TERMS for s in data.settings):
+        name = "recurrent-2d" if config.ansatz.size else "recurrent"
+        size = {"size": config.ansatz.size} if config.ansatz.size else {}
+        key, sizes = _SIZES["recurrent"]
+        ladders.append([_rung(name, {key: n, "phase": phase, **size}) for n in sizes])
+    return ladders
+
+
+def matrix_products(data: Measurements) -> list[Rung]:
+    """The classical baseline, from a product state on."""
+    key, sizes = _SIZES["mps"]
+    most = 2 ** (data.sites // 2)
+    return [Rung("mps", {key: n, "phase": not data.only_z}) for n in sizes if n <= most]
+
+
+def _rung(name: str, options: dict[str, Any]) -> Rung:
+    if name in SINGLE_PRECISION:
+        options = {**options, "precision": "float32"}
+    return Rung(name, options)
+
+
+def rate_of(rung: Rung, config: Tomography) -> float:
+    return config.training.rate or _RATES.get(rung.name, 0.01)
+
+
+def strings_of(rung: Rung, config: Tomography, contracted: bool) -> int:
+    """Bit strings read in each step; of a contraction, shots."""
+    return config.training.strings or (_CONTRACTED if contracted else _STRINGS)
+
+
+def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Choice]]:
+    """The config of a wide reconstruction with every gap filled, and what was filled in."""
+    config, fill, made = filler(config)
+    ansatz, training = config.ansatz, config.training
+    most = max(terms(s, data.effects) for s in data.settings)
+    why = f"{data.sites} sites in {len(data.settings)} settings, at most {most:,} strings a shot"
+    fill(training, "likelihood", "branch", why)
+    fill(ansatz, "name", AUTO, "sizes of two families are tried, and shots held out choose")
+    if ansatz.name in AUTOREGRESSIVE:
+        fill(ansatz, "phase", not data.only_z, "rotated settings" if not data.only_z else "Z alone")
+    if ansatz.name == "mps":
+        fill(ansatz, "bond", 8, "enough for a gapped chain")
+    elif ansatz.name != AUTO:
+        fill(ansatz, "hidden", 32 if data.shots >= 100_000 else 16, f"{data.shots:,} shots")
+    fill(training, "restarts", 2, "against phase minima; their agreement is judged")
+    fill(training, "steps", 1500, "of the state chosen; a third of them for each size tried")
+    fill(config.baseline, "method", "mps", "matrix-product states are what to beat at this size")
+    return config, made
+
+
+def climb(
+    families: Sequence[Sequence[Rung]],
+    train: Callable[[Rung], Any],
+    better: Callable[[Any, Any], bool],
+) -> list[Any]:
+    """What `train` makes of each rung that is tried.
+
+    A family is climbed for as long as the next size is better than the one before it.
+    """
+    found = []
+    for ladder in families:
+        last = None
+        for rung in ladder:
+            tried = train(rung)
+            found.append(tried)
+            if last is not None and not better(tried, last):
+                break
+            last = tried
+    return found

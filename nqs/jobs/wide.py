@@ -1,0 +1,302 @@
+"""Learning a state of more sites than a vector holds: a ladder of sizes, the choice, the baseline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from flax import linen as nn
+
+from nqs import ansatz as menu
+from nqs.config.tomography import Tomography
+from nqs.evaluation.heldout import Estimate, mean_of_strata
+from nqs.jobs.choices import Choice
+from nqs.jobs.rungs import Rung, climb, families, matrix_products, rate_of, strings_of
+from nqs.jobs.rungs import choose as chosen_for
+from nqs.jobs.selection import restart
+from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import UNMEASURED
+from nqs.measurement.kinds import BRANCH_TERMS, kind
+from nqs.measurement.strata import Stratum, shares, strata
+from nqs.state.reading import Reader, shot_log_probabilities
+from nqs.state.state import State, initial_variables
+from nqs.training.batches import Batches
+from nqs.training.fit import Progress, Recipe, begin
+from nqs.training.run import Run
+from nqs.training.stream import BatchLikelihood, judged_by, train_on
+
+JUDGE = "nqs.jobs.wide_judge"
+
+SEARCH, BASELINE, LADDER = "search", "baseline", "ladder"
+_SHARES = {LADDER: 0.5, SEARCH: 0.75, BASELINE: 0.85}
+"""How much of a budget or time limit may be used at the end of each phase; the rest judges."""
+
+_SHORTER = 3
+"""Times that the schedule of the ladder is shorter than that of the state chosen."""
+
+_JUDGED_STRINGS = 2**18
+"""Strings of the shots held out, of all together."""
+
+_LOOKED_AT = 4
+"""Batches' worth of held-out shots that are looked at in training."""
+
+
+@dataclass(frozen=True)
+class Shots:
+    """Shots of every stratum: those trained on, and those held out."""
+
+    train: tuple[Stratum, ...]
+    held_out: tuple[Stratum, ...]
+    shares: tuple[float, ...]
+    effects: Mapping[str, np.ndarray]
+
+    @property
+    def groups(self) -> list[tuple[str, ...]]:
+        return [part.settings for part in self.train]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """An ansatz as it was trained.
+
+    states: of each restart, at its best held-out NLL, reached at step `steps`. log_p: of the
+    shots held out, by stratum, for each restart. best: the restart that explains them best.
+    """
+
+    rung: Rung
+    states: list[State]
+    steps: list[int]
+    log_p: list[list[np.ndarray]]
+    shares: tuple[float, ...]
+    skipped: int
+
+    @property
+    def best(self) -> int:
+        return int(np.nanargmin([self.nll(r).value for r in range(len(self.states))]))
+
+    @property
+    def state(self) -> State:
+        return self.states[self.best]
+
+    def nll(self, number: int | None = None) -> Estimate:
+        """Of the shots held out, nats per shot."""
+        found = mean_of_strata(self.log_p[self.best if number is None else number], self.shares)
+        return Estimate(-found.value, found.error)
+
+    def above(self, other: "Tried", number: int | None = None) -> Estimate:
+        """Held-out NLL minus that of another's best, paired."""
+        own = self.log_p[self.best if number is None else number]
+        pairs = zip(other.log_p[other.best], own, strict=True)
+        return mean_of_strata([theirs - ours for theirs, ours in pairs], self.shares)
+
+
+@dataclass(frozen=True)
+class Wide:
+    """What the training of a wide reconstruction hands to the judges.
+
+    ladder: all sizes tried, on a shorter schedule. chosen: the one kept, trained in full.
+    baseline: the best matrix-product state, trained as long; None where not wanted.
+    """
+
+    data: Measurements
+    shots: Shots
+    ladder: list[Tried]
+    chosen: Tried
+    baseline: Tried | None
+
+    @property
+    def final(self) -> State:
+        return self.chosen.state
+
+    def named(self, config: Tomography) -> tuple[str, dict[str, Any]]:
+        """The ansatz and its options, enough to build it again."""
+        return self.chosen.rung.name, self.chosen.rung.options
+
+
+def choose(
+    config: Tomography, data: Measurements, model: nn.Module | None = None
+) -> tuple[Tomography, list[Choice], nn.Module | None]:
+    """The config with its gaps filled from the data, the choices made, and a module of the user's."""
+    if model is not None:
+        config = config.model_copy(deep=True)
+        config.ansatz.name = type(model).__name__
+    return (*chosen_for(config, data), model)
+
+
+def divided(data: Measurements, config: Tomography) -> Shots:
+    """Shots by the number of sites rotated, and of each the part held out.
+
+    No more are held out than tell states apart: the paired error of a difference Δ is √(2Δ/shots).
+    """
+
+    def of(setting):
+        return kind(setting, data.effects)
+
+    parts = list(strata(data, of, config.seed).values())
+    share = shares(parts)
+    cost = [min(2 ** sum(of(p.settings[0])), BRANCH_TERMS) for p in parts]
+    wanted = share / np.sqrt(cost)
+    most = wanted * _JUDGED_STRINGS / (wanted @ cost)
+    held = [
+        int(np.ceil(min(config.data.held_out * p.shots, m)))
+        for p, m in zip(parts, most, strict=True)
+    ]
+    return Shots(
+        train=tuple(p.part(slice(n, None)) for p, n in zip(parts, held, strict=True)),
+        held_out=tuple(p.part(slice(0, n)) for p, n in zip(parts, held, strict=True)),
+        shares=tuple(share.tolist()),
+        effects=data.effects,
+    )
+
+
+def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None, run: Run) -> Wide:
+    """Climb the ladders on short schedules, train what shots held out choose, and the baseline."""
+    fit = _Fit(divided(data, config), config, data.sites, model, run)
+    named = families(config, data)
+    ladder: list[Tried] = []
+    if sum(map(len, named)) > 1:
+        ladder = climb(named, fit.briefly, _better)
+        rung = simplest(ladder).rung
+    else:
+        rung = named[0][0]
+    chosen = fit(SEARCH, rung, fit.steps)
+    baseline = None
+    if config.baseline.method == "mps":
+        baseline = chosen
+        if rung.name != "mps":
+            tried = [t for t in ladder if t.rung.name == "mps"]
+            tried = tried or climb([matrix_products(data)], fit.briefly, _better)
+            baseline = fit(BASELINE, simplest(tried).rung, fit.steps)
+    return Wide(data, fit.shots, ladder, chosen, baseline)
+
+
+def _better(new: Tried, old: Tried) -> bool:
+    """By more than one paired error on shots held out."""
+    above = new.above(old)
+    return above.value < -(above.error or 0.0)
+
+
+def simplest(tried: Sequence[Tried]) -> Tried:
+    """The state of fewest parameters that is within one paired error of the best."""
+    best = min(tried, key=lambda t: t.nll().value)
+    above = {id(t): t.above(best) for t in tried}
+    close = [t for t in tried if above[id(t)].value <= (above[id(t)].error or 0.0)]
+    return min(close, key=lambda t: t.state.parameters)
+
+
+@dataclass
+class _Fit:
+    """Trains ansätze on the same shots."""
+
+    shots: Shots
+    config: Tomography
+    sites: int
+    own: nn.Module | None
+    run: Run
+
+    @property
+    def steps(self) -> int:
+        return int(self.config.training.steps or 1)
+
+    def briefly(self, rung: Rung) -> Tried:
+        return self(LADDER, rung, max(self.steps // _SHORTER, 10))
+
+    def __call__(self, purpose: str, rung: Rung, steps: int) -> Tried:
+        shots, model = self.shots, self.own or built(rung, self.sites)
+        reader = Reader.of(model, shots.groups, shots.effects)
+        strings = strings_of(rung, self.config, reader.contracted)
+        objective = BatchLikelihood(model)
+        held = Batches.of(reader, shots.held_out, shots.shares, strings)
+        progress = train_on(
+            self.run,
+            phase_of(purpose, rung),
+            objective,
+            Recipe(rate_of(rung, self.config)),
+            initial_variables(model, self.sites, self.config.seed, restarts(self.config)),
+            Batches.of(reader, shots.train, shots.shares, strings),
+            steps=steps,
+            judge=judged_by(objective, held.in_pieces(strings, _LOOKED_AT * strings)),
+            share=_SHARES[purpose],
+        )
+        return self._tried(rung, model, reader, progress)
+
+    def _tried(self, rung, model, reader: Reader, progress: Progress) -> Tried:
+        progress = jax.device_get(progress)
+        states = [
+            State(model, restart(progress.best, r), self.sites) for r in range(len(progress.step))
+        ]
+        parts = [part.taken(slice(None)) for part in self.shots.held_out]
+        return Tried(
+            rung=rung,
+            states=states,
+            steps=[int(step) for step in progress.best_step],
+            log_p=[shot_log_probabilities(model, s.variables, reader, parts) for s in states],
+            shares=self.shots.shares,
+            skipped=int(progress.skipped.sum()),
+        )
+
+
+def restarts(config: Tomography) -> int:
+    return int(config.training.restarts or 1)
+
+
+def built(rung: Rung, sites: int) -> nn.Module:
+    return menu.build(rung.name, sites, **rung.options)
+
+
+def phase_of(purpose: str, rung: Rung) -> str:
+    return f"{purpose} {rung.label}"
+
+
+def cost(config: Tomography, data: Measurements, own: nn.Module | None) -> dict[str, float]:
+    """Parameters of the largest size tried, and roughly the memory (MB) and time (s) of a run."""
+    ladders = families(config, data)
+    most, seconds, memory = 0, 10.0, 500.0
+    for ladder in ladders:
+        for rung in ladder:
+            model = own or built(rung, data.sites)
+            parameters = State.initial(model, data.sites, config.seed).parameters
+            reader = Reader.of(model, [(s,) for s in data.settings], data.effects)
+            strings = strings_of(rung, config, reader.contracted)
+            work = strings * data.sites * restarts(config)
+            width = rung.options.get("bond", rung.options.get("hidden", 32))
+            step = work * (5e-8 + 2e-9 * width**2 / (1 if reader.contracted else 4))
+            seconds += step * int(config.training.steps or 1) / (_SHORTER if len(ladder) > 1 else 1)
+            memory = max(memory, 500 + strings * data.sites * width * 40 / 1e6)
+            most = max(most, parameters)
+    return {"parameters": most, "memory_mb": memory, "seconds": seconds}
+
+
+def templates(config: Tomography, model: nn.Module | None, data: Measurements) -> "Templates":
+    return Templates(config, data, model)
+
+
+class Templates(Mapping[str, Progress]):
+    """Progress of every phase as it would begin: the shape of a checkpoint; made when asked for."""
+
+    def __init__(self, config: Tomography, data: Measurements, own: nn.Module | None):
+        self._config, self._own, self._sites = config, own, data.sites
+        ladders = [*families(config, data), matrix_products(data)]
+        self._rungs = {
+            phase_of(purpose, rung): rung
+            for purpose in _SHARES
+            for ladder in ladders
+            for rung in ladder
+        }
+
+    def __getitem__(self, phase: str) -> Progress:
+        model = self._own or built(self._rungs[phase], self._sites)
+        return begin(
+            initial_variables(model, self._sites, self._config.seed, restarts(self._config))
+        )
+
+    def __iter__(self):
+        return iter(self._rungs)
+
+    def __len__(self) -> int:
+        return len(self._rungs)
+
+
+def letters_that_rotate_nothing(data: Measurements) -> frozenset[str]:
+    return frozenset({"Z", UNMEASURED} - set(data.effects))

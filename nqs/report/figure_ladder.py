@@ -1,0 +1,66 @@
+"""The sizes that were tried: held-out likelihood against the number of parameters."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nqs.report.drawing import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    VERMILION,
+    Drawing,
+    as_csv,
+    number,
+    painted,
+    text,
+    tidy,
+    whole,
+)
+
+COLUMNS = {"ansatz": text, "parameters": whole, "nll": number, "above": number, "error": number}
+_COLOURS = (BLUE, ORANGE, GREEN, VERMILION)
+
+
+def ladder(table: Iterable[Mapping[str, Any]]) -> Drawing:
+    """Held-out NLL above that of the best, with paired errors, one line for each family.
+
+    table: rows {"ansatz", "parameters", "nll", "above", "error"}, the size behind the name.
+    """
+    rows = tidy(table, COLUMNS)
+    families = list(dict.fromkeys(row["ansatz"].split()[0] for row in rows))
+
+    def paint(figure):
+        axes = figure.subplots()
+        for family, colour in zip(families, _COLOURS * len(families), strict=False):
+            own = [row for row in rows if row["ansatz"].split()[0] == family]
+            axes.errorbar(
+                [row["parameters"] for row in own],
+                [row["above"] for row in own],
+                [row["error"] or 0.0 for row in own],
+                fmt="o-",
+                color=colour,
+                markersize=4,
+                label=family,
+            )
+            for row in own:
+                size = row["ansatz"].split()[-1]
+                axes.annotate(
+                    size,
+                    (row["parameters"], row["above"]),
+                    xytext=(3, 4),
+                    textcoords="offset points",
+                    fontsize=8,
+                )
+        axes.axhline(0, color=INK, linewidth=0.9)
+        axes.set_xscale("log")
+        axes.set_yscale("symlog", linthresh=0.01)
+        axes.set_xlabel("parameters")
+        axes.set_ylabel("held-out NLL above the best, nats per shot")
+        axes.legend()
+
+    caption = (
+        "Sizes that were tried on a short schedule: NLL of the shots held out, above that of the best, "
+        "with paired errors. Kept is the one of fewest parameters within one error of the best."
+    )
+    return painted("ladder", caption, as_csv(rows, COLUMNS), paint)
