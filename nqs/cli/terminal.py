@@ -115,9 +115,11 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("fidelity from shots", text))
     rows = summary.get("observables") or []
     lines += [(row["name"], _observable(row)) for row in rows]
-    if any(row["statistical"] is None for row in [*rows, summary.get("fidelity")] if row):
-        if summary["training"].get("likelihood") != "branch":
-            lines.append(("statistical errors", "none yet; --bootstrap 100 tells them"))
+    refits = summary["training"].get("likelihood") != "branch"
+    if refits and any(
+        row["statistical"] is None for row in [*rows, summary.get("fidelity")] if row
+    ):
+        lines.append(("statistical errors", "none yet; --bootstrap 100 tells them"))
     baseline = summary.get("baseline")
     if baseline:
         lines.append(_baseline(baseline))

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
 from nqs import ansatz as menu
+from nqs.ansatz.bias import biased
 from nqs.config.tomography import Tomography
 from nqs.evaluation.heldout import Estimate, mean_of_strata
 from nqs.jobs.choices import Choice
@@ -18,6 +20,7 @@ from nqs.jobs.selection import restart
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED
 from nqs.measurement.kinds import BRANCH_TERMS, kind
+from nqs.measurement.means import product_start, site_means
 from nqs.measurement.strata import Stratum, shares, strata
 from nqs.state.reading import Reader, shot_log_probabilities
 from nqs.state.state import State, initial_variables
@@ -152,7 +155,9 @@ def divided(data: Measurements, config: Tomography) -> Shots:
 
 def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None, run: Run) -> Wide:
     """Climb the ladders on short schedules, train what shots held out choose, and the baseline."""
-    fit = _Fit(divided(data, config), config, data.sites, model, run)
+    fit = _Fit(
+        divided(data, config), config, data.sites, model, run, product_start(site_means(data))
+    )
     named = families(config, data)
     ladder: list[Tried] = []
     if sum(map(len, named)) > 1:
@@ -194,6 +199,7 @@ class _Fit:
     sites: int
     own: nn.Module | None
     run: Run
+    tilt: tuple[np.ndarray, np.ndarray]
 
     @property
     def steps(self) -> int:
@@ -213,13 +219,22 @@ class _Fit:
             phase_of(purpose, rung),
             objective,
             Recipe(rate_of(rung, self.config)),
-            initial_variables(model, self.sites, self.config.seed, restarts(self.config)),
+            self._start(model),
             Batches.of(reader, shots.train, shots.shares, strings),
             steps=steps,
             judge=judged_by(objective, held.in_pieces(strings, _LOOKED_AT * strings)),
             share=_SHARES[purpose],
         )
         return self._tried(rung, model, reader, progress)
+
+    def _start(self, model: nn.Module) -> Any:
+        """Every restart near the product state of single-site means.
+
+        Between two phases of a site that fit one setting each lie outcomes that a product
+        state excludes: a wall that no gradient climbs, at any of many sites.
+        """
+        variables = initial_variables(model, self.sites, self.config.seed, restarts(self.config))
+        return biased(variables, *map(jnp.asarray, self.tilt))
 
     def _tried(self, rung, model, reader: Reader, progress: Progress) -> Tried:
         progress = jax.device_get(progress)

@@ -1,0 +1,173 @@
+"""States of more sites than a vector holds, learnt from shots of states that are known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import nqs
+from nqs.jobs import wide
+from nqs.jobs.rungs import Rung, climb
+from nqs.measurement.dataset import Measurements
+
+SITES = 18
+
+
+def product_angles():
+    rng = np.random.default_rng(8)
+    return rng.uniform(0.4, 2.6, SITES), rng.uniform(-3, 3, SITES)
+
+
+def product_shots(settings, shots, seed=0):
+    """Shots of ⊗ (cos θ/2 |0⟩ + e^{iφ} sin θ/2 |1⟩), site by site."""
+    theta, phi = product_angles()
+    rng = np.random.default_rng(seed)
+    means = {
+        "X": np.sin(theta) * np.cos(phi),
+        "Y": np.sin(theta) * np.sin(phi),
+        "Z": np.cos(theta),
+    }
+    outcomes = [
+        rng.random((shots, SITES)) > (1 + np.array([means[c][n] for n, c in enumerate(s)])) / 2
+        for s in settings
+    ]
+    index = np.repeat(np.arange(len(settings)), shots)
+    return Measurements(np.concatenate(outcomes).astype(np.uint8), tuple(settings), index)
+
+
+def settings_of(letters):
+    """All Z, and each pair of neighbours in these letters."""
+    found = ["Z" * SITES]
+    for first in range(0, SITES, 2):
+        found += ["Z" * first + pair + "Z" * (SITES - 2 - first) for pair in letters]
+    return found
+
+
+@pytest.fixture(scope="module")
+def determined():
+    data = product_shots(settings_of(["XY", "YX"]), 800)
+    return nqs.tomography(data, ansatz="mps", bond=1, steps=300, seed=2)
+
+
+def test_a_product_state_of_eighteen_sites_is_found(determined):
+    """Its ⟨X⟩, ⟨Y⟩ and ⟨Z⟩ at every site, within five errors of the shots of one setting."""
+    theta, phi = product_angles()
+    summary = determined.summary
+    assert summary["training"]["likelihood"] == "branch"
+    assert summary["identifiability"]["determined"] is True
+    assert summary["identifiability"]["phases_linked"] is True
+    for site in (0, 7, 17):
+        assert determined.observable(f"X{site}").value == pytest.approx(
+            np.sin(theta[site]) * np.cos(phi[site]), abs=0.18
+        )
+        assert determined.observable(f"Y{site}").value == pytest.approx(
+            np.sin(theta[site]) * np.sin(phi[site]), abs=0.18
+        )
+    assert abs(summary["likelihood"]["held_out_nll"]["value"] - entropy()) < 0.2
+
+
+def entropy():
+    """Mean −log P of the shots under the state they are of, nats per shot."""
+    theta, phi = product_angles()
+    of = {"X": np.sin(theta) * np.cos(phi), "Y": np.sin(theta) * np.sin(phi), "Z": np.cos(theta)}
+    total = []
+    for setting in settings_of(["XY", "YX"]):
+        p = (1 + np.array([of[c][n] for n, c in enumerate(setting)])) / 2
+        total.append(-(p * np.log(p) + (1 - p) * np.log(1 - p)).sum())
+    return np.mean(total)
+
+
+def test_sites_that_no_setting_rotates_are_named():
+    data = product_shots(settings_of(["XY", "YX"])[:-4], 500)
+    summary = nqs.tomography(data, ansatz="mps", bond=1, steps=200, seed=2).summary
+    assert summary["identifiability"]["determined"] is False
+    assert summary["verdict"] == "warning"
+    (named,) = [w for w in summary["warnings"] if "No setting rotates sites" in w]
+    assert "sites 14-17" in named
+
+
+def test_a_cat_state_measured_on_few_sites_is_called_open():
+    """(|0…0⟩ + i |1…1⟩)/√2: rotated in pairs its two halves never meet."""
+    rng = np.random.default_rng(3)
+    settings, shots = settings_of(["XY"]), 400
+    outcomes = np.repeat(rng.integers(0, 2, (len(settings) * shots, 1)), SITES, axis=1)
+    index = np.repeat(np.arange(len(settings)), shots)
+    for number, setting in enumerate(settings):
+        for site in [n for n, c in enumerate(setting) if c != "Z"]:
+            outcomes[index == number, site] = rng.integers(0, 2, shots)
+    data = Measurements(outcomes.astype(np.uint8), tuple(settings), index)
+    summary = nqs.tomography(data, ansatz="mps", bond=2, steps=300, seed=1).summary
+    assert summary["identifiability"]["determined"] is False
+    assert any("XXXXXXXXXXXXXXXXXX" in warning for warning in summary["warnings"])
+
+
+def test_shots_that_contradict_the_state_are_told():
+    """Readout flips of five percent in the rotated settings alone."""
+    data = product_shots(settings_of(["XX", "YY"]), 2000)
+    flips = np.random.default_rng(1).random(data.outcomes.shape) < 0.05
+    flipped = np.where(data.setting_index[:, None] > 0, data.outcomes ^ flips, data.outcomes)
+    noisy = replace(data, outcomes=flipped.astype(np.uint8))
+    summary = nqs.tomography(noisy, ansatz="mps", bond=1, steps=300, seed=1).summary
+    assert summary["likelihood"]["p_value"] < 0.01
+
+
+def test_the_same_seed_gives_the_same_summary_from_a_folder_or_not(tmp_path, determined):
+    data = product_shots(settings_of(["XY", "YX"]), 800)
+    again = nqs.tomography(
+        data, ansatz="mps", bond=1, steps=300, seed=2, out=tmp_path / "run"
+    ).summary
+    for key in ("likelihood", "identifiability", "baseline", "verdict"):
+        assert again[key] == determined.summary[key]
+    loaded = nqs.load(tmp_path / "run")
+    assert loaded.state.parameters == determined.state.parameters
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_sizes_are_tried_and_the_simplest_that_is_as_good_is_kept():
+    """Correlated pairs need a bond of two, and no more."""
+    rng = np.random.default_rng(6)
+    pairs = rng.integers(0, 2, (6000, SITES // 2))
+    flips = rng.random(pairs.shape) < 0.1
+    outcomes = np.stack([pairs, pairs ^ flips], axis=2).reshape(6000, SITES)
+    data = Measurements(outcomes.astype(np.uint8), ("Z" * SITES,), np.zeros(6000, np.uint32))
+    result = nqs.tomography(data, steps=240, seed=1, restarts=1)
+    summary = result.summary
+    tried = {row["ansatz"]: row["held_out_nll"]["value"] for row in summary["ladder"]}
+    best = SITES / 2 * (np.log(2) - 0.1 * np.log(0.1) - 0.9 * np.log(0.9))
+    assert tried["mps 2"] < tried["mps 1"] - 1
+    assert any(name.startswith("recurrent") for name in tried)
+    assert summary["likelihood"]["held_out_nll"]["value"] == pytest.approx(best, abs=0.25)
+    assert summary["baseline"]["method"] == "mps"
+    assert [row["chosen"] for row in summary["ladder"]].count(True) == 1
+
+
+def test_a_ladder_is_climbed_for_as_long_as_it_pays():
+    values = {1: 5.0, 2: 4.0, 4: 4.1, 8: 1.0}
+    ladder = [Rung("mps", {"bond": bond}) for bond in values]
+    found = climb(
+        [ladder], lambda rung: rung.options["bond"], lambda new, old: values[new] < values[old]
+    )
+    assert found == [1, 2, 4]
+
+
+def test_what_is_out_of_reach_is_refused_in_a_sentence():
+    data = product_shots(["Z" * SITES, "X" * SITES], 100)
+    with pytest.raises(ValueError, match=r"rotates 18 sites.*2\^18.*--ansatz mps"):
+        nqs.tomography(data, ansatz="recurrent", steps=10)
+    with pytest.raises(ValueError, match=r"'rbm' is not normalised.*choose auto"):
+        nqs.tomography(data, ansatz="rbm", steps=10)
+    with pytest.raises(ValueError, match="refits every data set"):
+        nqs.tomography(data, ansatz="mps", bootstrap=10)
+    readout = np.tile([[0.9, 0.1], [0.1, 0.9]], (SITES, 1, 1))
+    with pytest.raises(ValueError, match="readout errors can be undone up to 16 sites"):
+        nqs.tomography(replace(data, readout=readout), ansatz="mps")
+
+
+def test_held_out_shots_are_no_more_than_tell_states_apart():
+    data = product_shots(["Z" * SITES], 1000)
+    config = nqs.jobs.tomography.toml.from_keywords(
+        nqs.jobs.tomography.Tomography, {"held_out": 0.2}
+    )
+    parts = wide.divided(data, config)
+    assert parts.held_out[0].shots == 200
+    assert parts.train[0].shots == 800
