@@ -9,7 +9,7 @@ from nqs.jobs.choices import Choice, filler
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.kinds import BRANCH_TERMS, terms
 
-_SIZES = {"mps": ("bond", (1, 2, 4, 8, 16, 32)), "recurrent": ("hidden", (8, 16, 32, 64))}
+_SIZES = {"mps": ("bond", (1, 2, 4, 8, 16, 32)), "recurrent": ("hidden", (16, 32, 64))}
 """Of each family, what is made larger, and the steps of the ladder."""
 
 _RATES = {"mps": 0.02, "recurrent": 0.01, "recurrent-2d": 0.01}
@@ -86,7 +86,9 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "bond", 8, "enough for a gapped chain")
     elif ansatz.name != AUTO:
         fill(ansatz, "hidden", 32 if data.shots >= 100_000 else 16, f"{data.shots:,} shots")
-    fill(training, "restarts", 2, "against phase minima; their agreement is judged")
+    if ansatz.name != AUTO:
+        fill(training, "rate", _RATES.get(str(ansatz.name), 0.01), f"for {ansatz.name}")
+    fill(training, "restarts", 2, "of the state chosen; their agreement is judged")
     fill(training, "steps", 1500, "of the state chosen; a third of them for each size tried")
     fill(config.baseline, "method", "mps", "matrix-product states are what to beat at this size")
     return config, made

@@ -142,11 +142,12 @@ def divided(data: Measurements, config: Tomography) -> Shots:
     wanted = share / np.sqrt(cost)
     most = wanted * _JUDGED_STRINGS / (wanted @ cost)
     held = [
-        int(np.ceil(min(config.data.held_out * p.shots, m)))
+        int(np.clip(min(config.data.held_out * p.shots, m), 1, max(p.shots - 1, 1)))
         for p, m in zip(parts, most, strict=True)
     ]
     return Shots(
-        train=tuple(p.part(slice(n, None)) for p, n in zip(parts, held, strict=True)),
+        # a lone shot of its kind does both
+        train=tuple(p.part(slice(n % p.shots, None)) for p, n in zip(parts, held, strict=True)),
         held_out=tuple(p.part(slice(0, n)) for p, n in zip(parts, held, strict=True)),
         shares=tuple(share.tolist()),
         effects=data.effects,
@@ -219,7 +220,7 @@ class _Fit:
             phase_of(purpose, rung),
             objective,
             Recipe(rate_of(rung, self.config)),
-            self._start(model),
+            self._start(model, purpose),
             Batches.of(reader, shots.train, shots.shares, strings),
             steps=steps,
             judge=judged_by(objective, held.in_pieces(strings, _LOOKED_AT * strings)),
@@ -227,13 +228,14 @@ class _Fit:
         )
         return self._tried(rung, model, reader, progress)
 
-    def _start(self, model: nn.Module) -> Any:
+    def _start(self, model: nn.Module, purpose: str) -> Any:
         """Every restart near the product state of single-site means.
 
         Between two phases of a site that fit one setting each lie outcomes that a product
         state excludes: a wall that no gradient climbs, at any of many sites.
         """
-        variables = initial_variables(model, self.sites, self.config.seed, restarts(self.config))
+        number = restarts(self.config, purpose)
+        variables = initial_variables(model, self.sites, self.config.seed, number)
         return biased(variables, *map(jnp.asarray, self.tilt))
 
     def _tried(self, rung, model, reader: Reader, progress: Progress) -> Tried:
@@ -252,8 +254,9 @@ class _Fit:
         )
 
 
-def restarts(config: Tomography) -> int:
-    return int(config.training.restarts or 1)
+def restarts(config: Tomography, purpose: str = SEARCH) -> int:
+    """How many there are of each training; sizes are tried with one."""
+    return 1 if purpose == LADDER else int(config.training.restarts or 1)
 
 
 def built(rung: Rung, sites: int) -> nn.Module:
@@ -294,17 +297,17 @@ class Templates(Mapping[str, Progress]):
         self._config, self._own, self._sites = config, own, data.sites
         ladders = [*families(config, data), matrix_products(data)]
         self._rungs = {
-            phase_of(purpose, rung): rung
+            phase_of(purpose, rung): (purpose, rung)
             for purpose in _SHARES
             for ladder in ladders
             for rung in ladder
         }
 
     def __getitem__(self, phase: str) -> Progress:
-        model = self._own or built(self._rungs[phase], self._sites)
-        return begin(
-            initial_variables(model, self._sites, self._config.seed, restarts(self._config))
-        )
+        purpose, rung = self._rungs[phase]
+        model = self._own or built(rung, self._sites)
+        number = restarts(self._config, purpose)
+        return begin(initial_variables(model, self._sites, self._config.seed, number))
 
     def __iter__(self):
         return iter(self._rungs)
