@@ -42,7 +42,8 @@ class Transformer(Autoregressive):
         super().__post_init__()
 
     def setup(self):
-        small, zeros = nn.initializers.normal(0.1), nn.initializers.zeros
+        # so small that log-odds begin at 0.1 or so: of the activations each is about 1
+        small, zeros = nn.initializers.normal(0.1 / self.hidden**0.5), nn.initializers.zeros
         h, dtype = self.hidden, self.param_dtype
 
         def dense(name, *shape, scale=1.0):

@@ -16,8 +16,11 @@ from nqs.config.tomography import Tomography
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import FISHER_SITES, FISHER_WORK, LIKELIEST_SITES
 
-_RATES = {"recurrent": 0.02}
+_RATES = {"recurrent": 0.02, "recurrent-2d": 0.02}
 _OTHER_RATE = 0.01
+_SLOWER = {"recurrent-2d": 2.0, "transformer": 8.0}
+"""Time of an amplitude with its gradient, where that of a recurrent state is 1."""
+
 _LARGE_WORK = 2**22
 _BATCHED_WORK = 2**17
 
@@ -126,7 +129,8 @@ def cost(config: Tomography, data: Measurements, parameters: int) -> dict[str, f
     hidden = config.ansatz.hidden or data.sites
     at_once = restarts if restarts_together(data) else 1
     memory = 350 + at_once * (amplitudes * hidden * 300 + probabilities * 100) / 1e6
-    step = restarts * (5e-5 + amplitudes * hidden * 1.2e-8 + probabilities * 2.5e-8)
+    work = amplitudes * hidden * _SLOWER.get(str(config.ansatz.name), 1.0)
+    step = restarts * (5e-5 + work * 1.2e-8 + probabilities * 2.5e-8)
     phases: float = 2 if data.only_z else 3
     share = config.data.held_out if config.data.refit else 0.0
     if parts_held_out(data.sites, data.only_z, parameters, share) == FOLDS:

@@ -10,10 +10,8 @@ from lively import NAMES, lively
 from numpy.testing import assert_allclose, assert_array_equal
 
 from nqs.ansatz import build
-from nqs.ansatz.autoregressive import Autoregressive
 from nqs.ansatz.rbm import RBMComplex
 from nqs.ansatz.recurrent import Recurrent
-from nqs.state.state import State
 
 SITES = 3
 BITS = np.array(list(product((0, 1), repeat=SITES)))
@@ -115,65 +113,12 @@ def test_large_weights_do_not_overflow():
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
 
 
-def test_recurrent_state_is_normalised_without_being_asked():
-    """Σ |ψ|² = 1 over all 32 bit strings."""
-    state = lively("recurrent", 5)
-    bits = np.array(list(product((0, 1), repeat=5)))
-    assert_allclose(np.sum(np.exp(2 * state.log_psi(bits).real)), 1, atol=1e-12)
-
-
-def test_a_site_is_not_told_what_comes_after_it():
-    """p(σ_0 … σ_n), summed from the joint law, is what the first n conditionals multiply to."""
-    state = lively("recurrent", SITES)
-    joint = np.exp(2 * state.log_psi(BITS).real).reshape((2,) * SITES)
-
-    def leading(module):
-        first = module.next_bit(module.start(1), 0)
-        after = module.advance(jnp.tile(module.start(1), (2, 1)), jnp.arange(2), 0)
-        second = module.next_bit(after, 1)
-        return [
-            jnp.stack([jnp.exp(2 * given.log_modulus(bit)) for bit in (0, 1)], axis=1)
-            for given in (first, second)
-        ]
-
-    first, second = state.model.apply(state.variables, method=leading)
-    assert_allclose(first[0], joint.sum((1, 2)), atol=1e-12)
-    assert_allclose(first[0][:, None] * second, joint.sum(2), atol=1e-12)
-
-
-def test_recurrent_state_holds_a_product_state_exactly():
-    """Biases alone: p_n(1) = sigmoid(b_n) and a phase c_n for bit 1, site by site."""
-    state = lively("recurrent", SITES)
-    params = dict(parameters(state))
-    for head in ("amplitude_head", "phase_head"):
-        params[head] = np.zeros_like(params[head])
-    p1 = 1 / (1 + np.exp(-params["amplitude_bias"]))
-    one = np.sqrt(p1) * np.exp(1j * params["phase_bias"])
-    sites = np.where(BITS == 1, one, np.sqrt(1 - p1))
-    psi = np.exp(State(state.model, {"params": params}, SITES).log_psi(BITS))
-    assert_allclose(psi, sites.prod(axis=1), atol=1e-12)
-
-
-def test_recurrent_state_without_phase_is_positive():
-    state = lively("recurrent", SITES, phase=False)
-    psi = np.exp(state.log_psi(BITS))
-    assert_allclose(psi.imag, 0, atol=1e-15)
-    assert psi.real.min() > 0
-
-
-def test_memory_of_a_long_chain_does_not_fade_into_nan():
-    state = lively("recurrent", 100, strength=3.0)
-    bits = np.random.default_rng(0).integers(0, 2, (4, 100))
-    assert np.isfinite(state.log_psi(bits)).all()
-
-
 def test_names_are_a_menu():
     with pytest.raises(ValueError, match=r"unknown ansatz 'rbn'.*recurrent, mps, recurrent-2d"):
         build("rbn", SITES)
     with pytest.raises(ValueError, match=r"no option 'width'; it has .*hidden"):
         build("recurrent", SITES, width=3)
     assert isinstance(build("recurrent", SITES, hidden=7), Recurrent)
-    assert issubclass(Recurrent, Autoregressive)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -114,9 +114,10 @@ def test_another_sampler_may_be_asked_for():
     assert abs(energy.mean.real - expectation(state, matrix)) < 5 * energy.error_of_mean
 
 
-def test_direct_samples_of_netket_follow_the_conditionals():
-    """p(σ_0 = 1) from 4,096 exact samples within five binomial errors, site by site."""
-    state = lively("recurrent", SITES)
+@pytest.mark.parametrize("name", AUTOREGRESSIVE)
+def test_direct_samples_of_netket_follow_the_conditionals(name):
+    """p(σ_n = 1) from 4,096 exact samples within five binomial errors, site by site."""
+    state = lively(name, SITES)
     samples = np.asarray(state.to_netket(n_samples=4096, sampler_seed=3).samples)
     samples = samples.reshape(-1, SITES)
     p = np.abs(state.vector().reshape((2,) * SITES)) ** 2

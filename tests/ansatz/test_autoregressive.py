@@ -1,0 +1,253 @@
+"""Laws of normalised states built site by site, whether they read sites in turn or together."""
+
+from functools import partial
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from exact import FALSE_ALARM, chance, frequencies
+from flax import linen as nn
+from lively import lively
+from numpy.testing import assert_allclose
+
+from nqs.ansatz import ANSATZE, autoregressive, build
+from nqs.ansatz.autoregressive import Autoregressive
+from nqs.config.menu import AUTOREGRESSIVE
+from nqs.measurement.effects import basis_bits
+from nqs.state.sampling import draw_directly
+from nqs.state.state import State
+
+SITES = 3
+BITS = basis_bits(SITES)
+PRIORS = {
+    "alone": {},
+    "sector": {"ones": 3, "rotated": (1, 2)},
+    "even": {"even": True},
+    "even sector": {"even": True, "ones": 3, "rotated": (0, 3)},
+}
+every_name = pytest.mark.parametrize("name", AUTOREGRESSIVE)
+every_prior = pytest.mark.parametrize("prior", PRIORS.values(), ids=list(PRIORS))
+
+
+def in_turn(state, bits):
+    """log ψ of rows read site by site, and the log-odds expected of each, (rows, sites)."""
+
+    def read(module, rows):
+        def visit(memory, site_and_bit):
+            site, bit = site_and_bit
+            expected = module.next_bit(memory, site)
+            log_psi = expected.log_modulus(bit) + 1j * expected.phase(bit)
+            return module.advance(memory, bit, site), (log_psi, expected.log_odds)
+
+        steps = (jnp.arange(module.sites), rows.T)
+        _, (log_psi, log_odds) = jax.lax.scan(visit, module.start(len(rows)), steps)
+        return log_psi.sum(axis=0), log_odds.T
+
+    return jax.jit(nn.apply(read, state.model))(state.variables, jnp.asarray(bits, jnp.int32))
+
+
+@partial(jax.jit, static_argnames="model")
+def every_log_psi(model, variables):
+    return model.apply(variables, method="all_log_psi")
+
+
+def test_the_menu_knows_which_they_are():
+    assert set(AUTOREGRESSIVE) == {n for n, a in ANSATZE.items() if issubclass(a, Autoregressive)}
+
+
+@every_name
+@every_prior
+def test_every_way_of_reading_gives_the_same_log_psi(name, prior):
+    """In turn with what is remembered, rows together, and all basis states by their beginnings.
+
+    Σ |ψ|² = 1 over all 64 bit strings, without being asked, and ψ is complex.
+    """
+    state, bits = lively(name, 6, **prior), basis_bits(6)
+    psi = np.exp(state.log_psi(bits))
+    assert_allclose(np.sum(np.abs(psi) ** 2), 1, atol=1e-12)
+    assert np.abs(psi.imag).max() > 0.05
+    assert_allclose(np.exp(in_turn(state, bits)[0]), psi, atol=1e-12)
+    assert_allclose(np.exp(every_log_psi(state.model, state.variables)), psi, atol=1e-12)
+
+
+@every_name
+@pytest.mark.parametrize("sites", [1, 4, 7])
+def test_a_vector_is_as_long_as_it_has_to_be(name, sites):
+    """Fewer sites than are doubled, and more."""
+    state = lively(name, sites)
+    found = every_log_psi(state.model, state.variables)
+    assert_allclose(found, state.log_psi(basis_bits(sites)), atol=1e-12)
+
+
+@every_name
+@pytest.mark.parametrize("prior", [{}, PRIORS["even sector"]], ids=str)
+def test_flipped_rows_are_read_as_if_alone(name, prior):
+    """Flips of one site each, in three blocks, which leave a sector: there ψ is zero both times."""
+    state, flips, blocks = lively(name, 6, **prior), np.eye(6, dtype=bool), (2, 4, 6)
+    bits = basis_bits(6)[20:30].astype(np.int32)
+    read = jax.jit(partial(state.model.apply, flips=flips, joined=blocks, method="flipped_log_psi"))
+    found = read(state.variables, bits)
+    assert found.shape == (7, 10)
+    expected = [np.exp(state.log_psi(bits ^ flip)) for flip in (np.zeros(6, bool), *flips)]
+    assert_allclose(np.exp(found), expected, atol=1e-12)
+
+
+@every_name
+def test_a_site_is_not_told_what_comes_after_it(name):
+    """p(σ_0 … σ_n), summed from the joint law, is what the first n conditionals multiply to."""
+    state = lively(name, SITES)
+    joint = np.exp(2 * state.log_psi(BITS).real).reshape((2,) * SITES)
+    log_odds = np.asarray(in_turn(state, BITS)[1]).reshape(2, 2, 2, SITES)
+    one = 1 / (1 + np.exp(-log_odds))
+    first, second = one[:, :, :, 0], one[:, :, :, 1]
+    assert_allclose(np.ptp(first), 0, atol=1e-12)
+    assert_allclose(np.ptp(second, axis=(1, 2)), 0, atol=1e-12)
+    assert_allclose(first[0, 0, 0], joint[1].sum(), atol=1e-12)
+    assert_allclose(second[:, 0, 0], joint.sum(2)[:, 1] / joint.sum((1, 2)), atol=1e-12)
+
+
+@every_name
+@pytest.mark.parametrize("size", [(2, 3), (3, 2)], ids=str)
+def test_a_site_is_told_every_bit_before_it(name, size):
+    """Each earlier bit changes what is expected, the one above in an array as the one before."""
+    state = lively(name, 6, **({"size": size} if name == "recurrent-2d" else {}))
+    rows = np.concatenate([np.zeros((1, 6), int), np.eye(6, dtype=int)])
+    log_odds = np.asarray(in_turn(state, rows)[1])
+    change = np.abs(log_odds[1:] - log_odds[0])  # [bit that is changed, site that expects]
+    assert (change[np.triu_indices(6, 1)] > 1e-3).all()
+    assert_allclose(change[np.tril_indices(6)], 0, atol=1e-12)
+
+
+@every_name
+def test_it_holds_a_product_state_exactly(name):
+    """Biases alone: p_n(1) = sigmoid(b_n) and a phase c_n for bit 1, site by site."""
+    state = lively(name, SITES)
+    params = jax.tree.map(np.asarray, dict(state.variables["params"]))
+    for head in ("amplitude_head", "phase_head"):
+        params[head] = np.zeros_like(params[head])
+    p1 = 1 / (1 + np.exp(-params["amplitude_bias"]))
+    one = np.sqrt(p1) * np.exp(1j * params["phase_bias"])
+    sites = np.where(BITS == 1, one, np.sqrt(1 - p1))
+    psi = np.exp(State(state.model, {"params": params}, SITES).log_psi(BITS))
+    assert_allclose(psi, sites.prod(axis=1), atol=1e-12)
+
+
+@every_name
+def test_without_phase_it_is_positive(name):
+    state = lively(name, SITES, phase=False)
+    psi = np.exp(state.log_psi(BITS))
+    assert_allclose(psi.imag, 0, atol=1e-15)
+    assert psi.real.min() > 0
+    assert state.model.real
+
+
+@every_name
+def test_it_begins_near_the_state_that_is_the_same_everywhere(name):
+    """|⟨ψ|+…+⟩|² of five sites; a random state would have 1/32."""
+    psi = lively(name, 5, strength=0).vector()
+    assert np.abs(psi.sum()) ** 2 / 32 > 0.3
+
+
+@every_name
+def test_memory_of_many_sites_does_not_fade_into_nan(name):
+    state = lively(name, 100, strength=3.0)
+    bits = np.random.default_rng(0).integers(0, 2, (4, 100))
+    assert np.isfinite(state.log_psi(bits)).all()
+
+
+@every_name
+def test_samples_follow_the_square_of_psi(name):
+    """Chi-square over 64 outcomes, and log |ψ| of what was drawn."""
+    state = lively(name, 6, seed=2)
+    bits, log_modulus = draw_directly(state.model, state.variables, jax.random.key(1), 4096)
+    assert chance(frequencies(np.asarray(bits)), np.abs(state.vector()) ** 2) > FALSE_ALARM
+    assert_allclose(log_modulus, state.log_psi(bits).real, atol=1e-12)
+
+
+@every_name
+@pytest.mark.parametrize("way", ["rows", "vector"])
+def test_gradients_are_finite_differences(name, way):
+    """Of Re Σ w log ψ with complex weights."""
+    state, rng = lively(name, 7, seed=1), np.random.default_rng(0)
+    bits = rng.integers(0, 2, (31, 7))
+    weights = rng.normal(size=(2, 128)) / 16
+    along = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), state.variables)
+
+    def along_the_line(t):
+        variables = jax.tree.map(lambda x, d: x + t * d, state.variables, along)
+        if way == "vector":
+            log_psi = every_log_psi(state.model, variables)
+        else:
+            log_psi = state.model.apply(variables, bits)
+        real, imaginary = weights[:, : len(log_psi)]
+        return jnp.sum(real * log_psi.real - imaginary * log_psi.imag)
+
+    line = jax.jit(along_the_line)
+    step = 1e-6
+    slope = (line(step) - line(-step)) / (2 * step)
+    assert abs(slope) > 0.01
+    assert_allclose(jax.jit(jax.grad(along_the_line))(0.0), slope, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("way", ["rows", "vector"])
+def test_rows_read_in_pieces_are_read_as_well(way, monkeypatch):
+    """31 rows three at a time and one left over, or 8 beginnings of 34 places two at a time, and
+    their gradients."""
+    state, bits = lively("transformer", 8), np.random.default_rng(0).integers(0, 2, (31, 8))
+
+    def value(variables):
+        options = {"method": "all_log_psi"} if way == "vector" else {"bits": bits}
+        return jnp.sum(jnp.sin(state.model.apply(variables, **options).real))
+
+    found = []
+    for pairs in (2**15, 3 * 8**2 if way == "rows" else 2 * 34**2):
+        monkeypatch.setattr(autoregressive, "_PAIRS", {jax.default_backend(): pairs})
+        found.append(
+            jax.jit(jax.value_and_grad(lambda variables: value(variables)))(state.variables)
+        )
+    jax.tree.map(lambda a, b: assert_allclose(a, b, rtol=1e-9, atol=1e-9), *found)
+
+
+@every_name
+def test_single_precision_is_good_to_six_digits(name):
+    exact, bits = lively(name, 6, strength=0.2), basis_bits(6)
+    options = {"size": (3, 2)} if name == "recurrent-2d" else {}
+    quick = build(name, 6, precision="float32", **options)
+    variables = jax.tree.map(lambda leaf: leaf.astype(np.float32), exact.variables)
+    found = State(quick, variables, 6).log_psi(bits)
+    assert found.dtype == np.complex64
+    assert_allclose(found, exact.log_psi(bits), atol=1e-4)
+    assert every_log_psi(quick, variables).dtype == np.complex64
+
+
+def test_an_array_has_rows_and_columns():
+    assert build("recurrent-2d", 9).size == (3, 3)
+    assert build("recurrent-2d", 6, size=[2, 3]).size == (2, 3)
+    with pytest.raises(ValueError, match=r"6 sites are no square; give ansatz.size"):
+        build("recurrent-2d", 6)
+    with pytest.raises(
+        ValueError, match=r"size is \[2, 2\], which is 4 sites; expected .* 6 sites"
+    ):
+        build("recurrent-2d", 6, size=(2, 2))
+    with pytest.raises(
+        ValueError, match=r"rows and columns, and its size is \[6\]; choose recurrent"
+    ):
+        build("recurrent-2d", 6, size=(6,))
+    with pytest.raises(ValueError, match="'recurrent' has no option 'size'"):
+        build("recurrent", 6, size=(2, 3))
+
+
+def test_heads_share_the_hidden_units_equally():
+    with pytest.raises(ValueError, match="10 hidden units has 4 heads"):
+        build("transformer", 6, hidden=10)
+
+
+def test_places_are_behind_each_other_as_bits_are():
+    """Of a tree of three sites after one given: every pair of places, by the bits that lead there."""
+    places = autoregressive._places(1, 3)
+    beginnings = ["", *("." + "".join(w) for k in range(3) for w in product("01", repeat=k))]
+    assert places.site.tolist() == [len(word) for word in beginnings]
+    for late, row in zip(beginnings, places.behind, strict=True):
+        assert row.tolist() == [late.startswith(early) for early in beginnings]
