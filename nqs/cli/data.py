@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -84,15 +84,17 @@ def simulate(
     state: Annotated[
         str,
         typer.Argument(
-            help="ghz, w, cluster, product, random, ising, a file of a state, or a config of a "
-            "ground state."
+            help="ghz, w, cluster, product, random, ising, a file of a state, a run, or a config of "
+            "a ground state (beyond 20 sites by DMRG)."
         ),
     ],
     file: Annotated[Path, typer.Argument(help="Native measurement file to write.")],
-    sites: Annotated[int | None, typer.Option(help="Number of sites, at most 20.")] = None,
+    sites: Annotated[int | None, typer.Option(help="Number of sites.")] = None,
     settings: Annotated[
         str,
-        typer.Option(help="all, pauli:30, Z,X,XZXZ… or a mixture such as Z,X,pauli:28."),
+        typer.Option(
+            help="all, pauli:30, pauli:30/8 (at most 8 sites rotated), Z,X,XZXZ… or a mixture."
+        ),
     ] = "Z",
     shots: Annotated[int, typer.Option(help="Shots in each setting.")] = 1000,
     depolarising: Annotated[float, typer.Option(help="p of ρ → (1−p)ρ + p·1/2^N.")] = 0.0,
@@ -103,23 +105,31 @@ def simulate(
         bool, typer.Option(help="Keep the readout errors from whoever reads the file.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the state, the settings and the shots.")] = 1,
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder to keep a state beyond 20 sites in.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace FILE.")] = False,
     debug: opt.Debug = False,
 ) -> None:
     """Shots of a known state in chosen settings, with noise; the state is stored with them."""
     from dataclasses import replace
 
+    from nqs.jobs.simulate import simulated
     from nqs.measurement import file as native
-    from nqs.state.simulate import chosen_settings
-    from nqs.state.simulate import simulate as draw
 
     with checking_input():
         _refuse_existing(file, overwrite)
-        vector = _state(state, sites, seed)
-        number = int(vector.shape[0]).bit_length() - 1
-        chosen = chosen_settings(settings, number, seed)
-        flips = _pair(readout)
-        data = draw(vector, chosen, shots, seed, depolarising=depolarising, readout=flips)
+        data = simulated(
+            state,
+            settings,
+            shots,
+            seed,
+            sites=sites,
+            keep=keep,
+            tell=lambda text: typer.echo(text, err=True),
+            depolarising=depolarising,
+            readout=_pair(readout),
+        )
         if undeclared:
             data = replace(data, readout=None)
         native.write(file, data)
@@ -144,27 +154,6 @@ def _list_experiments(files: list[Path], experiments: list[str], as_json: bool) 
     typer.echo(f"{', '.join(map(str, files))} holds {len(experiments)} experiments; pick one:")
     for name in experiments:
         typer.echo(f"  --select {name}")
-
-
-def _state(name: str, sites: int | None, seed: int) -> Any:
-    from nqs.systems.known import KNOWN, known
-
-    if name in KNOWN:
-        if sites is None:
-            raise ValueError(f"{name!r} needs --sites N.")
-        return known(name, sites, seed)
-    path = Path(name)
-    if not path.exists():
-        raise ValueError(
-            f"{name!r} is neither a known state ({', '.join(KNOWN)}) nor a file of a state."
-        )
-    if path.suffix == ".toml":
-        from nqs.jobs.hamiltonian import ground_vector
-
-        return ground_vector(path)
-    from nqs.measurement.target import read_target, sites_of
-
-    return read_target([path], sites if sites is not None else sites_of(path))
 
 
 def _pair(text: str | None) -> tuple[float, float] | None:

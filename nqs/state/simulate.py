@@ -1,6 +1,7 @@
 """Shots of a known vector or density matrix in given settings, with noise; without JAX."""
 
 from collections.abc import Sequence
+from math import comb
 
 import numpy as np
 
@@ -39,8 +40,8 @@ def simulate(
     target = np.asarray(target)
     sites = _sites_of(target)
     settings = tuple(settings)
-    _check(settings, sites, shots, depolarising)
-    flips = None if readout is None else _flips(readout, sites)
+    refuse_wrong(settings, sites, shots, depolarising)
+    flips = None if readout is None else flips_of(readout, sites)
     rows, index, counts = [], [], []
     for place, setting in enumerate(settings):
         probability = outcome_probabilities(target, setting)
@@ -60,7 +61,7 @@ def simulate(
         counts=np.concatenate(counts),
         readout=flips,
         target=target,
-        source=_description(sites, settings, shots, seed, depolarising, readout),
+        source=described(sites, settings, shots, seed, depolarising, readout),
     )
     return data.merged()  # where a site is not measured, noise has left outcomes to be ignored
 
@@ -70,6 +71,7 @@ def chosen_settings(text: str, sites: int, seed: int) -> tuple[str, ...]:
 
     all         every Pauli setting, 3^N
     pauli:30    thirty random ones, distinct and none that is listed elsewhere
+    pauli:30/8  the same, each with X or Y on at most eight sites at random and Z elsewhere
     Z           one letter for all sites
     XXZ         a letter for each site, I where it is not measured
 
@@ -86,6 +88,10 @@ def chosen_settings(text: str, sites: int, seed: int) -> tuple[str, ...]:
     for part in parts:
         if not _is_group(part):
             settings.append(_spelt(part, sites))
+            continue
+        if "/" in part:
+            settings += (fresh := _few_rotated(part, sites, taken, rng))
+            taken.update(fresh)
             continue
         left = 3**sites - sum(UNMEASURED not in setting for setting in taken)
         wanted = left if part == "all" else _number(part)
@@ -105,7 +111,7 @@ def _spelt(part: str, sites: int) -> str:
     if len(setting) != sites or not set(setting) <= {*PAULI_LETTERS, UNMEASURED}:
         raise ValueError(
             f"settings part {part!r} is not understood for {sites} sites; expected 'all', "
-            f"'pauli:K', one letter of X, Y, Z, or {sites} letters of X, Y, Z, I."
+            f"'pauli:K', 'pauli:K/SITES', one letter of X, Y, Z, or {sites} letters of X, Y, Z, I."
         )
     if set(setting) == {UNMEASURED}:
         raise ValueError(f"setting {setting!r} measures no site; name a letter for at least one.")
@@ -121,11 +127,31 @@ def _number(part: str) -> int:
     return int(number)
 
 
+def _few_rotated(part: str, sites: int, taken: set[str], rng) -> list[str]:
+    """Distinct settings with X or Y on as many sites as the part allows, Z elsewhere."""
+    first, _, second = part.partition("/")
+    wanted = _number(first)
+    most = min(int(second), sites) if second.isascii() and second.isdigit() else 0
+    if most < 1:
+        raise ValueError(
+            f"settings part {part!r} does not say how many sites to rotate; write it as 'pauli:30/8'."
+        )
+    _refuse_too_many(part, wanted, comb(sites, most) * 2**most - len(taken), sites)
+    fresh: dict[str, None] = {}
+    while len(fresh) < wanted:
+        name = np.full(sites, "Z")
+        places = rng.choice(sites, most, replace=False)
+        name[places] = rng.choice(["X", "Y"], most)
+        if (text := "".join(name)) not in taken:
+            fresh[text] = None
+    return list(fresh)
+
+
 def _refuse_too_many(part: str, wanted: int, left: int, sites: int) -> None:
     if wanted > left:
         raise ValueError(
-            f"settings part {part!r} asks for {wanted} settings, but only {left} of the "
-            f"3^{sites} = {3**sites} Pauli settings are left; ask for fewer, or for 'all'."
+            f"settings part {part!r} asks for {wanted} settings, but only {max(left, 0)} of its kind, of the "
+            f"3^{sites} = {3**sites} Pauli settings, are left; ask for fewer, or for 'all'."
         )
     if wanted > MOST_SETTINGS:
         raise ValueError(
@@ -168,7 +194,8 @@ def _sites_of(target: np.ndarray) -> int:
     return sites
 
 
-def _check(settings: tuple[str, ...], sites: int, shots: int, depolarising: float) -> None:
+def refuse_wrong(settings: tuple[str, ...], sites: int, shots: int, depolarising: float) -> None:
+    """ValueError where settings or noise make no sense."""
     if not settings:
         raise ValueError("no setting was given; expected at least one, such as 'Z'.")
     for setting in settings:
@@ -182,7 +209,7 @@ def _check(settings: tuple[str, ...], sites: int, shots: int, depolarising: floa
         raise ValueError(f"depolarising is {depolarising}; expected a probability, 0 to 1.")
 
 
-def _flips(readout, sites: int) -> np.ndarray:
+def flips_of(readout, sites: int) -> np.ndarray:
     """P(read r | true t) as [site, r, t], from pairs (p01, p10)."""
     pairs = np.asarray(readout, dtype=float)
     if pairs.shape not in {(2,), (sites, 2)} or not ((pairs >= 0) & (pairs <= 1)).all():
@@ -202,7 +229,8 @@ def _read(probability: np.ndarray, flips: np.ndarray) -> np.ndarray:
     return probability
 
 
-def _description(sites, settings, shots, seed, depolarising, readout) -> str:
+def described(sites, settings, shots, seed, depolarising, readout) -> str:
+    """What was simulated, for the source of the shots."""
     text = (
         f"simulated: {sites} sites, {shots} shots in each of {len(settings)} settings, seed {seed}"
     )

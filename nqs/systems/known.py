@@ -44,10 +44,7 @@ def product(sites: int, seed: int = 0, *, angles=None) -> np.ndarray:
     vector is uniform on the sphere.
     """
     if angles is None:
-        rng = np.random.default_rng(seed)
-        angles = np.stack(
-            [np.arccos(rng.uniform(-1, 1, sites)), rng.uniform(0, 2 * np.pi, sites)], axis=1
-        )
+        angles = product_angles(sites, seed)
     angles = np.asarray(angles, dtype=float)
     if angles.shape != (sites, 2):
         raise ValueError(f"angles have shape {angles.shape}; expected ({sites}, 2) of θ and φ.")
@@ -56,6 +53,13 @@ def product(sites: int, seed: int = 0, *, angles=None) -> np.ndarray:
     for theta, phi in angles:
         psi = np.kron(psi, [np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)])
     return psi
+
+
+def product_angles(sites: int, seed: int = 0) -> np.ndarray:
+    """θ_n and φ_n of Bloch vectors that are uniform on the sphere, (sites, 2)."""
+    rng = np.random.default_rng(seed)
+    theta, phi = np.arccos(rng.uniform(-1, 1, sites)), rng.uniform(0, 2 * np.pi, sites)
+    return np.stack([theta, phi], axis=1)
 
 
 def random_state(sites: int, seed: int = 0) -> np.ndarray:
