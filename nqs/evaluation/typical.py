@@ -14,12 +14,15 @@ class Typical(NamedTuple):
     p_value: float | None
 
 
-def typicality(shots: Sequence[np.ndarray], own: Sequence[np.ndarray]) -> Typical:
+def typicality(
+    shots: Sequence[np.ndarray], own: Sequence[np.ndarray], slack: float = 0.0
+) -> Typical:
     """Compares −log P of shots with that of samples of the state, group by group.
 
     shots, own: log P of each, (shots,) and (samples,) for every group. A state that holds what
     the shots do not, or the other way round, gives its own samples another mean. Groups with
-    fewer than two shots say nothing.
+    fewer than two shots say nothing. slack: nats by which fitting alone moves a mean, d / 2n for
+    d parameters fitted to n shots; counted as an error.
     """
     z = []
     for measured, drawn in zip(shots, own, strict=True):
@@ -27,6 +30,7 @@ def typicality(shots: Sequence[np.ndarray], own: Sequence[np.ndarray]) -> Typica
             continue
         variance = measured.var(ddof=1) / len(measured) + drawn.var(ddof=1) / len(drawn)
         difference = drawn.mean() - measured.mean()
+        variance += slack**2
         # where every outcome is equally likely there is nothing to compare
         z.append(float(difference / np.sqrt(variance)) if variance > 1e-20 else 0.0)
     if not z:

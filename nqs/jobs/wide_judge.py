@@ -190,7 +190,7 @@ def _typical(state: State, data, shots: Shots, reader: Reader, log_p, seed: int)
                 "own": -float(samples.mean()),
             }
         )
-    found = typicality(measured, own)
+    found = typicality(measured, own, state.parameters / (2 * data.shots))
     for row, z in zip(rows, found.z, strict=False):
         row["z"] = z
     return found.p_value, rows

@@ -150,8 +150,8 @@ def _few_rotated(part: str, sites: int, taken: set[str], rng) -> list[str]:
 def _refuse_too_many(part: str, wanted: int, left: int, sites: int) -> None:
     if wanted > left:
         raise ValueError(
-            f"settings part {part!r} asks for {wanted} settings, but only {max(left, 0)} of its kind, of the "
-            f"3^{sites} = {3**sites} Pauli settings, are left; ask for fewer, or for 'all'."
+            f"settings part {part!r} asks for {wanted} settings, but only {left} of the "
+            f"3^{sites} = {3**sites} Pauli settings are left; ask for fewer, or for 'all'."
         )
     if wanted > MOST_SETTINGS:
         raise ValueError(

@@ -94,10 +94,13 @@ def dmrg(hamiltonian: PauliSum, seed: int = 0) -> Lowest:
     sites = hamiltonian.sites
     dtype = float if hamiltonian.real else complex
     start = qtn.MPS_rand_state(sites, _BONDS[0], seed=seed, dtype=dtype)
-    found = qtn.DMRG2(builder.build_mpo(), bond_dims=list(_BONDS), cutoffs=_CUTOFF, p0=start)
+    operator = builder.build_mpo()
+    found = qtn.DMRG2(operator, bond_dims=list(_BONDS), cutoffs=_CUTOFF, p0=start)
     converged = bool(found.solve(tol=_TOLERANCE, max_sweeps=24, verbosity=0))
-    state = found.state
+    energy, state = float(found.energy.real), found.state
     state.normalize()
+    if not np.isclose((state.H @ operator.apply(state)).real, energy, rtol=1e-5, atol=1e-8):
+        state = state.conj()  # of a complex H it may be Hᵀ whose ground state comes out
     state.permute_arrays("lrp")
     matrices = []
     for site in range(sites):
@@ -107,7 +110,7 @@ def dmrg(hamiltonian: PauliSum, seed: int = 0) -> Lowest:
         elif site == sites - 1:
             array = array[:, None]
         matrices.append(np.moveaxis(array, 2, 0))
-    return Lowest(matrices, float(found.energy.real) + hamiltonian.constant, converged)
+    return Lowest(matrices, energy + hamiltonian.constant, converged)
 
 
 def _ended(inner: Matrices, first: np.ndarray, last: np.ndarray) -> Matrices:

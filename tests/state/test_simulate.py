@@ -156,3 +156,15 @@ def test_random_settings_are_uniform():
 def test_what_is_no_setting_is_refused_with_the_part(text, sites, message):
     with pytest.raises(ValueError, match=message):
         chosen_settings(text, sites, 0)
+
+
+def test_a_few_rotated_sites_are_asked_for_in_words():
+    settings = chosen_settings("Z,pauli:12/3", 9, seed=2)
+    assert settings[0] == "Z" * 9
+    assert len(set(settings)) == 13
+    assert all(sum(c in "XY" for c in s) == 3 for s in settings[1:])
+    assert settings == chosen_settings("Z,pauli:12/3", 9, seed=2)
+    with pytest.raises(ValueError, match="how many sites to rotate"):
+        chosen_settings("pauli:12/", 9, seed=2)
+    with pytest.raises(ValueError, match="asks for 40 settings, but only 4"):
+        chosen_settings("pauli:40/1", 2, seed=2)

@@ -1,0 +1,45 @@
+"""Shots of states that are too large for a vector, against those of the same state as a vector."""
+
+import numpy as np
+import pytest
+from exact import FALSE_ALARM
+from lively import lively
+from scipy.stats import chi2
+
+from nqs.measurement.effects import basis_index
+from nqs.state.simulate_large import simulate_large
+
+SITES, SETTINGS, SHOTS = 5, ("ZZZZZ", "XZYIZ"), 20_000
+READOUT = [(0.02, 0.1), (0.0, 0.3), (0.1, 0.1), (0.05, 0.2), (0.3, 0.0)]
+
+
+def probabilities(state, depolarising, flips):
+    """Of every outcome in each setting, once each, from all amplitudes."""
+    table = np.exp(state.log_probabilities(SETTINGS, None, None))
+    for row, setting in zip(table, SETTINGS, strict=True):
+        for site, letter in enumerate(setting):
+            if letter == "I":
+                row.reshape(2**site, 2, -1)[:, 1] = 0
+    free = np.array([2.0 ** sum(c != "I" for c in s) for s in SETTINGS])
+    table = (1 - depolarising) * table + depolarising * (table > 0) / free[:, None]
+    for site, (up, down) in enumerate(flips or []):
+        for row, setting in zip(table, SETTINGS, strict=True):
+            if setting[site] != "I":
+                block = row.reshape(2**site, 2, -1)
+                block[:] = np.einsum("rt,ltk->lrk", [[1 - up, down], [up, 1 - down]], block)
+    return table
+
+
+@pytest.mark.parametrize("depolarising", [0.0, 0.2])
+@pytest.mark.parametrize("flips", [None, READOUT], ids=["clean", "readout"])
+def test_shots_follow_the_born_rule_and_the_noise(depolarising, flips):
+    """Chi-square over all outcomes; fails by chance once in ten thousand."""
+    state = lively("mps", SITES)
+    data = simulate_large(state, SETTINGS, SHOTS, 4, depolarising=depolarising, readout=flips)
+    expected = SHOTS * probabilities(state, depolarising, flips)
+    counts = np.zeros_like(expected)
+    np.add.at(counts, (data.setting_index, basis_index(data.outcomes)), data.counts)
+    seen = expected > 5
+    misfit = ((counts - expected)[seen] ** 2 / expected[seen]).sum()
+    assert misfit < chi2.ppf(1 - FALSE_ALARM, seen.sum())
+    assert (data.readout is None) == (flips is None)
