@@ -22,7 +22,10 @@ def tomography(
     shots_per_setting: opt.ShotsPerSetting = None,
     sites: opt.Sites = None,
     ansatz: Annotated[
-        str | None, typer.Option(help="recurrent, rbm-positive, rbm-phase or rbm.")
+        str | None,
+        typer.Option(
+            help="recurrent, mps, transformer, recurrent-2d, rbm-positive, rbm-phase, rbm; auto beyond 16 sites."
+        ),
     ] = None,
     seed: opt.Seed = None,
     target: opt.Target = None,

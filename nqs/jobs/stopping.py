@@ -15,7 +15,8 @@ _TOLD_BY_ONE_PART = 5.0
 and where one part of the shots tells it well enough."""
 
 _PURPOSE = 0xF01D
-_LOOK_BACK = 200 // STEPS_PER_JUDGEMENT
+_LOOK_BACK_STEPS = 200
+_LOOK_BACK = _LOOK_BACK_STEPS // STEPS_PER_JUDGEMENT
 _NEVER_BEST = 1e300
 """In place of what was not finite, so that differences are."""
 
@@ -36,15 +37,22 @@ def parts_held_out(sites: int, only_z: bool, parameters: int, share: float) -> i
     return FOLDS if np.sqrt(directions / 4) >= _TOLD else 0
 
 
-def past_the_best(progress: Progress, rows: Sequence[dict], held_out_shots: int) -> bool:
+def past_the_best(
+    progress: Progress,
+    rows: Sequence[dict],
+    held_out_shots: int,
+    every: int = STEPS_PER_JUDGEMENT,
+) -> bool:
     """Whether every restart has left its best state behind for good, so that search may end.
 
     For the last 200 steps its held-out NLL lay above its best by Δ of at least three
-    paired errors √(2Δ/shots), the error between two states that differ by Δ.
+    paired errors √(2Δ/shots), the error between two states that differ by Δ. every: steps
+    between two rows.
     """
-    if len(rows) < _LOOK_BACK:
+    look_back = _LOOK_BACK_STEPS // every
+    if len(rows) < look_back:
         return False
-    behind = _judged(rows[-_LOOK_BACK:]).min(axis=0) - np.asarray(progress.best_judged)
+    behind = _judged(rows[-look_back:]).min(axis=0) - np.asarray(progress.best_judged)
     return bool(np.all(behind > 18 / held_out_shots))
 
 

@@ -250,6 +250,11 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
         _check_wide(config, data, own)
     else:
         refuse_out_of_reach(data.sites, len(data.settings))
+        if config.ansatz.name == AUTO:
+            raise ValueError(
+                "ansatz 'auto' tries its sizes with the likelihood of branches; leave out "
+                "training.likelihood."
+            )
     if config.evaluation.bootstrap == 1:
         raise ValueError("evaluation.bootstrap is 1; one refit has no spread, take 100.")
     refuse_blind_readout(data.readout)
@@ -273,10 +278,10 @@ def plan(config: Tomography, data: Measurements) -> dict[str, Any]:
 
 
 def is_wide(config: Tomography, data: Measurements) -> bool:
-    """Whether the likelihood is that of interfering branches, by the config or else by size."""
+    """Whether the likelihood is that of interfering branches: by the config, for a ladder, by size."""
     if config.training.likelihood is not None:
         return config.training.likelihood == "branch"
-    return not within_reach(data.sites, len(data.settings))
+    return config.ansatz.name == AUTO or not within_reach(data.sites, len(data.settings))
 
 
 def way_of(config: Tomography, data: Measurements) -> ModuleType:
@@ -288,8 +293,9 @@ def _check_wide(config: Tomography, data: Measurements, own: bool) -> None:
     name = config.ansatz.name or AUTO
     if data.readout is not None:
         raise ValueError(
-            f"readout errors can be undone up to {DENSE_SITES} sites; these shots have {data.sites}. "
-            "Leave the calibration out and read the state as that of what was read."
+            f"readout errors can be undone up to {DENSE_SITES} sites by the dense likelihood; these "
+            f"shots have {data.sites} sites and ansatz {name!r}. Name another ansatz if they are few "
+            "enough, or leave the calibration out."
         )
     if not own and name not in (AUTO, *AUTOREGRESSIVE) and name in ANSATZ_OPTIONS:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from nqs import ansatz as menu
 from nqs.ansatz.bias import biased
 from nqs.config.tomography import Tomography
 from nqs.evaluation.heldout import Estimate, mean_of_strata
+from nqs.jobs import stopping
 from nqs.jobs.choices import Choice
 from nqs.jobs.rungs import Rung, climb, families, matrix_products, rate_of, strings_of
 from nqs.jobs.rungs import choose as chosen_for
@@ -27,7 +29,7 @@ from nqs.state.state import State, initial_variables
 from nqs.training.batches import Batches
 from nqs.training.fit import Progress, Recipe, begin
 from nqs.training.run import Run
-from nqs.training.stream import BatchLikelihood, judged_by, train_on
+from nqs.training.stream import STEPS_PER_DISPATCH, BatchLikelihood, judged_by, train_on
 
 JUDGE = "nqs.jobs.wide_judge"
 
@@ -225,8 +227,13 @@ class _Fit:
             steps=steps,
             judge=judged_by(objective, held.in_pieces(strings, _LOOKED_AT * strings)),
             share=_SHARES[purpose],
+            enough=partial(self._enough, sum(p.shots for p in shots.held_out)),
         )
         return self._tried(rung, model, reader, progress)
+
+    def _enough(self, held_out: int, progress: Progress, rows: list[dict]) -> bool:
+        """Whether all restarts overfit: what they are kept in lies behind them."""
+        return stopping.past_the_best(progress, rows, held_out, STEPS_PER_DISPATCH)
 
     def _start(self, model: nn.Module, purpose: str) -> Any:
         """Every restart near the product state of single-site means.

@@ -18,6 +18,8 @@ from nqs.training.batches import Batch, Batches, picked, stacked
 from nqs.training.fit import Progress, Recipe, begin, noted, step
 from nqs.training.run import Run, log_row, reached, refuse_hopeless
 
+STEPS_PER_DISPATCH = 20
+
 
 @dataclass(frozen=True)
 class BatchLikelihood:
@@ -60,18 +62,18 @@ def train_on(
     steps: int,
     judge: Callable[[Any], np.ndarray],
     share: float = 1.0,
-    steps_per_dispatch: int = 20,
+    enough: Callable[[Progress, list[dict]], bool] = lambda progress, rows: False,
 ) -> Progress:
     """Drive all restarts through a schedule of `steps`, from `variables` or where the run left off.
 
     judge: held-out NLL (restarts,) of variables with the restarts in front; asked after every
-    dispatch of the running average. Raises as `run.train` does.
+    dispatch of the running average. enough: as of `run.train`. Raises as that does.
     """
     progress = run.phases.get(phase) or begin(variables)
     nodes = None
 
     def made(first: int) -> tuple[Batch, Any]:
-        last = min(first + steps_per_dispatch, steps)
+        last = min(first + STEPS_PER_DISPATCH, steps)
         return stacked([batches.at(number) for number in range(first, last)], nodes)
 
     with ThreadPoolExecutor(1) as beside:
@@ -79,11 +81,13 @@ def train_on(
         compiled = False
         while (at := reached(progress)) < steps:
             refuse_hopeless(run, progress, recipe.rate)
+            if enough(progress, [row for row in run.rows if row["phase"] == phase]):
+                break
             if run.out_of_time(share):
                 break
             begun = time.monotonic()
             batch, nodes = coming.result()
-            last = min(at + steps_per_dispatch, steps)
+            last = min(at + STEPS_PER_DISPATCH, steps)
             if last < steps:
                 coming = beside.submit(made, last)
             progress, values = advance(objective, recipe, progress, batch, steps)

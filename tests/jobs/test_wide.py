@@ -171,3 +171,37 @@ def test_held_out_shots_are_no_more_than_tell_states_apart():
     parts = wide.divided(data, config)
     assert parts.held_out[0].shots == 200
     assert parts.train[0].shots == 800
+
+
+def test_a_ladder_can_be_asked_for_at_any_size():
+    data = replace(product_shots(["Z" * SITES], 400))
+    small = Measurements(data.outcomes[:, :4], ("ZZZZ",), data.setting_index)
+    result = nqs.tomography(small, ansatz="auto", steps=60, restarts=1)
+    assert len(result.summary["ladder"]) >= 3
+    with pytest.raises(ValueError, match=r"leave out training\.likelihood"):
+        nqs.tomography(small, ansatz="auto", likelihood="dense")
+
+
+@pytest.mark.parametrize("cut", [1, 3])
+def test_an_interrupted_ladder_goes_on_bit_for_bit(tmp_path, monkeypatch, cut):
+    """Stopped by a signal within a size, and between sizes."""
+    from nqs.training.run import Interrupted, Run
+
+    data = product_shots(["Z" * SITES], 600)
+    options = {"steps": 90, "restarts": 1, "seed": 4}
+    whole = nqs.tomography(data, out=tmp_path / "whole", **options).summary
+    heed, calls = Run.heed, []
+
+    def stopped(self, *, now=False):
+        calls.append(now)
+        if len(calls) == cut + 1:
+            self._signal = "SIGTERM"
+        heed(self, now=now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "heed", stopped)
+        with pytest.raises(Interrupted):
+            nqs.tomography(data, out=tmp_path / "cut", **options)
+    again = nqs.resume(tmp_path / "cut").summary
+    for key in ("likelihood", "ladder", "baseline", "ansatz"):
+        assert again[key] == whole[key]
