@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from nqs.config.menu import AUTO, AUTOREGRESSIVE, SINGLE_PRECISION
+from nqs.config.menu import ANSATZ_OPTIONS, AUTO, AUTOREGRESSIVE, SINGLE_PRECISION
 from nqs.config.tomography import Tomography
 from nqs.jobs.choices import Choice, filler
 from nqs.measurement.dataset import Measurements
@@ -84,7 +84,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "phase", not data.only_z, "rotated settings" if not data.only_z else "Z alone")
     if ansatz.name == "mps":
         fill(ansatz, "bond", 8, "enough for a gapped chain")
-    elif ansatz.name != AUTO:
+    elif "hidden" in ANSATZ_OPTIONS.get(str(ansatz.name), ()):
         fill(ansatz, "hidden", 32 if data.shots >= 100_000 else 16, f"{data.shots:,} shots")
     if ansatz.name != AUTO:
         fill(training, "rate", _RATES.get(str(ansatz.name), 0.01), f"for {ansatz.name}")

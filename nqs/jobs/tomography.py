@@ -16,6 +16,8 @@ from nqs.config.menu import (
     AUTO,
     AUTOREGRESSIVE,
     DEFAULT_ANSATZ,
+    LATTICE,
+    lattice_size,
     refuse_unknown_ansatz,
 )
 from nqs.config.summary import write_summary
@@ -265,6 +267,8 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
     if not own and config.ansatz.name != AUTO:
         options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
         refuse_unknown_ansatz(config.ansatz.name or DEFAULT_ANSATZ, options)
+        if config.ansatz.name in LATTICE:
+            lattice_size(config.ansatz.name, data.sites, config.ansatz.size or ())
 
 
 def plan(config: Tomography, data: Measurements) -> dict[str, Any]:
