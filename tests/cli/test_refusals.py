@@ -102,7 +102,7 @@ OTHERS = {
     "convert away": ("data convert shots.h5 no/such/folder.h5", "does not exist"),
     "simulate what": ("data simulate ghzz new.h5 --sites 3", "ghz, w, cluster"),
     "simulate sites": ("data simulate ghz new.h5", "--sites N"),
-    "simulate too many": ("data simulate ghz new.h5 --sites 50", "1 to 24"),
+    "simulate too many": ("data simulate random new.h5 --sites 50", "up to 20 sites"),
     "simulate settings": ("data simulate ghz new.h5 --sites 3 --settings XQ", "'XQ'"),
     "simulate shots": ("data simulate ghz new.h5 --sites 3 --shots 0", "shots"),
     "simulate readout": ("data simulate ghz new.h5 --sites 3 --readout 0.1", "p01,p10"),
