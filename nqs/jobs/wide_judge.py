@@ -113,7 +113,7 @@ def judge(
     summary["data"]["held_out_shots"] = findings.held_out_shots
     summary |= {
         "likelihood": {
-            "nll": number(train_nll),
+            "nll": number(_together(train_nll, chosen.nll(), shots)),
             "train_nll": number(train_nll),
             "held_out_nll": number(chosen.nll()),
             "floor": None,
@@ -160,6 +160,16 @@ def _some(parts: tuple[Stratum, ...], shots: Shots, reader: Reader):
 def _nll(log_p: list[np.ndarray], shots: Shots) -> Estimate:
     found = mean_of_strata(log_p, shots.shares)
     return Estimate(-found.value, found.error)
+
+
+def _together(trained: Estimate, held_out: Estimate, shots: Shots) -> Estimate:
+    """Of all shots, from both parts of them."""
+    share = sum(p.shots for p in shots.held_out) / sum(
+        p.shots for p in (*shots.train, *shots.held_out)
+    )
+    errors = ((1 - share) * (trained.error or 0.0), share * (held_out.error or 0.0))
+    value = (1 - share) * trained.value + share * held_out.value
+    return Estimate(value, float(np.hypot(*errors)))
 
 
 def _typical(state: State, data, shots: Shots, reader: Reader, log_p, seed: int):
