@@ -55,6 +55,9 @@ def ladder(table: Iterable[Mapping[str, Any]]) -> Drawing:
         axes.axhline(0, color=INK, linewidth=0.9)
         axes.set_xscale("log")
         axes.set_yscale("symlog", linthresh=0.01)
+        for axis in (axes.xaxis, axes.yaxis):  # plain numbers: no mathematics is set in drawings
+            axis.set_major_formatter(lambda value, _: f"{value:g}")
+            axis.set_minor_formatter(lambda value, _: "")
         axes.set_xlabel("parameters")
         axes.set_ylabel("held-out NLL above the best, nats per shot")
         axes.legend()
