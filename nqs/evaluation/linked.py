@@ -6,7 +6,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from nqs.measurement.effects import UNMEASURED
 from nqs.state.state import State
 from nqs.state.turned import drawn_again
 
@@ -70,6 +69,3 @@ def links(state: State, settings: Sequence[str], seed: int, plain: frozenset[str
 def never_rotated(settings: Sequence[str], plain: frozenset[str]) -> list[int]:
     """Sites that no setting rotates."""
     return [n for n in range(len(settings[0])) if all(s[n] in plain for s in settings)]
-
-
-PLAIN = frozenset({"Z", UNMEASURED})

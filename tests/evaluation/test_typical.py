@@ -1,7 +1,6 @@
 """Whether shots are as likely as a state's own samples."""
 
 import numpy as np
-import pytest
 
 from nqs.evaluation.typical import typicality
 
@@ -38,6 +37,4 @@ def test_groups_without_a_spread_say_nothing():
     same = np.full(10, -3.0)
     assert typicality([same], [same]).z == [0.0]
     assert typicality([same[:1]], [same]).p_value is None
-    assert typicality([same, log_p(0.3, 10, np.random.default_rng(2))], [same, same]).p_value == (
-        pytest.approx(0.0, abs=1)
-    )
+    assert typicality([same[:1], same], [same, same]).z == [0.0]

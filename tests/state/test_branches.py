@@ -23,7 +23,7 @@ GROUPS = (
 )
 WHOLE = tuple(group for group in GROUPS if "I" not in "".join(group))
 EFFECTS = {"A": random_projectors(1), "B": random_projectors(2)}
-NORMALISED = ["recurrent", "mps"]
+NORMALISED = ["recurrent", "mps", "transformer"]
 
 
 def some_shots(groups, seed=0, shots=40):
@@ -34,7 +34,7 @@ def some_shots(groups, seed=0, shots=40):
     ]
 
 
-def dense(state, groups, parts, log_z=True):
+def dense(state, groups, parts):
     """log P of the same shots from all amplitudes, (shots,)."""
     settings = tuple(s for group in groups for s in group)
     table = born.log_probabilities(
