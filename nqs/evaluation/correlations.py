@@ -9,6 +9,7 @@ from nqs.evaluation import observables
 from nqs.evaluation.shots import error_of_mean, outcome_values
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import outcome_probabilities, signed_sums
+from nqs.measurement.spool import pieces
 from nqs.state.sampling import Samples
 from nqs.state.state import State
 from nqs.systems.pauli import PauliSum
@@ -80,8 +81,7 @@ def of_shots(data: Measurements) -> Moments:
     read = {number: settings == letter for number, letter in enumerate(LETTERS)}
     read = {number: where.astype(float) for number, where in read.items() if where.any()}
     signs = data.readout is None  # whose square is 1
-    for first in range(0, len(index), _ROWS):
-        rows = slice(first, first + _ROWS)
+    for rows in pieces(len(index), _ROWS):
         values, weight = outcome_values(data, data.outcomes[rows]), data.counts[rows, None]
         for number, where in read.items():
             here = where[index[rows]]
@@ -149,8 +149,8 @@ def structure_factor_of_shots(
     if not data.counts[rows].sum():
         return None
     sums = np.zeros((3, *size))  # shots, S and S²
-    for first in range(0, len(rows), _ROWS):
-        some = rows[first : first + _ROWS]
+    for part in pieces(len(rows), _ROWS):
+        some = rows[part]
         found = structure_factors(outcome_values(data, data.outcomes[some]), size)
         for power in range(3):
             sums[power] += np.tensordot(data.counts[some], found**power, axes=1)

@@ -4,6 +4,7 @@ import numpy as np
 
 from nqs.evaluation.heldout import Estimate
 from nqs.measurement.dataset import Measurements, refuse_blind_readout
+from nqs.measurement.spool import pieces
 from nqs.systems.pauli import PauliSum
 
 _PRIOR = 4.0
@@ -17,13 +18,12 @@ def error_of_mean(mean, square, shots):
     return np.sqrt(np.maximum(square - shrunk**2, 0) / shots)
 
 
-def outcome_values(data: Measurements, outcomes: np.ndarray | None = None) -> np.ndarray:
+def outcome_values(data: Measurements, outcomes: np.ndarray) -> np.ndarray:
     """The ±1 that each outcome stands for, (rows, sites), unbiased by readout errors.
 
     With readout errors R[r, t] a read r counts as f(r), Σ_r f(r) R[r, t] = (−1)^t. ValueError where
     they leave nothing of a site.
     """
-    outcomes = data.outcomes if outcomes is None else outcomes
     signs = np.tile([1.0, -1.0], (data.sites, 1))
     if data.readout is not None:
         refuse_blind_readout(data.readout)
@@ -38,43 +38,55 @@ def from_shots(data: Measurements, total: PauliSum) -> Estimate | None:
     Lett. 106, 230501 (2011).
     """
     letters = np.array(data.settings).view("U1").reshape(len(data.settings), data.sites)
-    values = outcome_values(data)
-    per_row = np.zeros(len(data.outcomes))
-    squares, least = 0.0, 0.0
+    strings, least = [], 0.0
     for x, z, coefficient in zip(total.x, total.z, total.coefficients, strict=True):
         support = np.flatnonzero(x | z)
         wanted = np.array(["I", "Z", "X", "Y"])[2 * x[support] + z[support]]
-        rows = (letters[:, support] == wanted).all(axis=1)[data.setting_index]
-        shots = float(data.counts[rows].sum())
+        telling = (letters[:, support] == wanted).all(axis=1)
+        shots = float(data.shots_per_setting[telling].sum())
         if not shots:
             return None
-        value = values[np.ix_(rows, support)].prod(axis=1)
-        per_row[rows] += coefficient * value / shots
-        squares = float(data.counts[rows] @ value**2) / shots
+        strings.append((support, telling, coefficient / shots))
         least += (coefficient / shots) ** 2
-    mean = float(data.counts @ per_row)
-    if len(total.coefficients) == 1:
-        c = float(total.coefficients[0])
-        error = abs(c) * float(error_of_mean(mean / c, squares, shots))
+    first, second = _sums(data, strings)
+    mean = float(first.sum())
+    if len(strings) == 1:
+        c, shots = float(total.coefficients[0]), data.shots_per_setting[strings[0][1]].sum()
+        square = float(second.sum()) * shots / c**2
+        error = abs(c) * float(error_of_mean(mean / c, square, shots))
     else:
-        error = max(_within_settings(per_row, data), float(np.sqrt(2 * _PRIOR * least)))
-    return Estimate(total.constant + mean, error if len(total.coefficients) else None)
+        error = max(_within_settings(data, first, second), float(np.sqrt(2 * _PRIOR * least)))
+    return Estimate(total.constant + mean, error if len(strings) else None)
 
 
-def _within_settings(per_row: np.ndarray, data: Measurements) -> float:
-    """Standard error of Σ counts · per_row, whose expectation differs from setting to setting."""
-    number = len(data.settings)
-    shots, first, second = (
-        np.bincount(data.setting_index, weights=data.counts * weight, minlength=number)
-        for weight in (np.ones(len(per_row)), per_row, per_row**2)
-    )
-    taken = shots > 0
-    scatter = second[taken] - first[taken] ** 2 / shots[taken]
-    spare = shots[taken] - 1
+def _sums(data: Measurements, strings: list[tuple]) -> tuple[np.ndarray, np.ndarray]:
+    """Of what each shot adds to a mean, and of its square, for every setting, (settings,) each.
+
+    strings: sites, which settings tell them, and the weight of each shot.
+    """
+    first, second = np.zeros((2, len(data.settings)))
+    for rows in pieces(len(data.counts)):
+        index, counts = data.setting_index[rows], data.counts[rows]
+        values = outcome_values(data, data.outcomes[rows])
+        added = np.zeros(len(index))
+        for support, telling, weight in strings:
+            here = telling[index]
+            added[here] += weight * values[np.ix_(here, support)].prod(axis=1)
+        np.add.at(first, index, counts * added)
+        np.add.at(second, index, counts * added**2)
+    return first, second
+
+
+def _within_settings(data: Measurements, first: np.ndarray, second: np.ndarray) -> float:
+    """Standard error of a sum over shots whose expectation differs from setting to setting."""
+    taken = data.shots_per_setting > 0
+    shots = data.shots_per_setting[taken]
+    scatter = second[taken] - first[taken] ** 2 / shots
+    spare = shots - 1
     # a setting of one shot has no scatter of its own and borrows that of the others
     if spare.sum() > 0:
         common = scatter.sum() / spare.sum()
     else:
-        common = float(np.var(per_row, ddof=1)) if len(per_row) > 1 else 0.0
+        common = float(np.var(first[taken], ddof=1)) if len(shots) > 1 else 0.0
     variance = np.where(spare > 0, scatter / np.maximum(spare, 1), common)
-    return float(np.sqrt((shots[taken] * variance).sum()))
+    return float(np.sqrt((shots * variance).sum()))

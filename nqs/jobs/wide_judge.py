@@ -108,6 +108,7 @@ def judge(
         "folds": None,
         "refit_steps": None,
         "likelihood": "branch",
+        "seconds_reading": round(run.seconds_reading, 3),
         "contracted": reader.contracted,
     }
     summary["data"]["held_out_shots"] = findings.held_out_shots

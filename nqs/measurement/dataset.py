@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from nqs.measurement.effects import (
     basis_index,
     checked_effects,
 )
+from nqs.measurement.spool import end_to_end, pieces, room
 
 _LEAST_TOLD = 1e-6
 """Difference of two probabilities below which a readout tells no outcome from the other."""
@@ -56,7 +58,9 @@ class Measurements:
         effects = {k: checked_effects(k, v) for k, v in self.effects.items()}
         settings = tuple(str(s) for s in self.settings)
         index = np.asarray(self.setting_index)
-        counts = np.ones(rows, np.int64) if self.counts is None else np.asarray(self.counts)
+        # every row once: one number, however many rows there are
+        once = np.broadcast_to(np.int64(1), rows)
+        counts = once if self.counts is None else np.asarray(self.counts)
         self._check_settings(settings, sites)
         self._check_columns(rows, len(settings), index, counts)
         self._check_outcomes(outcomes, settings, index)
@@ -136,15 +140,16 @@ class Measurements:
     def sites(self) -> int:
         return self.outcomes.shape[1]
 
-    @property
+    @cached_property
     def shots(self) -> int:
         return int(self.counts.sum())
 
-    @property
+    @cached_property
     def shots_per_setting(self) -> np.ndarray:
         """Shots taken in each setting, shape (settings,)."""
         totals = np.zeros(len(self.settings), np.int64)
-        np.add.at(totals, self.setting_index, self.counts)
+        for part in pieces(len(self.counts)):
+            np.add.at(totals, self.setting_index[part], self.counts[part])
         return totals
 
     @property
@@ -165,29 +170,39 @@ class Measurements:
 
         The outcome of an unmeasured site is set to 0. Time blocks are dropped.
         """
-        outcomes = np.where(self._unmeasured()[self.setting_index], 0, self.outcomes)
-        binary = outcomes.max() <= 1
-        if binary and self.sites + len(self.settings).bit_length() <= 62:
-            key = basis_index(outcomes) + (self.setting_index.astype(np.int64) << self.sites)
-            _, first, group = np.unique(key, return_index=True, return_inverse=True)
-        else:
-            packed = np.concatenate(
-                [
-                    self.setting_index.astype(">u4").view(np.uint8).reshape(-1, 4),
-                    np.packbits(outcomes, axis=1) if binary else outcomes,
-                ],
-                axis=1,
-            )
-            key = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").reshape(-1)
-            _, first, group = np.unique(key, return_index=True, return_inverse=True)
+        _, first, group = np.unique(self._keys(), return_index=True, return_inverse=True)
         counts = np.bincount(group.reshape(-1), weights=self.counts, minlength=len(first))
+        outcomes = room((len(first), self.sites), np.uint8)
+        for part in pieces(len(first)):
+            outcomes[part] = self._told(first[part])
         return replace(
             self,
-            outcomes=outcomes[first].astype(np.uint8),
+            outcomes=outcomes,
             setting_index=self.setting_index[first],
             counts=np.rint(counts).astype(np.int64),
             block=None,
         )
+
+    def _keys(self) -> np.ndarray:
+        """One value for each row, ordered as its setting and then its outcome are."""
+        rows, binary = len(self.counts), self.outcomes.max() <= 1
+        if binary and self.sites + len(self.settings).bit_length() <= 62:
+            keys = np.empty(rows, np.int64)
+            for part in pieces(rows):
+                setting = self.setting_index[part].astype(np.int64)
+                keys[part] = basis_index(self._told(part)) + (setting << self.sites)
+            return keys
+        width = 4 + (-(-self.sites // 8) if binary else self.sites)
+        packed = np.empty((rows, width), np.uint8)
+        for part in pieces(rows):
+            told = self._told(part)
+            packed[part, :4] = self.setting_index[part].astype(">u4").view(np.uint8).reshape(-1, 4)
+            packed[part, 4:] = np.packbits(told, axis=1) if binary else told
+        return packed.view(f"V{width}").reshape(-1)
+
+    def _told(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Outcomes of some rows, 0 where a site was not measured."""
+        return np.where(self._unmeasured[self.setting_index[rows]], 0, self.outcomes[rows])
 
     def table(self) -> np.ndarray:
         """Counts of every outcome in every setting, (settings, 2**sites) float64.
@@ -199,9 +214,10 @@ class Measurements:
                 f"a table of all outcomes of {self.sites} sites has 2^{self.sites} columns; "
                 f"the limit is 2^{LARGEST_TABLE_SITES}, two outcomes a site."
             )
-        measured = np.where(self._unmeasured()[self.setting_index], 0, self.outcomes)
         table = np.zeros((len(self.settings), 2**self.sites))
-        np.add.at(table, (self.setting_index, basis_index(measured)), self.counts)
+        for part in pieces(len(self.counts)):
+            where = self.setting_index[part], basis_index(self._told(part))
+            np.add.at(table, where, self.counts[part])
         return table
 
     def split(self, fraction: float, seed: int) -> tuple["Measurements", "Measurements | None"]:
@@ -237,6 +253,7 @@ class Measurements:
             counts=counts[kept],
         )
 
+    @cached_property
     def _unmeasured(self) -> np.ndarray:
         """Which sites each setting leaves unmeasured, (settings, sites) bool."""
         letters = np.array(self.settings).view("U1").reshape(len(self.settings), self.sites)
@@ -270,15 +287,15 @@ def joined(parts: Sequence[Measurements]) -> Measurements:
     settings = tuple(sorted({s for named in spelled for s in named}))
     position = {s: i for i, s in enumerate(settings)}
     return Measurements(
-        outcomes=np.concatenate([p.outcomes for p in parts]),
+        outcomes=end_to_end([p.outcomes for p in parts]),
         settings=settings,
-        setting_index=np.concatenate(
+        setting_index=end_to_end(
             [
-                np.array([position[s] for s in named])[part.setting_index]
+                np.array([position[s] for s in named], np.uint32)[part.setting_index]
                 for part, named in zip(parts, spelled, strict=True)
             ]
         ),
-        counts=np.concatenate([p.counts for p in parts]),
+        counts=end_to_end([p.counts for p in parts]),
         effects=effects,
         readout=first.readout,
         target=next((p.target for p in parts if p.target is not None), None),

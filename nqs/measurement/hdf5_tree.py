@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from nqs.measurement.problems import FormatError, quoted
+from nqs.measurement.spool import pieces, room
 
 MOST_OBJECTS = 1_000
 DEEPEST_NESTING = 16
@@ -28,6 +29,9 @@ ALWAYS_ALLOWED = 128 * 1024**2
 LARGEST_LONE_CHUNK = 16 * 1024**2
 PLAIN_CHUNK = 128 * 1024
 """A chunk's deflate stream may expand past its chunk; this keeps the damage to 132 MiB."""
+
+_AT_ONCE = 2**25
+"""Bytes read at a time."""
 
 ALLOWED_FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32)
 
@@ -173,7 +177,7 @@ def _chunks_are_small(dataset, chunk: int) -> bool:
 
 def _read(dataset: h5py.Dataset, path: str) -> np.ndarray:
     if dataset.dtype.kind != "O":
-        return np.asarray(dataset[()])
+        return _filled(dataset) if dataset.ndim else np.asarray(dataset[()])
     flat = []
     text = dataset.asstr(errors="replace")
     if dataset.ndim == 0:
@@ -186,6 +190,15 @@ def _read(dataset: h5py.Dataset, path: str) -> np.ndarray:
         if max(map(len, piece), default=0) > LONGEST_STRING:
             raise FormatError(f"{quoted(path)} holds a string longer than {LONGEST_STRING}")
     return _fixed(flat, path).reshape(dataset.shape)
+
+
+def _filled(dataset: h5py.Dataset) -> np.ndarray:
+    """A data set of numbers, some MiB at a time: it may be larger than the memory."""
+    array = room(dataset.shape, dataset.dtype)
+    row = max(1, math.prod(dataset.shape[1:]) * dataset.dtype.itemsize)
+    for part in pieces(len(array), max(1, _AT_ONCE // row)):
+        dataset.read_direct(array, part, part)
+    return array
 
 
 def _fixed(strings: list[str], path: str) -> np.ndarray:

@@ -73,13 +73,11 @@ def measurements(tree: "Tree") -> Measurements:
         for name, array in arrays.items()
         if name.startswith("/effects/")
     }
-    rows = len(outcomes)
-    counts = _typed(arrays, "/counts", "u", 1) if "/counts" in arrays else np.ones(rows, np.uint32)
     return Measurements(
         outcomes=outcomes,
         settings=_settings(_typed(arrays, "/settings", "SU", 1)),
         setting_index=_typed(arrays, "/setting_index", "u", 1),
-        counts=counts,
+        **({"counts": _typed(arrays, "/counts", "u", 1)} if "/counts" in arrays else {}),
         block=_typed(arrays, "/block", "u", 1) if "/block" in arrays else None,
         effects=effects,
         readout=_typed(arrays, "/readout", "f", 3) if "/readout" in arrays else None,

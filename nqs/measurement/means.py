@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from nqs.measurement.dataset import Measurements
+from nqs.measurement.spool import pieces
 
 LETTERS = "XYZ"
-_ROWS = 2**16
 
 
 class Means(NamedTuple):
@@ -22,8 +22,7 @@ def site_means(data: Measurements) -> Means:
     letters = np.array(data.settings).view("U1").reshape(len(data.settings), data.sites)
     total, shots = np.zeros((3, data.sites)), np.zeros((3, data.sites))
     masks = [(letters == letter).astype(float) for letter in LETTERS]
-    for first in range(0, len(data.counts), _ROWS):
-        rows = slice(first, first + _ROWS)
+    for rows in pieces(len(data.counts)):
         counts = data.counts[rows].astype(float)
         values = 1.0 - 2.0 * data.outcomes[rows]
         for number, mask in enumerate(masks):

@@ -7,17 +7,19 @@ death is an error message. `python -m nqs.measurement.quarantine look|read PATH`
 
 import functools
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from nqs.measurement.problems import FormatError, named, quoted
+from nqs.measurement.spool import IN_MEMORY, NoRoom, room
 
 if TYPE_CHECKING:
     from nqs.measurement.hdf5_tree import Tree
@@ -26,7 +28,10 @@ SPARE_MEMORY = 192 * 1024**2
 """Bytes the child may use on top of what the file's checked declaration needs."""
 SHORTEST_TIME = 10.0
 BYTES_PER_SECOND = 10e6
-REFUSED = 3
+REFUSED, NO_ROOM = 3, 4
+
+_AT_ONCE = 2**24
+"""Bytes of an array that are copied at a time."""
 
 
 def read_tree(path: str | os.PathLike) -> "Tree":
@@ -91,6 +96,8 @@ def _sentence(path: Path, status: int, words: IO[bytes]) -> str:
             f"{named(path)}: this HDF5 file is not safe to read: {said}; write it again as plain"
             " data sets."
         )
+    if status == NO_ROOM:
+        return f"{named(path)}: {said}"
     if status < 0:
         said = f"the HDF5 library was killed by it (signal {-status})"
     else:
@@ -132,12 +139,27 @@ def _unpacked(answer: IO[bytes]) -> "Tree":
         return Tree(
             shapes={path: tuple(shape) for path, shape in names["shapes"].items()},
             kinds=names["kinds"],
-            arrays={path: store[str(i)] for path, i in names["arrays"].items()},
+            arrays={path: _member(store, str(i)) for path, i in names["arrays"].items()},
             attributes={
                 path: {name: _scalar(store[str(i)]) for name, i in found.items()}
                 for path, found in names["attributes"].items()
             },
         )
+
+
+def _member(store: Any, name: str) -> np.ndarray:
+    """One array of an archive that the child wrote; a large one goes to the disk, not to memory."""
+    form = np.lib.format
+    with store.zip.open(f"{name}.npy") as stream:
+        form.read_magic(stream)
+        shape, fortran, dtype = form.read_array_header_1_0(stream)
+        if fortran or not shape or math.prod(shape) * dtype.itemsize <= IN_MEMORY:
+            return store[name]
+        array = room(shape, dtype)
+        rest = array.reshape(-1).view(np.uint8).data
+        while len(rest):
+            rest = rest[stream.readinto(rest[:_AT_ONCE]) :]
+    return array
 
 
 def _scalar(value: np.ndarray):
@@ -180,6 +202,9 @@ def main() -> None:
     except FormatError as refusal:
         print(refusal, file=sys.stderr)
         sys.exit(REFUSED)
+    except NoRoom as reason:
+        print(reason, file=sys.stderr)
+        sys.exit(NO_ROOM)
     except MemoryError:
         print("it needs more memory than its declared shapes account for", file=sys.stderr)
         sys.exit(REFUSED)

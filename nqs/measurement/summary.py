@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from nqs.measurement.dataset import Measurements
+from nqs.measurement.means import site_means
 
 _MOST_SETTINGS = 12
 
@@ -36,18 +37,11 @@ def described(data: Measurements) -> dict[str, Any]:
 
 
 def _magnetisation(data: Measurements) -> list[dict[str, float] | None]:
-    letters = np.array([list(s) for s in data.settings])
-    means: list[dict[str, float] | None] = []
-    for site in range(data.sites):
-        rows = (letters[:, site] == "Z")[data.setting_index]
-        total = data.counts[rows].sum()
-        if total == 0:
-            means.append(None)
-            continue
-        ones = data.counts[rows] @ data.outcomes[rows, site].astype(np.int64)
-        mean = 1 - 2 * ones / total
-        means.append({"value": float(mean), "error": float(np.sqrt((1 - mean**2) / total))})
-    return means
+    means = site_means(data)
+    return [
+        {"value": float(mean), "error": float(np.sqrt((1 - mean**2) / shots))} if shots else None
+        for mean, shots in zip(means.value[2], means.shots[2], strict=True)
+    ]
 
 
 def _decoded(data: Measurements, row: int) -> dict[str, str]:

@@ -8,10 +8,13 @@ import numpy as np
 from nqs.ansatz.mps import MatrixProduct
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED
+from nqs.measurement.spool import pieces, room
 from nqs.state.simulate import described, flips_of, refuse_wrong
 from nqs.state.state import State
 
 _NOISE = 0x401E
+_AT_ONCE = 2**17
+"""Shots drawn at a time."""
 
 
 def of_matrices(matrices: Sequence[np.ndarray]) -> State:
@@ -46,21 +49,25 @@ def simulate_large(
     settings = tuple(settings)
     refuse_wrong(settings, state.sites, shots, depolarising)
     flips = None if readout is None else flips_of(readout, state.sites)
-    rows = []
+    outcomes = room((len(settings) * shots, state.sites), np.uint8)
     for place, setting in enumerate(settings):
-        outcomes = state.sample(shots, seed + place, setting).bits
         rng = np.random.default_rng([seed, _NOISE, place])
-        lost = rng.random(shots) < depolarising
-        outcomes = np.where(lost[:, None], rng.integers(0, 2, outcomes.shape), outcomes)
-        if flips is not None:
-            one = flips[np.arange(state.sites), 1, outcomes]  # P(read 1 | outcome)
-            outcomes = rng.random(outcomes.shape) < one
         measured = np.array([letter != UNMEASURED for letter in setting])
-        rows.append((outcomes * measured).astype(np.uint8))
+        for some in pieces(shots, _AT_ONCE):
+            # a seed of its own for every piece; the first is that of the setting
+            own = seed + place + len(settings) * (some.start // _AT_ONCE)
+            drawn = state.sample(some.stop - some.start, own, setting).bits
+            lost = rng.random(len(drawn)) < depolarising
+            drawn = np.where(lost[:, None], rng.integers(0, 2, drawn.shape), drawn)
+            if flips is not None:
+                one = flips[np.arange(state.sites), 1, drawn]  # P(read 1 | outcome)
+                drawn = rng.random(drawn.shape) < one
+            first = place * shots
+            outcomes[first + some.start : first + some.stop] = drawn * measured
     return Measurements(
-        outcomes=np.concatenate(rows),
+        outcomes=outcomes,
         settings=settings,
-        setting_index=np.repeat(np.arange(len(settings)), shots),
+        setting_index=np.repeat(np.arange(len(settings), dtype=np.uint32), shots),
         readout=flips,
         source=described(state.sites, settings, shots, seed, depolarising, readout),
     ).merged()

@@ -55,6 +55,7 @@ class Run:
         self.phases: dict[str, Any] = {}
         self.seconds = 0.0
         self.seconds_compiling = 0.0
+        self.seconds_reading = 0.0
         self._watch = watch
         self._started = time.monotonic()
         self._saved = time.monotonic()
@@ -82,6 +83,7 @@ class Run:
         self.phases, facts = checkpoint.load(path, wanted)
         self.phases = {name: jax.device_put(p) for name, p in self.phases.items()}
         self.seconds = self._earlier = facts["seconds"]
+        self.seconds_reading = facts.get("seconds_reading", 0.0)
         log = self.folder / "metrics.jsonl"
         lines = log.read_text().splitlines() if log.exists() else []
         rows = [json.loads(line) for line in lines if line.endswith("}")]
@@ -105,7 +107,11 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint now."""
         if self.folder is not None:
-            facts = {"phases": list(self.phases), "seconds": self.seconds}
+            facts = {
+                "phases": list(self.phases),
+                "seconds": self.seconds,
+                "seconds_reading": self.seconds_reading,
+            }
             checkpoint.save(self.folder / "checkpoint.h5", self.phases, facts)
         self._saved = time.monotonic()
 

@@ -87,6 +87,7 @@ def train_on(
                 break
             begun = time.monotonic()
             batch, nodes = coming.result()
+            run.seconds_reading += time.monotonic() - begun
             last = min(at + STEPS_PER_DISPATCH, steps)
             if last < steps:
                 coming = beside.submit(made, last)

@@ -30,6 +30,7 @@ from nqs.measurement.formats import (
 from nqs.measurement.formats.options import Options
 from nqs.measurement.problems import FormatError, listed, named, quoted
 from nqs.measurement.quarantine import look
+from nqs.measurement.spool import NoRoom
 
 __all__ = ["FORMATS", "FormatError", "Options", "choices", "read", "read_measurements"]
 
@@ -85,7 +86,7 @@ def read(paths: Paths, options: Options | None = None) -> Measurements:
     ]
     try:
         return joined(parts)
-    except ValueError as problem:
+    except (ValueError, NoRoom) as problem:
         raise FormatError(f"{listed(path.name for path in files)}: {problem}") from None
 
 
@@ -120,7 +121,7 @@ def _read_one(path: Path, options: Options) -> Measurements:
         ) from None
     except OSError as problem:
         raise FormatError(f"{named(path)}: cannot be read ({problem.strerror}).") from None
-    except ValueError as problem:
+    except (ValueError, NoRoom) as problem:
         raise FormatError(f"{named(path)}: {problem}") from None
     if options.sites is not None and data.sites != options.sites:
         raise FormatError(
