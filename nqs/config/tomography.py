@@ -13,7 +13,10 @@ class Data(Table):
     select: str | None = Field(default=None, description="experiment of a file that holds many")
     shots_per_setting: int | None = Field(default=None, ge=1, description="for frequencies")
     sites: int | None = Field(default=None, ge=1, description="for integer or hexadecimal counts")
-    bases: Paths | None = Field(default=None, description="QuCumber bases, a line per shot")
+    bases: Paths | None = Field(
+        default=None,
+        description="settings of text samples, a line per shot; of Braket results, a line per task",
+    )
     held_out: float = Field(
         default=0.2, ge=0, le=0.5, description="share of every setting's shots held out for choices"
     )
@@ -66,7 +69,8 @@ class Tomography(Table):
         default=None, description="wall-clock limit of the batch queue: stop before, exit 75"
     )
     target: Paths | None = Field(
-        default=None, description="file of the true state; two text files for a density matrix"
+        default=None,
+        description="file of the true state, or a run; two text files for a density matrix",
     )
     data: Data = Data()
     ansatz: Network = Network()

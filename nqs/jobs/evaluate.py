@@ -18,9 +18,9 @@ from nqs.jobs.bootstrap import refuse_one, scatter
 from nqs.jobs.properties import beside, fidelity_to, number
 from nqs.jobs.regions import entropies, region
 from nqs.jobs.result import Result, load
+from nqs.jobs.targets import read_target_or_run
 from nqs.jobs.tomography import read_run
 from nqs.measurement.dataset import Measurements
-from nqs.measurement.target import read_target
 from nqs.state.born import rotations
 from nqs.state.reach import DENSE_SITES, DENSE_TERMS, VECTOR_SITES
 from nqs.state.state import State
@@ -48,7 +48,7 @@ def evaluate(
     """The numbers of a finished run, beside those of shots; nothing is written.
 
     ansatz: the Flax module of a run whose ansatz was the user's own. data: shots that the run did
-    not see; those it was taught by where left out. target: file of a state, or two of a density
+    not see; those it was taught by where left out. target: file of a state, run, or two files of a density
     matrix. wanted: observables such as "X0 Z1", or sums. config: of a ground state, whose
     Hamiltonian is asked; a ground state's own where left out. bootstrap: refits behind the
     statistical errors of a tomography. regions: of sites, such as "0-3,7", whose entropies are
@@ -93,9 +93,13 @@ def evaluate(
     )
     if target is not None:
         files = [target] if isinstance(target, str | Path) else list(target)
-        psi = read_target([Path(file) for file in files], state.sites)
-        name = ", ".join(map(str, files))
-        found["fidelity"] = fidelity_to(psi, name, state.vector(), scattered)
+        found["fidelity"] = fidelity_to(
+            read_target_or_run(files, state.sites),
+            ", ".join(map(str, files)),
+            state,
+            scattered,
+            seed + 3 * _PURPOSE,
+        )
     if fresh and shots is not None:
         found["fidelity_from_shots"] = _told(state, shots)
     if asked is not None:

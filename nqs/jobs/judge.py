@@ -135,7 +135,9 @@ def judge(
     if wanted.bootstrap:
         summary["bootstrap"] = {"replicas": wanted.bootstrap}
     if target is not None:
-        summary["fidelity"] = fidelity_to(target, str(target_name), psi, scattered)
+        summary["fidelity"] = fidelity_to(
+            target, str(target_name), found.final, scattered, config.seed
+        )
     if found.held_out is not None:
         summary["fidelity_from_shots"] = _told(kept.state, found.held_out)
     totals = [observable(text, data.sites) for text in wanted.observables]

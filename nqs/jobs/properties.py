@@ -8,6 +8,7 @@ from nqs.evaluation import correlations, entropy
 from nqs.evaluation.correlations import LETTERS, Moments
 from nqs.evaluation.fidelity import fidelity, projection
 from nqs.evaluation.heldout import Estimate
+from nqs.evaluation.overlap import OverlapTooSmall, sampled_fidelity
 from nqs.evaluation.scatter import Action, Scatter
 from nqs.evaluation.shots import from_shots
 from nqs.measurement.dataset import Measurements
@@ -30,6 +31,8 @@ _FLIPPED_SITES = 200
 """Sites up to which X and Y are looked at without a vector: each is a flip of every sample."""
 
 _MOST_CUTS = 16
+
+_FIDELITY_SAMPLES = 2**14
 
 Rows = list[dict[str, Any]]
 
@@ -99,18 +102,30 @@ def beside(
 
 
 def fidelity_to(
-    target: np.ndarray, name: str, vector: np.ndarray, scatter: Scatter | None
+    target: np.ndarray | State, name: str, state: State, scatter: Scatter | None, seed: int
 ) -> dict[str, Any]:
-    """Fidelity with a target: of a fitted vector, and what the shots leave of that of the truth.
+    """Fidelity with a target: of a fitted state, and what the shots leave of that of the truth.
 
-    fitted: of the vector as it is, exact. value, error, interval: statistical ones where there are.
+    fitted: of the state as it is; exact of a vector, and from samples of a State beyond, with
+    their error. value, error, interval: statistical ones where there are.
     """
-    own = fidelity(vector, target)
+    if isinstance(target, State):
+        return _sampled_fidelity_to(target, name, state, seed)
+    own = fidelity(state.vector(), target)
     found = {"value": own, "error": None, "interval": None, "fitted": own, "target": name}
     again = _statistical(scatter, projection(target), 0, 1) if scatter else None
     if again and not again["open"]:
         found |= {key: again[key] for key in ("value", "error", "interval")}
     return {**found, "statistical": again}
+
+
+def _sampled_fidelity_to(target: State, name: str, state: State, seed: int) -> dict[str, Any]:
+    try:
+        found = sampled_fidelity(state, target, _FIDELITY_SAMPLES, seed=seed)
+    except OverlapTooSmall:
+        found = Estimate(0.0, None)
+    about = {"interval": None, "fitted": found.value, "target": name, "statistical": None}
+    return {**number(found), **about, "samples": _FIDELITY_SAMPLES}
 
 
 def _statistical(scatter: Scatter, action: Action, least: float, most: float) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nqs.jobs.targets import of_run
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import VECTOR_SITES
 from nqs.state.simulate import chosen_settings, simulate
@@ -68,19 +69,12 @@ def _state(name: str, sites: int | None, seed: int, tell: Tell) -> Any:
             f"{name!r} is neither a known state ({', '.join(known.KNOWN)}) nor a file or run."
         )
     if path.is_dir():
-        return _of_run(path)
+        return of_run(path)
     if path.suffix == ".toml":
         return _ground_state(path, seed, tell)
     from nqs.measurement.target import read_target, sites_of
 
     return read_target([path], sites if sites is not None else sites_of(path))
-
-
-def _of_run(path: Path) -> Any:
-    from nqs.jobs.result import load
-
-    state = load(path).state
-    return state.vector() if state.sites <= VECTOR_SITES else state
 
 
 def _ground_state(path: Path, seed: int, tell: Tell) -> Any:

@@ -23,11 +23,12 @@ from nqs.config.menu import (
 from nqs.config.summary import write_summary
 from nqs.config.tomography import Tomography
 from nqs.jobs import folder as place
+from nqs.jobs.targets import read_target_or_run
 from nqs.measurement import formats
 from nqs.measurement.dataset import Measurements, refuse_blind_readout
 from nqs.measurement.effects import UNMEASURED, rows_of
 from nqs.measurement.kinds import refuse_too_many_terms
-from nqs.measurement.target import checked, read_target
+from nqs.measurement.target import checked
 from nqs.state.reach import DENSE_SITES, refuse_out_of_reach, within_reach
 from nqs.systems.observable import observable
 
@@ -39,11 +40,12 @@ PATHS = ("data.file", "data.bases", "target")
 class Inputs:
     """What a tomography works on, read and checked before anything is written.
 
+    target: vector (2**sites,), density matrix, or a State where no vector reaches; None without.
     source: file names and the SHA-256 over their bytes, for the summary.
     """
 
     data: Measurements
-    target: np.ndarray | None
+    target: Any
     target_name: str | None
     source: dict[str, Any]
 
@@ -63,7 +65,7 @@ def read_inputs(config: Tomography) -> Inputs:
     data = formats.read(paths, options)
     source = {"file": ", ".join(map(str, paths)), "sha256": place.digest(paths)}
     if config.target:
-        target = read_target([Path(p) for p in config.target], data.sites)
+        target = read_target_or_run(config.target, data.sites)
         return Inputs(data, target, ", ".join(config.target), source)
     return stored_inputs(data, source)
 
@@ -80,7 +82,7 @@ def tomography(
     data: Measurements | str | Path | Sequence[str | Path],
     ansatz: Any = None,
     *,
-    target: np.ndarray | None = None,
+    target: Any = None,
     out: str | Path | None = None,
     **settings: Any,
 ):
@@ -88,7 +90,7 @@ def tomography(
 
     data: Measurements, or files of any readable format. ansatz: a name, or any Flax
     linen module from bits (batch, sites) to complex log ψ (batch,). target: state
-    vector or density matrix to compare with. out: run folder; nothing is written
+    vector, density matrix or State to compare with. out: run folder; nothing is written
     without one. settings: keys of the config, such as seed=1, steps=2000,
     held_out=0.1 or budget="5m". Returns a Result. ValueError names what is wrong.
 
@@ -115,7 +117,8 @@ def tomography(
     check(config, inputs.data, own=model is not None)
     if target is not None:
         name = "the state given"
-        target = checked(name, np.asarray(target), inputs.data.sites)
+        if not hasattr(target, "log_psi"):  # a State may have more sites than a vector
+            target = checked(name, np.asarray(target), inputs.data.sites)
         inputs = replace(inputs, target=target, target_name=name)
     folder = None if out is None else place.new_folder(Path(out))
     return carry_out(config, inputs, folder, model=model)

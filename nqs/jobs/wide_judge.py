@@ -18,7 +18,6 @@ from nqs.jobs.properties import beside, fidelity_to, number, properties
 from nqs.jobs.wide import Shots, Tried, Wide, letters_that_rotate_nothing
 from nqs.measurement.kinds import kind
 from nqs.measurement.strata import Stratum
-from nqs.state.reach import VECTOR_SITES
 from nqs.state.reading import Reader, shot_log_probabilities
 from nqs.state.state import State
 from nqs.systems.observable import observable
@@ -39,7 +38,7 @@ def judge(
     choices: list[Choice],
     run: Run,
     source: dict[str, Any],
-    target: np.ndarray | None,
+    target: np.ndarray | State | None,
     target_name: str | None,
 ) -> tuple[dict[str, Any], dict[str, list[dict]]]:
     """The contents of summary.json, and the rows of each figure by its name."""
@@ -62,6 +61,7 @@ def judge(
     against = None
     if found.baseline is not None and found.baseline is not chosen:
         against = chosen.above(found.baseline)
+    of_target = _held_out_log_p(target, shots) if isinstance(target, State) else None
     gap = chosen.nll()
     findings = verdict.Findings(
         only_z=data.only_z,
@@ -117,7 +117,8 @@ def judge(
             "nll": number(_together(train_nll, chosen.nll(), shots)),
             "train_nll": number(train_nll),
             "held_out_nll": number(chosen.nll()),
-            "floor": None,
+            "floor": None if of_target is None else _floor(of_target, shots),
+            "above_target": None if of_target is None else _above(chosen, of_target, shots),
             "chi2_per_dof": None,
             "p_value": p_value,
             "p_value_method": "typicality: −log P of shots against that of the state's own samples",
@@ -145,8 +146,9 @@ def judge(
         beside(text, own, data, total)
         for text, own, total in zip(config.evaluation.observables, known, totals, strict=True)
     ]
-    if target is not None and data.sites <= VECTOR_SITES:
-        summary["fidelity"] = fidelity_to(target, str(target_name), state.vector(), None)
+    if target is not None:
+        about_it = target, str(target_name), state, None, config.seed + _PURPOSE
+        summary["fidelity"] = fidelity_to(*about_it)
     run.heed()
     tables = {"ladder": _ladder_rows(found), "typicality": misfits}
     return summary, {**tables, **properties(state, data, config.seed)}
@@ -161,6 +163,22 @@ def _some(parts: tuple[Stratum, ...], shots: Shots, reader: Reader):
 def _nll(log_p: list[np.ndarray], shots: Shots) -> Estimate:
     found = mean_of_strata(log_p, shots.shares)
     return Estimate(-found.value, found.error)
+
+
+def _held_out_log_p(state: State, shots: Shots) -> list[np.ndarray]:
+    reader = Reader.of(state.model, shots.groups, shots.effects)
+    parts = [p.taken(slice(None)) for p in shots.held_out]
+    return shot_log_probabilities(state.model, state.variables, reader, parts)
+
+
+def _floor(log_p: list[np.ndarray], shots: Shots) -> dict[str, Any]:
+    return {"name": "the target, of the shots held out", "value": _nll(log_p, shots).value}
+
+
+def _above(chosen: Tried, log_p: list[np.ndarray], shots: Shots) -> dict[str, float | None]:
+    """Held-out NLL of the state above that of the target, paired."""
+    pairs = zip(log_p, chosen.log_p[chosen.best], strict=True)
+    return number(mean_of_strata([theirs - ours for theirs, ours in pairs], shots.shares))
 
 
 def _together(trained: Estimate, held_out: Estimate, shots: Shots) -> Estimate:
@@ -270,12 +288,12 @@ def _ladder_rows(found: Wide) -> list[dict[str, Any]]:
     return rows
 
 
-def _baseline_part(found: Wide, target: np.ndarray | None) -> dict[str, Any] | None:
+def _baseline_part(found: Wide, target: np.ndarray | State | None) -> dict[str, Any] | None:
     best = found.baseline
     if best is None:
         return None
     to_target = None
-    if target is not None and found.data.sites <= VECTOR_SITES:
+    if isinstance(target, np.ndarray):
         to_target = of_vectors(best.state.vector(), target)
     return {
         "method": "mps",

@@ -77,9 +77,7 @@ def highlights(summary: Mapping[str, Any]) -> list[Row]:
             name += f"; of what was measured {measured(again)}"
         rows.append(Row("Fidelity", measured(_fitted(fidelity)), name))
     if likelihood:
-        p = f"p = {probability(likelihood.get('p_value'))}".replace("= below", "<")
-        p = "p not computed" if NOT_COMPUTED in p else p
-        rows.append(Row("χ² per degree of freedom", measured(likelihood.get("chi2_per_dof")), p))
+        rows.append(_fit_highlight(likelihood))
         rows.append(
             Row("Held-out −log likelihood", measured(likelihood.get("held_out_nll")), _NATS)
         )
@@ -87,6 +85,16 @@ def highlights(summary: Mapping[str, Any]) -> list[Row]:
         answer = part(summary, "identifiability").get("determined")
         rows.append(Row("Determined by the data", _yes_no(answer), "the state, by these settings"))
     return rows
+
+
+def _fit_highlight(likelihood: Mapping[str, Any]) -> Row:
+    """χ² with its p-value; the p-value alone where shots were not counted by outcome."""
+    p = probability(likelihood.get("p_value"))
+    if likelihood.get("chi2_per_dof") is None and p != NOT_COMPUTED:
+        return Row("p-value of the fit", p, printable(likelihood.get("p_value_method")))
+    shown = p if p == NOT_COMPUTED else f"= {p}".replace("= below", "<")
+    note = f"p {shown}"
+    return Row("χ² per degree of freedom", measured(likelihood.get("chi2_per_dof")), note)
 
 
 def _energy_highlights(summary: Mapping[str, Any]) -> list[Row]:
@@ -264,8 +272,9 @@ def goodness(summary: Mapping[str, Any]) -> list[Row]:
         meaning = "the state does not explain the data: such a misfit is no accident"
     else:
         meaning = "no clear sign that the state is wrong"
+    chi2 = Row("χ² per degree of freedom", measured(found.get("chi2_per_dof")), "1 is expected")
     return [
-        Row("χ² per degree of freedom", measured(found.get("chi2_per_dof")), "1 is expected"),
+        *([chi2] if found.get("chi2_per_dof") is not None or p is None else []),
         Row("p-value", probability(p), meaning),
         Row("p-value from", printable(found.get("p_value_method"))),
     ]
