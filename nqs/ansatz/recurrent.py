@@ -4,16 +4,11 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from nqs.ansatz.autoregressive import Autoregressive, NextBit
+from nqs.ansatz.heads import Headed
 
 
-class Recurrent(Autoregressive):
+class Recurrent(Headed):
     """Gated recurrent unit with dense amplitude and phase heads, normalised.
-
-    p(1 | σ_<n) = sigmoid(w·h + b_n) and φ_n(σ_n) = v_{σ_n}·h + c_n σ_n: the heads
-    are unbounded and carry a bias for each site, so a product state is
-    represented exactly. A phase for outcome 1 alone would be general too, but
-    with one for each outcome random states train without getting stuck.
 
     hidden: units remembered between sites.
     phase: False leaves ψ positive.
@@ -27,10 +22,8 @@ class Recurrent(Autoregressive):
     """
 
     hidden: int = 16
-    phase: bool = True
     site_dependent: bool = False
     ends: bool = False
-    param_dtype: type = jnp.float64
 
     def setup(self):
         orthogonal, small = nn.initializers.orthogonal(), nn.initializers.normal(0.1)
@@ -49,28 +42,15 @@ class Recurrent(Autoregressive):
         if self.site_dependent:
             self.site_bias = self.param("site_bias", zeros, (self.sites, 3 * h), dtype)
         places = (self.sites,) if self.site_dependent else ()
-        self.amplitude_head = self.param("amplitude_head", small, (*places, h), dtype)
-        self.amplitude_bias = self.param("amplitude_bias", zeros, (self.sites,), dtype)
-        if self.phase:
-            self.phase_head = self.param("phase_head", small, (*places, h, 2), dtype)
-            self.phase_bias = self.param("phase_bias", zeros, (self.sites,), dtype)
+        self.add_heads(small, *places, h)
         if self.ends:
             self.read_ends = self.param("read_ends", zeros, (2, 3 * h), dtype)
-
-    @property
-    def real(self) -> bool:
-        """Whether only log |ψ| depends on the parameters."""
-        return not self.phase
 
     def start(self, batch):
         return jnp.broadcast_to(self.first, (batch, self.hidden))
 
     def next_bit(self, memory, site):
-        log_odds = memory @ self._here(self.amplitude_head, site) + self.amplitude_bias[site]
-        if not self.phase:
-            return NextBit(log_odds, (jnp.zeros_like(log_odds), jnp.zeros_like(log_odds)))
-        zero, one = self._here(self.phase_head, site).T
-        return NextBit(log_odds, (memory @ zero, memory @ one + self.phase_bias[site]))
+        return self.judged(memory, site)
 
     def advance(self, memory, bit, site):
         # a product for each gate: one for all three, cut apart afterwards, takes up to eight
@@ -94,6 +74,3 @@ class Recurrent(Autoregressive):
         reset = jax.nn.sigmoid(read_reset + kept_reset)
         proposal = jnp.tanh(read_new + reset * (kept_new + self.recur_bias))
         return update * memory + (1 - update) * proposal
-
-    def _here(self, head, site):
-        return head[site] if self.site_dependent else head

@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from nqs.ansatz.autoregressive import Autoregressive, NextBit
+from nqs.ansatz.heads import Headed
 from nqs.config.menu import lattice_size
 
 _GATES = 4
 
 
-class Recurrent2D(Autoregressive):
+class Recurrent2D(Headed):
     """Gated recurrent unit that reads an array row by row and looks up, normalised.
 
     What is known at a site, h, comes from the memory and bit of the site before it in this order,
@@ -36,8 +36,6 @@ class Recurrent2D(Autoregressive):
 
     size: tuple[int, ...] = ()
     hidden: int = 32
-    phase: bool = True
-    param_dtype: type = jnp.float64
 
     def setup(self):
         self.array = lattice_size("recurrent-2d", self.sites, self.size)
@@ -58,16 +56,7 @@ class Recurrent2D(Autoregressive):
         self.read_edges = self.param("read_edges", zeros, (4, _GATES * h), dtype)
         self.recur = self.param("recur", recur, (_GATES, 2 * h, h), dtype)
         self.recur_bias = self.param("recur_bias", zeros, (h,), dtype)
-        self.amplitude_head = self.param("amplitude_head", small, (h,), dtype)
-        self.amplitude_bias = self.param("amplitude_bias", zeros, (self.sites,), dtype)
-        if self.phase:
-            self.phase_head = self.param("phase_head", small, (h, 2), dtype)
-            self.phase_bias = self.param("phase_bias", zeros, (self.sites,), dtype)
-
-    @property
-    def real(self) -> bool:
-        """Whether only log |ψ| depends on the parameters."""
-        return not self.phase
+        self.add_heads(small, h)
 
     def start(self, batch):
         columns = self.array[1]
@@ -76,12 +65,7 @@ class Recurrent2D(Autoregressive):
         return known, memories, jnp.zeros((batch, columns), jnp.int32)
 
     def next_bit(self, memory, site):
-        known, _, _ = memory
-        log_odds = known @ self.amplitude_head + self.amplitude_bias[site]
-        if not self.phase:
-            return NextBit(log_odds, (jnp.zeros_like(log_odds), jnp.zeros_like(log_odds)))
-        zero, one = self.phase_head.T
-        return NextBit(log_odds, (known @ zero, known @ one + self.phase_bias[site]))
+        return self.judged(memory[0], site)
 
     def advance(self, memory, bit, site):
         columns = self.array[1]

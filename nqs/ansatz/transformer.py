@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from nqs.ansatz.autoregressive import Autoregressive, NextBit
+from nqs.ansatz.heads import Headed
 
 
-class Transformer(Autoregressive):
+class Transformer(Headed):
     """Causal self-attention with dense amplitude and phase heads, normalised.
 
     Place n is told the bit before site n and where it is, and attends to the places before it
@@ -30,8 +30,6 @@ class Transformer(Autoregressive):
     hidden: int = 32
     layers: int = 2
     heads: int = 4
-    phase: bool = True
-    param_dtype: type = jnp.float64
 
     def __post_init__(self):
         if self.hidden % self.heads:
@@ -58,16 +56,12 @@ class Transformer(Autoregressive):
         self.gather = dense("gather", h, h, scale=added)
         self.widen, self.narrow = dense("widen", h, 2 * h), dense("narrow", 2 * h, h, scale=added)
         self.widen_bias = self.param("widen_bias", zeros, (self.layers, 2 * h), dtype)
-        self.amplitude_head = self.param("amplitude_head", small, (h,), dtype)
-        self.amplitude_bias = self.param("amplitude_bias", zeros, (self.sites,), dtype)
-        if self.phase:
-            self.phase_head = self.param("phase_head", small, (h, 2), dtype)
-            self.phase_bias = self.param("phase_bias", zeros, (self.sites,), dtype)
+        self.add_heads(small, h)
 
     @property
-    def real(self) -> bool:
-        """Whether only log |ψ| depends on the parameters."""
-        return not self.phase
+    def numbers_kept(self) -> int:
+        """For each site, where all are read at once to be differentiated."""
+        return self.layers * (12 * self.hidden + 2 * self.heads * self.sites)
 
     @property
     def at_once(self) -> bool:
@@ -81,7 +75,7 @@ class Transformer(Autoregressive):
 
     def next_bit(self, memory, site):
         _, seen = memory
-        return self._judged(seen, site)
+        return self.judged(seen, site)
 
     def advance(self, memory, bit, site):
         # of the place behind the last site nothing is asked
@@ -95,7 +89,7 @@ class Transformer(Autoregressive):
             share = jax.nn.softmax(jnp.where(behind, score, -jnp.inf))
             return jnp.einsum("hqk,khd->qhd", share, value)
 
-        return self._judged(self._seen(last, places.site, attend), places.site)
+        return self.judged(self._seen(last, places.site, attend), places.site)
 
     def _stepped(self, remembered, last, site):
         """Keys and values of every layer once place `site` is among them, and what it has seen."""
@@ -131,13 +125,6 @@ class Transformer(Autoregressive):
             wide = _normed(x) @ self.widen[layer] + self.widen_bias[layer]
             x += jax.nn.gelu(wide) @ self.narrow[layer]
         return _normed(x)
-
-    def _judged(self, seen: Array, site) -> NextBit:
-        log_odds = seen @ self.amplitude_head + self.amplitude_bias[site]
-        if not self.phase:
-            return NextBit(log_odds, (jnp.zeros_like(log_odds), jnp.zeros_like(log_odds)))
-        zero, one = self.phase_head.T
-        return NextBit(log_odds, (seen @ zero, seen @ one + self.phase_bias[site]))
 
 
 def _normed(x: Array) -> Array:

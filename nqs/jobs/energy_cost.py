@@ -8,7 +8,7 @@ _BASE = 4e8
 """Bytes of Python, JAX and the compiled programs."""
 
 _WIDTH = 64
-"""Numbers that a network keeps for each site of a configuration, roughly."""
+"""Numbers that a network keeps for each site of a configuration, roughly, if it does not say."""
 
 
 _LISTED = 64
@@ -22,7 +22,7 @@ def memory(problem: Problem) -> float:
 
 def _training(problem: Problem) -> float:
     rows, sites, width = problem.rows(), problem.sites, 8.0
-    configurations = (rows + ROWS) * sites * _WIDTH * width
+    configurations = (rows + ROWS) * sites * _width(problem) * width
     if problem.config.training.sampler in ("exact", "all"):
         configurations += rows * len(problem.elements.flips) * _LISTED
     if problem.config.training.optimiser == "adam":
@@ -34,13 +34,21 @@ def _training(problem: Problem) -> float:
     return jacobian + spread + 4 * width * min(rows, problem.parameters) ** 2 + configurations
 
 
+def _width(problem: Problem) -> int:
+    return getattr(problem.model, "numbers_kept", _WIDTH)
+
+
 def _judging(problem: Problem) -> float:
     """Fresh samples with their energies, drawn from all amplitudes where there are few sites."""
     sites, samples = problem.sites, problem.config.evaluation.samples
     if problem.config.training.sampler == "all":
         return 0.0
     listed = sites <= VECTOR_SITES and problem.config.training.sampler != "direct"
-    return samples * (8.0 * sites + 200) + ROWS * sites * _WIDTH * 8.0 + listed * 2**sites * 100.0
+    return (
+        samples * (8.0 * sites + 200)
+        + ROWS * sites * _width(problem) * 8.0
+        + listed * 2**sites * 100.0
+    )
 
 
 def refuse_too_large(problem: Problem) -> None:
