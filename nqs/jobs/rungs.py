@@ -97,19 +97,23 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
 def climb(
     families: Sequence[Sequence[Rung]],
     train: Callable[[Rung], Any],
-    better: Callable[[Any, Any], bool],
+    gain: Callable[[Any, Any], float],
 ) -> list[Any]:
     """What `train` makes of each rung that is tried.
 
-    A family is climbed for as long as the next size is better than the one before it.
+    gain: how much better the first is than the second, 0 where that may be chance. A family is
+    climbed for as long as the next size is better than the one before it, and would be better
+    than all families before it if every size that is left gained as much again.
     """
-    found = []
+    found: list[Any] = []
     for ladder in families:
-        last = None
-        for rung in ladder:
+        others, last = list(found), None
+        for place, rung in enumerate(ladder):
             tried = train(rung)
             found.append(tried)
-            if last is not None and not better(tried, last):
-                break
+            if last is not None:
+                gained, left = gain(tried, last), len(ladder) - place - 1
+                if gained <= 0 or any(gain(other, tried) > left * gained for other in others):
+                    break
             last = tried
     return found

@@ -164,7 +164,7 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
     named = families(config, data)
     ladder: list[Tried] = []
     if sum(map(len, named)) > 1:
-        ladder = climb(named, fit.briefly, _better)
+        ladder = climb(named, fit.briefly, _gain)
         rung = simplest(ladder).rung
     else:
         rung = named[0][0]
@@ -174,15 +174,15 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
         baseline = chosen
         if rung.name != "mps":
             tried = [t for t in ladder if t.rung.name == "mps"]
-            tried = tried or climb([matrix_products(data)], fit.briefly, _better)
+            tried = tried or climb([matrix_products(data)], fit.briefly, _gain)
             baseline = fit(BASELINE, simplest(tried).rung, fit.steps)
     return Wide(data, fit.shots, ladder, chosen, baseline)
 
 
-def _better(new: Tried, old: Tried) -> bool:
-    """By more than one paired error on shots held out."""
+def _gain(new: Tried, old: Tried) -> float:
+    """Nats per shot held out; 0 where it is no more than one paired error."""
     above = new.above(old)
-    return above.value < -(above.error or 0.0)
+    return -above.value if abs(above.value) > (above.error or 0.0) else 0.0
 
 
 def simplest(tried: Sequence[Tried]) -> Tried:
