@@ -81,7 +81,7 @@ def of_shots(data: Measurements) -> Moments:
     read = {number: settings == letter for number, letter in enumerate(LETTERS)}
     read = {number: where.astype(float) for number, where in read.items() if where.any()}
     signs = data.readout is None  # whose square is 1
-    for rows in pieces(len(index), _ROWS):
+    for rows in pieces(len(index), _ROWS, of=data.outcomes):
         values, weight = outcome_values(data, data.outcomes[rows]), data.counts[rows, None]
         for number, where in read.items():
             here = where[index[rows]]
@@ -149,7 +149,7 @@ def structure_factor_of_shots(
     if not data.counts[rows].sum():
         return None
     sums = np.zeros((3, *size))  # shots, S and S²
-    for part in pieces(len(rows), _ROWS):
+    for part in pieces(len(rows), _ROWS, of=data.outcomes):
         some = rows[part]
         found = structure_factors(outcome_values(data, data.outcomes[some]), size)
         for power in range(3):

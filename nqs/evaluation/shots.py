@@ -65,7 +65,7 @@ def _sums(data: Measurements, strings: list[tuple]) -> tuple[np.ndarray, np.ndar
     strings: sites, which settings tell them, and the weight of each shot.
     """
     first, second = np.zeros((2, len(data.settings)))
-    for rows in pieces(len(data.counts)):
+    for rows in pieces(len(data.counts), of=data.outcomes):
         index, counts = data.setting_index[rows], data.counts[rows]
         values = outcome_values(data, data.outcomes[rows])
         added = np.zeros(len(index))

@@ -173,7 +173,7 @@ class Measurements:
         _, first, group = np.unique(self._keys(), return_index=True, return_inverse=True)
         counts = np.bincount(group.reshape(-1), weights=self.counts, minlength=len(first))
         outcomes = room((len(first), self.sites), np.uint8)
-        for part in pieces(len(first)):
+        for part in pieces(len(first), of=outcomes):
             outcomes[part] = self._told(first[part])
         return replace(
             self,
@@ -188,13 +188,13 @@ class Measurements:
         rows, binary = len(self.counts), self.outcomes.max() <= 1
         if binary and self.sites + len(self.settings).bit_length() <= 62:
             keys = np.empty(rows, np.int64)
-            for part in pieces(rows):
+            for part in pieces(rows, of=self.outcomes):
                 setting = self.setting_index[part].astype(np.int64)
                 keys[part] = basis_index(self._told(part)) + (setting << self.sites)
             return keys
         width = 4 + (-(-self.sites // 8) if binary else self.sites)
         packed = np.empty((rows, width), np.uint8)
-        for part in pieces(rows):
+        for part in pieces(rows, of=self.outcomes):
             told = self._told(part)
             packed[part, :4] = self.setting_index[part].astype(">u4").view(np.uint8).reshape(-1, 4)
             packed[part, 4:] = np.packbits(told, axis=1) if binary else told
@@ -215,7 +215,7 @@ class Measurements:
                 f"the limit is 2^{LARGEST_TABLE_SITES}, two outcomes a site."
             )
         table = np.zeros((len(self.settings), 2**self.sites))
-        for part in pieces(len(self.counts)):
+        for part in pieces(len(self.counts), of=self.outcomes):
             where = self.setting_index[part], basis_index(self._told(part))
             np.add.at(table, where, self.counts[part])
         return table

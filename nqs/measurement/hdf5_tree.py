@@ -196,7 +196,7 @@ def _filled(dataset: h5py.Dataset) -> np.ndarray:
     """A data set of numbers, some MiB at a time: it may be larger than the memory."""
     array = room(dataset.shape, dataset.dtype)
     row = max(1, math.prod(dataset.shape[1:]) * dataset.dtype.itemsize)
-    for part in pieces(len(array), max(1, _AT_ONCE // row)):
+    for part in pieces(len(array), max(1, _AT_ONCE // row), of=array):
         dataset.read_direct(array, part, part)
     return array
 

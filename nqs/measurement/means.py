@@ -22,7 +22,7 @@ def site_means(data: Measurements) -> Means:
     letters = np.array(data.settings).view("U1").reshape(len(data.settings), data.sites)
     total, shots = np.zeros((3, data.sites)), np.zeros((3, data.sites))
     masks = [(letters == letter).astype(float) for letter in LETTERS]
-    for rows in pieces(len(data.counts)):
+    for rows in pieces(len(data.counts), of=data.outcomes):
         counts = data.counts[rows].astype(float)
         values = 1.0 - 2.0 * data.outcomes[rows]
         for number, mask in enumerate(masks):

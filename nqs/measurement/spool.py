@@ -1,11 +1,13 @@
 """Arrays that are filled piece by piece: in memory, or where they are large in a file without a name."""
 
 import math
+import mmap
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
@@ -48,8 +50,21 @@ def end_to_end(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays, out=room((rows, *arrays[0].shape[1:]), np.result_type(*arrays)))
 
 
-def pieces(rows: int, at_once: int | None = None) -> Iterator[slice]:
-    """Slices that cover so many rows, one after another, `ROWS` each if not told."""
-    at_once = at_once or ROWS
+def pieces(rows: int, at_once: int | None = None, of: np.ndarray | None = None) -> Iterator[slice]:
+    """Slices that cover so many rows, one after another, `ROWS` each if not told.
+
+    of: an array that is read or written in these pieces. Where it lies on disk, the memory behind
+    a piece is given back once it is done with.
+    """
+    at_once, behind = at_once or ROWS, None if of is None else _mapping(of)
     for first in range(0, rows, at_once):
         yield slice(first, min(first + at_once, rows))
+        if behind is not None:
+            behind.madvise(mmap.MADV_DONTNEED)  # the file keeps what was written
+
+
+def _mapping(array: Any) -> Any:
+    """The file mapped behind an array; None where it lies in memory or the system cannot give back."""
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)
+    return array if hasattr(mmap, "MADV_DONTNEED") else None

@@ -95,7 +95,7 @@ def _one_by_one(data: Measurements, numbers: list[int]) -> Iterator[tuple[np.nda
     """Packed bits of shots, and which of the settings `numbers` they were taken in, as they lie."""
     position = np.full(len(data.settings), -1)
     position[numbers] = np.arange(len(numbers))
-    for rows in pieces(len(data.counts)):
+    for rows in pieces(len(data.counts), of=data.outcomes):
         settings = position[data.setting_index[rows]]
         ends = np.cumsum(np.where(settings >= 0, data.counts[rows], 0))
         if not ends[-1]:
