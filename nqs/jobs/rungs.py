@@ -19,7 +19,13 @@ from nqs.measurement.kinds import BRANCH_TERMS, terms
 _SIZES = {"mps": ("bond", (1, 2, 4, 8, 16, 32)), "recurrent": ("hidden", (16, 32, 64))}
 """Of each family, what is made larger, and the steps of the ladder."""
 
-_RATES = {"mps": 0.02, "recurrent": 0.01, "recurrent-2d": 0.01}
+_RATES = {
+    "mps": 0.02,
+    "recurrent": 0.01,
+    "recurrent-2d": 0.01,
+    "rbm-positive": 0.03,
+    "rbm-phase": 0.03,
+}
 _STRINGS = 4096
 _CONTRACTED = 512
 

@@ -11,6 +11,7 @@ import numpy as np
 from flax import linen as nn
 
 from nqs import ansatz as menu
+from nqs.ansatz.autoregressive import Autoregressive
 from nqs.ansatz.bias import biased
 from nqs.config.tomography import Tomography
 from nqs.evaluation.heldout import Estimate, mean_of_strata
@@ -27,6 +28,7 @@ from nqs.measurement.means import product_start, site_means
 from nqs.measurement.strata import Stratum, shares, strata
 from nqs.state.partition import Partition, partition_of
 from nqs.state.reading import Reader, shot_log_probabilities
+from nqs.state.sampling import chain_method
 from nqs.state.state import State, initial_variables
 from nqs.training.batches import Batches
 from nqs.training.fit import Progress, Recipe, begin
@@ -366,10 +368,19 @@ def cost(config: Tomography, data: Measurements, own: nn.Module | None) -> dict[
             work = strings * data.sites * restarts(config)
             width = rung.options.get("bond", rung.options.get("hidden", 32))
             step = work * (5e-8 + 2e-9 * width**2 / (1 if reader.contracted else 4))
+            if not isinstance(model, Autoregressive):
+                step = (work + _moves(config, data.sites, model) * restarts(config)) * width * 2e-9
             seconds += step * int(config.training.steps or 1) / (_SHORTER if len(ladder) > 1 else 1)
             memory = max(memory, 500 + strings * data.sites * width * 40 / 1e6)
             most = max(most, parameters)
     return {"parameters": most, "memory_mb": memory, "seconds": seconds}
+
+
+def _moves(config: Tomography, sites: int, model: nn.Module) -> float:
+    """Sites read by the chains at each step: all of them for every site where one moves at a time."""
+    training = config.training
+    sweep = 6 if chain_method(model) == "gibbs" else 6 * sites
+    return (training.chains or 256) * (training.sweeps or 1) * sites * sweep
 
 
 def templates(config: Tomography, model: nn.Module | None, data: Measurements) -> "Templates":

@@ -12,7 +12,7 @@ from jax import Array
 
 from nqs.ansatz.autoregressive import Autoregressive
 from nqs.state.annealing import Chains, annealed, followed, log_norm, log_norm_error
-from nqs.state.sampling import chain_method
+from nqs.state.sampling import chain_method, sector_of
 
 _PURPOSE = 0xA15
 _FIRST_TEMPERATURES = 64
@@ -147,7 +147,15 @@ def _begun(partition: Sampled, variables: Any, log_odds: Array, seed: Any) -> Ke
 
 
 def partition_of(model: nn.Module, sites: int, chains: int, sweeps: int) -> Partition:
-    """Of this state; chains and sweeps where it is not normalised."""
+    """Of this state; chains and sweeps where it is not normalised.
+
+    ValueError where it holds one magnetisation alone, which a product state does not.
+    """
     if isinstance(model, Autoregressive):
         return Normalised()
+    if sector_of(model) is not None:
+        raise ValueError(
+            f"{type(model).__name__} fixes the magnetisation and is not normalised, so that chains "
+            "cannot come to it from a product state; choose an autoregressive ansatz."
+        )
     return Sampled(model, sites, chains, sweeps)
