@@ -23,7 +23,7 @@ _RATES = {
     "mps": 0.02,
     "recurrent": 0.01,
     "recurrent-2d": 0.01,
-    "rbm-positive": 0.03,
+    "rbm-positive": 0.05,
     "rbm-phase": 0.03,
 }
 _STRINGS = 4096
