@@ -11,7 +11,7 @@ def biased(variables: Any, log_odds: Array, phases: Array) -> Any:
     """Variables of a state whose every site is tilted: p(1)/p(0) and the phase of bit 1 are multiplied.
 
     log_odds, phases: (sites,). Of networks with a bias for each site, and of matrix-product
-    states; others, and what has no phases, keep theirs. Exact for product states.
+    states; others, and what has no phases, keep theirs. Exact, but for the norm.
     """
     found = dict(variables["params"])
     if "matrices" in found:
@@ -24,7 +24,26 @@ def biased(variables: Any, log_odds: Array, phases: Array) -> Any:
         else:
             found["matrices"] = factor.real * found["matrices"]
         return {"params": found}
-    for name, more in (("amplitude_bias", log_odds), ("phase_bias", phases)):
-        if name in found:
-            found[name] = found[name] + more.astype(found[name].dtype)
+    # (where in the tree, what is added): the last are those of Boltzmann machines, the
+    # marginals of two or ψ itself, of z = 1 − 2σ
+    tilts = {
+        ("amplitude_bias",): log_odds,
+        ("phase_bias",): phases,
+        ("amplitude", "visible_bias"): log_odds,
+        ("phase", "visible_bias"): 2 * phases,
+        ("visible_bias_real",): -0.25 * log_odds,
+        ("visible_bias_imaginary",): -0.5 * phases,
+    }
+    for path, more in tilts.items():
+        found = _added(found, path, more)
     return {"params": found}
+
+
+def _added(tree: Any, path: tuple[str, ...], more: Array) -> Any:
+    """The tree with `more` added to one leaf; as it was where there is none."""
+    if not path:
+        return tree + more.astype(tree.dtype)
+    name, *rest = path
+    if name not in tree:
+        return tree
+    return {**tree, name: _added(tree[name], tuple(rest), more)}

@@ -112,6 +112,12 @@ class RBMComplex(nn.Module):
 
 
 def _log_2cosh(x: Array) -> Array:
-    """log(2 cosh x) of complex x without overflow: even in x, so take Re x ≥ 0."""
-    x = jnp.where(x.real < 0, -x, x)
-    return x + jnp.log1p(jnp.exp(-2 * x))
+    """log(2 cosh x) of complex x without overflow: even in x, so take Re x ≥ 0.
+
+    Real and imaginary part apart, so that chains, which want ln |ψ| alone, pay for one of them.
+    """
+    size, turn = jnp.abs(x.real), jnp.where(x.real < 0, -x.imag, x.imag)
+    small = jnp.exp(-2 * size)
+    real = size + 0.5 * jnp.log1p(small * (small + 2 * jnp.cos(2 * turn)))
+    imaginary = jnp.arctan2(-small * jnp.sin(2 * turn), 1 + small * jnp.cos(2 * turn))
+    return jax.lax.complex(real, turn + imaginary)

@@ -120,6 +120,8 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         row["statistical"] is None for row in [*rows, summary.get("fidelity")] if row
     ):
         lines.append(("statistical errors", "none yet; --bootstrap 100 tells them"))
+    if summary.get("sampling"):
+        lines.append(("chains", _chains(summary["sampling"])))
     baseline = summary.get("baseline")
     if baseline:
         lines.append(_baseline(baseline))
@@ -135,6 +137,13 @@ def _goodness(likelihood: dict[str, Any]) -> str:
     if likelihood["chi2_per_dof"] is None:
         return text
     return f"χ²/dof {likelihood['chi2_per_dof']:.3f}, {text}"
+
+
+def _chains(sampling: dict[str, Any]) -> str:
+    text = f"{sampling['chains']:,}, {sampling['effective_samples'] or 0:,.0f} samples effective"
+    if sampling["r_hat"] is not None:
+        text += f", R̂ {sampling['r_hat']:.3f}"
+    return f"{text}; log Z {measured(sampling['log_z'])}"
 
 
 def _baseline(baseline: dict[str, Any]) -> tuple[str, str]:

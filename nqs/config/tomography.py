@@ -34,6 +34,14 @@ class Training(Table):
     strings: int | None = Field(
         default=None, ge=16, description="branch: bit strings read at each step; chosen"
     )
+    chains: int | None = Field(
+        default=None,
+        ge=16,
+        description="branch: Markov chains behind log Z of a state that is not normalised; chosen",
+    )
+    sweeps: int | None = Field(
+        default=None, ge=1, description="branch: sweeps of the chains at each step; chosen"
+    )
     restarts: int | None = Field(
         default=None, ge=1, le=64, description="independent starts; chosen"
     )

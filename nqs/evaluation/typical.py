@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import chdtrc
 
+from nqs.statistics import standard_error
+
 
 class Typical(NamedTuple):
     """z: of each group of settings, (mean −log P of shots − that of own samples) / error."""
@@ -15,20 +17,24 @@ class Typical(NamedTuple):
 
 
 def typicality(
-    shots: Sequence[np.ndarray], own: Sequence[np.ndarray], slack: float = 0.0
+    shots: Sequence[np.ndarray],
+    own: Sequence[np.ndarray],
+    slack: float = 0.0,
+    chains: int | None = None,
 ) -> Typical:
     """Compares −log P of shots with that of samples of the state, group by group.
 
     shots, own: log P of each, (shots,) and (samples,) for every group. A state that holds what
     the shots do not, or the other way round, gives its own samples another mean. Groups with
     fewer than two shots say nothing. slack: nats by which fitting alone moves a mean, d / 2n for
-    d parameters fitted to n shots; counted as an error.
+    d parameters fitted to n shots; counted as an error. chains: from which samples were drawn in
+    turn; None where they are independent.
     """
     z = []
     for measured, drawn in zip(shots, own, strict=True):
         if min(len(measured), len(drawn)) < 2:
             continue
-        variance = measured.var(ddof=1) / len(measured) + drawn.var(ddof=1) / len(drawn)
+        variance = standard_error(measured) ** 2 + standard_error(drawn, _whole(drawn, chains)) ** 2
         difference = drawn.mean() - measured.mean()
         variance += slack**2
         # where every outcome is equally likely there is nothing to compare
@@ -36,3 +42,8 @@ def typicality(
     if not z:
         return Typical(z, None)
     return Typical(z, float(chdtrc(len(z), np.square(z).sum())))
+
+
+def _whole(drawn: np.ndarray, chains: int | None) -> int | None:
+    """Chains whose means can be compared; None where each gave one sample, so that all are independent."""
+    return None if chains is None or len(drawn) < 2 * chains else chains

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from nqs.evaluation.checks import Check
 from nqs.evaluation.heldout import Estimate
 from nqs.evaluation.noise import NoiseTest
-from nqs.statistics import SIGNIFICANT
+from nqs.statistics import SIGNIFICANT, finite
 
 _ERRORS = 2.0
 """By which an exact maximum may be better."""
@@ -15,6 +15,12 @@ _GAP = 4.0
 """By which shots held out may be less likely than those trained on."""
 
 _FEWEST_HELD_OUT = 20
+_MIXED = 1.1
+"""R̂ below which chains have mixed well enough to teach: their weights make up for the rest."""
+
+_FEWEST_EFFECTIVE = 100
+_DOUBT = 2.0
+"""How much larger than that of the shots the error of log Z may be in a comparison."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class Findings:
     maximum-likelihood state, paired. overfitting: held-out NLL minus training NLL. skipped: steps not taken for numbers that were
     not finite. baseline: what against_baseline compares with. frozen: of a state too large for a
     rank, sites that no setting sees change together; unrotated: those that none rotates at all. refit_failed: the state kept was not trained on the shots held out.
+    Of a state that is not normalised r_hat and effective_samples of its chains, the error of its
+    log Z, and what shots tell: the error of its held-out NLL above the baseline by them alone.
     """
 
     only_z: bool
@@ -54,6 +62,10 @@ class Findings:
     baseline: str = "exact maximum likelihood"
     frozen: tuple[int, ...] | None = None
     unrotated: tuple[int, ...] = ()
+    r_hat: float | None = None
+    effective_samples: float | None = None
+    log_z_error: float | None = None
+    told_by_shots: float | None = None
 
     @property
     def restarts_agree(self) -> bool | None:
@@ -119,6 +131,19 @@ def checks(f: Findings) -> list[Check]:
             "failed" if f.refit_failed else "done",
             "done",
             _refit_failed(f),
+        ),
+        Check("R̂ of the chains", finite(f.r_hat), f"< {_MIXED:g}", _apart(f)),
+        Check(
+            "effective samples of the chains",
+            finite(f.effective_samples),
+            f"≥ {_FEWEST_EFFECTIVE}",
+            _few_effective(f),
+        ),
+        Check(
+            "error of log Z, nats",
+            f.log_z_error,
+            f"≤ {_DOUBT:g} × {f.told_by_shots or 0:.2g}, that of the shots",
+            _norm_in_doubt(f),
         ),
     ]
 
@@ -314,4 +339,39 @@ def _steps_skipped(f: Findings) -> str | None:
     return (
         f"{f.skipped} steps were skipped because a gradient was not finite. "
         "Try a smaller training.rate."
+    )
+
+
+def _apart(f: Findings) -> str | None:
+    if f.r_hat is None or f.r_hat < _MIXED:
+        return None
+    return (
+        f"The Markov chains of the state disagree (R̂ = {f.r_hat:.2f}, expected below {_MIXED:g}): it may "
+        "consist of parts that they do not cross between, and its samples miss some. Raise "
+        "training.sweeps, or take an autoregressive ansatz or mps."
+    )
+
+
+def _few_effective(f: Findings) -> str | None:
+    if f.effective_samples is None or f.effective_samples >= _FEWEST_EFFECTIVE:
+        return None
+    return (
+        f"The Markov chains of the state are worth {f.effective_samples:.0f} independent samples: raise "
+        "training.chains or training.sweeps."
+    )
+
+
+def _norm_in_doubt(f: Findings) -> str | None:
+    """Only where the doubt is what keeps the comparison open."""
+    error, told, worse = f.log_z_error, f.told_by_shots or 0.0, f.against_baseline
+    if (
+        error is None
+        or error <= _DOUBT * told
+        or (worse and abs(worse.value) > 4 * (worse.error or 0.0))
+    ):
+        return None
+    return (
+        f"log Z of the state is known to ±{error:.1g} nats, and the shots tell states apart by {told:.1g}: "
+        "the comparison of likelihoods is left open. Take an autoregressive ansatz or mps, which are "
+        "normalised."
     )

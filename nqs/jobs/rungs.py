@@ -3,7 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from nqs.config.menu import ANSATZ_OPTIONS, AUTO, AUTOREGRESSIVE, SINGLE_PRECISION
+from nqs.config.menu import (
+    ANSATZ_OPTIONS,
+    AUTO,
+    AUTOREGRESSIVE,
+    PERIODIC,
+    SINGLE_PRECISION,
+    lattice_size,
+)
 from nqs.config.tomography import Tomography
 from nqs.jobs.choices import Choice, filler
 from nqs.measurement.dataset import Measurements
@@ -12,9 +19,18 @@ from nqs.measurement.kinds import BRANCH_TERMS, terms
 _SIZES = {"mps": ("bond", (1, 2, 4, 8, 16, 32)), "recurrent": ("hidden", (16, 32, 64))}
 """Of each family, what is made larger, and the steps of the ladder."""
 
-_RATES = {"mps": 0.02, "recurrent": 0.01, "recurrent-2d": 0.01}
+_RATES = {
+    "mps": 0.02,
+    "recurrent": 0.01,
+    "recurrent-2d": 0.01,
+    "rbm-positive": 0.05,
+    "rbm-phase": 0.03,
+}
 _STRINGS = 4096
 _CONTRACTED = 512
+
+_GIBBS = ("rbm-positive", "rbm-phase")
+"""Ansätze whose chains move all sites at once."""
 
 
 class Rung(NamedTuple):
@@ -58,7 +74,7 @@ def matrix_products(data: Measurements) -> list[Rung]:
 
 
 def _rung(name: str, options: dict[str, Any]) -> Rung:
-    if name in SINGLE_PRECISION:
+    if name in SINGLE_PRECISION and name in AUTOREGRESSIVE:  # log Z adds up many small changes
         options = {**options, "precision": "float32"}
     return Rung(name, options)
 
@@ -84,10 +100,23 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "phase", not data.only_z, "rotated settings" if not data.only_z else "Z alone")
     if ansatz.name == "mps":
         fill(ansatz, "bond", 8, "enough for a gapped chain")
+    elif ansatz.name in PERIODIC:
+        fill(ansatz, "size", list(lattice_size(str(ansatz.name), data.sites)), "a ring")
+        fill(ansatz, "features", 8, "filters of the length of the ring")
+        if ansatz.name == "conv":
+            fill(ansatz, "signed", not data.only_z, "rotated settings see signs")
+    elif ansatz.name in ("rbm-positive", "rbm-phase", "rbm"):
+        fill(ansatz, "hidden", data.sites, "a hidden unit a site")
     elif "hidden" in ANSATZ_OPTIONS.get(str(ansatz.name), ()):
         fill(ansatz, "hidden", 32 if data.shots >= 100_000 else 16, f"{data.shots:,} shots")
     if ansatz.name != AUTO:
         fill(training, "rate", _RATES.get(str(ansatz.name), 0.01), f"for {ansatz.name}")
+    if ansatz.name not in (AUTO, *AUTOREGRESSIVE):
+        moves = "all sites move at once" if ansatz.name in _GIBBS else "a site moves at a time"
+        fill(
+            training, "chains", 1024 if ansatz.name in _GIBBS else 256, f"log Z is sampled; {moves}"
+        )
+        fill(training, "sweeps", 1, "a step; the chains' weights make up for what they lag behind")
     fill(training, "restarts", 2, "of the state chosen; their agreement is judged")
     fill(training, "steps", 1500, "of the state chosen; a third of them for each size tried")
     fill(config.baseline, "method", "mps", "matrix-product states are what to beat at this size")

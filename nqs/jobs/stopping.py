@@ -1,6 +1,7 @@
 """When to stop: told by shots held out once, or in turn where one part is too small to tell."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -42,18 +43,19 @@ def past_the_best(
     rows: Sequence[dict],
     held_out_shots: int,
     every: int = STEPS_PER_JUDGEMENT,
+    doubt: Any = 0.0,
 ) -> bool:
     """Whether every restart has left its best state behind for good, so that search may end.
 
     For the last 200 steps its held-out NLL lay above its best by Δ of at least three
     paired errors √(2Δ/shots), the error between two states that differ by Δ. every: steps
-    between two rows.
+    between two rows. doubt: other errors of Δ, of which there have to be three as well.
     """
     look_back = _LOOK_BACK_STEPS // every
     if len(rows) < look_back:
         return False
     behind = _judged(rows[-look_back:]).min(axis=0) - np.asarray(progress.best_judged)
-    return bool(np.all(behind > 18 / held_out_shots))
+    return bool(np.all(behind > 18 / held_out_shots + 3 * np.asarray(doubt)))
 
 
 def folds_are_past_the_best(rows: Sequence[dict], shots: int) -> bool:

@@ -12,9 +12,7 @@ import numpy as np
 
 from nqs.config import toml
 from nqs.config.menu import (
-    ANSATZ_OPTIONS,
     AUTO,
-    AUTOREGRESSIVE,
     DEFAULT_ANSATZ,
     LATTICE,
     lattice_size,
@@ -303,11 +301,6 @@ def _check_wide(config: Tomography, data: Measurements, own: bool) -> None:
             f"readout errors can be undone up to {DENSE_SITES} sites by the dense likelihood; these "
             f"shots have {data.sites} sites and ansatz {name!r}. Name another ansatz if they are few "
             "enough, or leave the calibration out."
-        )
-    if not own and name not in (AUTO, *AUTOREGRESSIVE) and name in ANSATZ_OPTIONS:
-        raise ValueError(
-            f"ansatz {name!r} is not normalised, and the norm of {data.sites} sites is out of reach; "
-            f"choose {AUTO}, {', '.join(AUTOREGRESSIVE)}."
         )
     if config.evaluation.bootstrap:
         raise ValueError(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,11 @@ import numpy as np
 from flax import linen as nn
 
 from nqs import ansatz as menu
+from nqs.ansatz.autoregressive import Autoregressive
 from nqs.ansatz.bias import biased
 from nqs.config.tomography import Tomography
 from nqs.evaluation.heldout import Estimate, mean_of_strata
+from nqs.evaluation.norm import Norm, log_norm
 from nqs.jobs import stopping
 from nqs.jobs.choices import Choice
 from nqs.jobs.rungs import Rung, climb, families, matrix_products, rate_of, strings_of
@@ -24,12 +26,20 @@ from nqs.measurement.effects import UNMEASURED
 from nqs.measurement.kinds import BRANCH_TERMS, kind
 from nqs.measurement.means import product_start, site_means
 from nqs.measurement.strata import Stratum, shares, strata
+from nqs.state.partition import Partition, partition_of
 from nqs.state.reading import Reader, shot_log_probabilities
+from nqs.state.sampling import chain_method
 from nqs.state.state import State, initial_variables
 from nqs.training.batches import Batches
 from nqs.training.fit import Progress, Recipe, begin
 from nqs.training.run import Run
-from nqs.training.stream import STEPS_PER_DISPATCH, BatchLikelihood, judged_by, train_on
+from nqs.training.stream import (
+    STEPS_PER_DISPATCH,
+    BatchLikelihood,
+    judged_by,
+    log_z_errors,
+    train_on,
+)
 
 JUDGE = "nqs.jobs.wide_judge"
 
@@ -42,6 +52,10 @@ _SHORTER = 3
 
 _JUDGED_STRINGS = 2**18
 """Strings of the shots held out, of all together."""
+
+_SMALL = 0.05
+"""Error of log Z that is small enough, in errors of the NLL of shots held out: those of paired
+differences are a tenth of them."""
 
 _LOOKED_AT = 4
 """Batches' worth of held-out shots that are looked at in training."""
@@ -65,14 +79,18 @@ class Shots:
 class Tried:
     """An ansatz as it was trained.
 
-    states: of each restart, at its best held-out NLL, reached at step `steps`. log_p: of the
-    shots held out, by stratum, for each restart. best: the restart that explains them best.
+    states: of each restart, at its best held-out NLL, reached at step `steps`. norms: log Z of
+    each. log_p: of the shots held out, by stratum, for each restart, normalised by it.
+    chains: of each restart at the end of its training, (chains, sites); none of normalised ones.
+    best: the restart that explains them best.
     """
 
     rung: Rung
     states: list[State]
     steps: list[int]
+    norms: list[Norm]
     log_p: list[list[np.ndarray]]
+    chains: list[np.ndarray]
     shares: tuple[float, ...]
     skipped: int
 
@@ -84,16 +102,39 @@ class Tried:
     def state(self) -> State:
         return self.states[self.best]
 
+    @property
+    def norm(self) -> Norm:
+        return self.norms[self.best]
+
     def nll(self, number: int | None = None) -> Estimate:
-        """Of the shots held out, nats per shot."""
-        found = mean_of_strata(self.log_p[self.best if number is None else number], self.shares)
-        return Estimate(-found.value, found.error)
+        """Of the shots held out, nats per shot; its error with that of log Z."""
+        number = self.best if number is None else number
+        found = mean_of_strata(self.log_p[number], self.shares)
+        return Estimate(-found.value, both(found.error, self.norms[number].error))
 
     def above(self, other: "Tried", number: int | None = None) -> Estimate:
-        """Held-out NLL minus that of another's best, paired."""
+        """Held-out NLL minus that of another's best, paired; its error with those of log Z."""
+        number = self.best if number is None else number
+        found = self.told_apart(other, number)
+        if other is self and number == self.best:
+            return found
+        return Estimate(found.value, both(found.error, self.norms[number].error, other.norm.error))
+
+    def told_apart(self, other: "Tried", number: int | None = None) -> Estimate:
+        """The same, its error that of the shots alone."""
         own = self.log_p[self.best if number is None else number]
         pairs = zip(other.log_p[other.best], own, strict=True)
         return mean_of_strata([theirs - ours for theirs, ours in pairs], self.shares)
+
+
+def both(*errors: float | None) -> float:
+    """The error of a sum of independent numbers."""
+    return float(np.sqrt(sum((e or 0.0) ** 2 for e in errors)))
+
+
+def normalised(log_p: list[np.ndarray], norm: Norm) -> list[np.ndarray]:
+    """log P of shots, of what a state that is not normalised gives them."""
+    return [values - norm.value for values in log_p]
 
 
 @dataclass(frozen=True)
@@ -215,55 +256,95 @@ class _Fit:
         shots, model = self.shots, self.own or built(rung, self.sites)
         reader = Reader.of(model, shots.groups, shots.effects)
         strings = strings_of(rung, self.config, reader.contracted)
-        objective = BatchLikelihood(model)
+        objective = BatchLikelihood(model, partition(model, self.sites, self.config))
         held = Batches.of(reader, shots.held_out, shots.shares, strings)
         progress = train_on(
             self.run,
             phase_of(purpose, rung),
             objective,
             Recipe(rate_of(rung, self.config)),
-            self._start(model, purpose),
+            partial(self._start, objective, purpose),
             Batches.of(reader, shots.train, shots.shares, strings),
             steps=steps,
             judge=judged_by(objective, held.in_pieces(strings, _LOOKED_AT * strings)),
             share=_SHARES[purpose],
-            enough=partial(self._enough, sum(p.shots for p in shots.held_out)),
+            enough=partial(self._enough, objective),
         )
         return self._tried(rung, model, reader, progress)
 
-    def _enough(self, held_out: int, progress: Progress, rows: list[dict]) -> bool:
+    def _enough(self, objective: BatchLikelihood, progress: Progress, rows: list[dict]) -> bool:
         """Whether all restarts overfit: what they are kept in lies behind them."""
-        return stopping.past_the_best(progress, rows, held_out, STEPS_PER_DISPATCH)
+        held_out = sum(p.shots for p in self.shots.held_out)
+        doubt = log_z_errors(objective, progress)
+        return stopping.past_the_best(progress, rows, held_out, STEPS_PER_DISPATCH, doubt)
 
-    def _start(self, model: nn.Module, purpose: str) -> Any:
+    def _start(self, objective: BatchLikelihood, purpose: str) -> Progress:
         """Every restart near the product state of single-site means.
 
         Between two phases of a site that fit one setting each lie outcomes that a product
         state excludes: a wall that no gradient climbs, at any of many sites.
         """
         number = restarts(self.config, purpose)
-        variables = initial_variables(model, self.sites, self.config.seed, number)
-        return biased(variables, *map(jnp.asarray, self.tilt))
+        seed = self.config.seed
+        variables = initial_variables(objective.model, self.sites, seed, number)
+        variables = biased(variables, *map(jnp.asarray, self.tilt))
+        return begin(variables, objective.partition.begun(variables, self.tilt[0], seed))
 
     def _tried(self, rung, model, reader: Reader, progress: Progress) -> Tried:
         progress = jax.device_get(progress)
-        states = [
-            State(model, restart(progress.best, r), self.sites) for r in range(len(progress.step))
-        ]
-        parts = [part.taken(slice(None)) for part in self.shots.held_out]
+        kept = [self._kept(model, reader, progress, r) for r in range(len(progress.step))]
         return Tried(
             rung=rung,
-            states=states,
-            steps=[int(step) for step in progress.best_step],
-            log_p=[shot_log_probabilities(model, s.variables, reader, parts) for s in states],
+            states=[each.state for each in kept],
+            steps=[each.step for each in kept],
+            norms=[each.norm for each in kept],
+            log_p=[each.log_p for each in kept],
+            chains=list(progress.memory.teachers.bits) if progress.memory else [],
             shares=self.shots.shares,
             skipped=int(progress.skipped.sum()),
         )
+
+    def _kept(self, model, reader: Reader, progress: Progress, number: int) -> "_Kept":
+        """Of one restart its best state; or its last, where log Z was in doubt in training."""
+        best = self._looked_at(
+            model, reader, restart(progress.best, number), int(progress.best_step[number])
+        )
+        if not progress.memory:
+            return best
+        last = self._looked_at(
+            model, reader, restart(progress.average, number), int(progress.step[number])
+        )
+        return min(best, last, key=lambda kept: -self._mean(kept.log_p).value)
+
+    def _looked_at(self, model, reader: Reader, variables: Any, step: int) -> "_Kept":
+        state = State(model, variables, self.sites)
+        parts = [part.taken(slice(None)) for part in self.shots.held_out]
+        log_p = shot_log_probabilities(model, variables, reader, parts)
+        wanted = _SMALL * (self._mean(log_p).error or 0.0)
+        norm = log_norm(state, self.tilt[0], self.config.seed, wanted)
+        return _Kept(state, step, norm, normalised(log_p, norm))
+
+    def _mean(self, log_p: list[np.ndarray]) -> Estimate:
+        return mean_of_strata(log_p, self.shots.shares)
+
+
+class _Kept(NamedTuple):
+    """A state of a training, log Z, and log P of the shots held out."""
+
+    state: State
+    step: int
+    norm: Norm
+    log_p: list[np.ndarray]
 
 
 def restarts(config: Tomography, purpose: str = SEARCH) -> int:
     """How many there are of each training; sizes are tried with one."""
     return 1 if purpose == LADDER else int(config.training.restarts or 1)
+
+
+def partition(model: nn.Module, sites: int, config: Tomography) -> Partition:
+    """log Z of the state in training."""
+    return partition_of(model, sites, config.training.chains or 256, config.training.sweeps or 1)
 
 
 def built(rung: Rung, sites: int) -> nn.Module:
@@ -287,10 +368,19 @@ def cost(config: Tomography, data: Measurements, own: nn.Module | None) -> dict[
             work = strings * data.sites * restarts(config)
             width = rung.options.get("bond", rung.options.get("hidden", 32))
             step = work * (5e-8 + 2e-9 * width**2 / (1 if reader.contracted else 4))
+            if not isinstance(model, Autoregressive):
+                step = (work + _moves(config, data.sites, model) * restarts(config)) * width * 2e-9
             seconds += step * int(config.training.steps or 1) / (_SHORTER if len(ladder) > 1 else 1)
             memory = max(memory, 500 + strings * data.sites * width * 40 / 1e6)
             most = max(most, parameters)
     return {"parameters": most, "memory_mb": memory, "seconds": seconds}
+
+
+def _moves(config: Tomography, sites: int, model: nn.Module) -> float:
+    """Sites read by the chains at each step: all of them for every site where one moves at a time."""
+    training = config.training
+    sweep = 6 if chain_method(model) == "gibbs" else 6 * sites
+    return (training.chains or 256) * (training.sweeps or 1) * sites * sweep
 
 
 def templates(config: Tomography, model: nn.Module | None, data: Measurements) -> "Templates":
@@ -314,7 +404,8 @@ class Templates(Mapping[str, Progress]):
         purpose, rung = self._rungs[phase]
         model = self._own or built(rung, self._sites)
         number = restarts(self._config, purpose)
-        return begin(initial_variables(model, self._sites, self._config.seed, number))
+        memory = partition(model, self._sites, self._config).blank(number)
+        return begin(initial_variables(model, self._sites, self._config.seed, number), memory)
 
     def __iter__(self):
         return iter(self._rungs)

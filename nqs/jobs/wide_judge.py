@@ -4,22 +4,27 @@ from typing import Any
 
 import numpy as np
 
+from nqs.ansatz.autoregressive import Autoregressive
 from nqs.config.tomography import Tomography
 from nqs.evaluation import checks, observables, verdict
 from nqs.evaluation.fidelity import fidelity as of_vectors
 from nqs.evaluation.heldout import Estimate, mean_of_strata
 from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, SAME_STATE, blind_to_conjugation
 from nqs.evaluation.linked import links, never_rotated
+from nqs.evaluation.norm import Norm
 from nqs.evaluation.overlap import OverlapTooSmall, sampled_fidelity
 from nqs.evaluation.typical import typicality
 from nqs.jobs.choices import Choice
 from nqs.jobs.judge import about
 from nqs.jobs.properties import beside, fidelity_to, number, properties
-from nqs.jobs.wide import Shots, Tried, Wide, letters_that_rotate_nothing
+from nqs.jobs.wide import Shots, Tried, Wide, both, letters_that_rotate_nothing, normalised
 from nqs.measurement.kinds import kind
 from nqs.measurement.strata import Stratum
+from nqs.state.reach import DENSE_SITES
 from nqs.state.reading import Reader, shot_log_probabilities
+from nqs.state.sampling import Samples, going_on, sample_setting, turned_to
 from nqs.state.state import State
+from nqs.statistics import finite
 from nqs.systems.observable import observable
 from nqs.training.batches import Batches
 from nqs.training.run import Run
@@ -47,9 +52,13 @@ def judge(
     reader = Reader.of(state.model, shots.groups, shots.effects)
     run.heed()
     trained = _some(shots.train, shots, reader)
-    of_trained = shot_log_probabilities(state.model, state.variables, reader, trained)
+    of_trained = normalised(
+        shot_log_probabilities(state.model, state.variables, reader, trained), chosen.norm
+    )
     run.heed()
-    p_value, misfits = _typical(state, data, shots, reader, of_trained, config.seed)
+    p_value, misfits = _typical(chosen, data, shots, of_trained, config.seed)
+    run.heed()
+    walked = _walked(chosen, config.seed)
     run.heed()
     rotates_nothing = letters_that_rotate_nothing(data)
     linked = None
@@ -57,15 +66,16 @@ def judge(
         linked = links(state, data.settings, config.seed, rotates_nothing).frozen
     run.heed()
     excluded = None if data.only_z else _conjugate_excluded(found, reader, config.seed)
-    train_nll = _nll(of_trained, shots)
-    against = None
+    # of shots alone: log Z is the same in both
+    train_nll, held_nll = (_nll(p, shots) for p in (of_trained, chosen.log_p[chosen.best]))
+    against, told = None, held_nll.error
     if found.baseline is not None and found.baseline is not chosen:
         against = chosen.above(found.baseline)
-    of_target = _held_out_log_p(target, shots) if isinstance(target, State) else None
-    gap = chosen.nll()
+        told = chosen.told_apart(found.baseline).error
+    of_target = _held_out_log_p(target, shots)
     findings = verdict.Findings(
         only_z=data.only_z,
-        positive=not getattr(state.model, "phase", True),
+        positive=_positive(state.model),
         letters=frozenset("".join(data.settings)),
         most_rotated=max(kind(s, data.effects)[0] for s in data.settings),
         sites=data.sites,
@@ -79,7 +89,7 @@ def judge(
         noise=[],
         against_baseline=against,
         overfitting=Estimate(
-            gap.value - train_nll.value, float(np.hypot(gap.error or 0, train_nll.error or 0))
+            held_nll.value - train_nll.value, both(held_nll.error, train_nll.error)
         ),
         shots=data.shots,
         held_out_shots=sum(p.shots for p in shots.held_out),
@@ -89,6 +99,10 @@ def judge(
         baseline="a matrix-product state",
         frozen=linked,
         unrotated=tuple(never_rotated(data.settings, rotates_nothing)),
+        r_hat=None if walked is None else walked.r_hat,
+        effective_samples=None if walked is None else walked.effective_samples,
+        log_z_error=chosen.norm.error,
+        told_by_shots=told,
     )
     found_out = verdict.checks(findings)
     summary = about(config, choices, run, source, data)
@@ -114,8 +128,8 @@ def judge(
     summary["data"]["held_out_shots"] = findings.held_out_shots
     summary |= {
         "likelihood": {
-            "nll": number(_together(train_nll, chosen.nll(), shots)),
-            "train_nll": number(train_nll),
+            "nll": number(_with(_together(train_nll, held_nll, shots), chosen.norm)),
+            "train_nll": number(_with(train_nll, chosen.norm)),
             "held_out_nll": number(chosen.nll()),
             "floor": None if of_target is None else _floor(of_target, shots),
             "above_target": None if of_target is None else _above(chosen, of_target, shots),
@@ -137,6 +151,8 @@ def judge(
         "ladder": [_rung_row(tried, chosen) for tried in found.ladder],
         "baseline": _baseline_part(found, target),
     }
+    if walked is not None:
+        summary["sampling"] = _sampling(walked, chosen.norm, config)
     run.heed()
     totals = [observable(text, data.sites) for text in config.evaluation.observables]
     known = (
@@ -165,10 +181,13 @@ def _nll(log_p: list[np.ndarray], shots: Shots) -> Estimate:
     return Estimate(-found.value, found.error)
 
 
-def _held_out_log_p(state: State, shots: Shots) -> list[np.ndarray]:
-    reader = Reader.of(state.model, shots.groups, shots.effects)
+def _held_out_log_p(target: Any, shots: Shots) -> list[np.ndarray] | None:
+    """Of a target that is a normalised State; None of others."""
+    if not isinstance(target, State) or not isinstance(target.model, Autoregressive):
+        return None
+    reader = Reader.of(target.model, shots.groups, shots.effects)
     parts = [p.taken(slice(None)) for p in shots.held_out]
-    return shot_log_probabilities(state.model, state.variables, reader, parts)
+    return shot_log_probabilities(target.model, target.variables, reader, parts)
 
 
 def _floor(log_p: list[np.ndarray], shots: Shots) -> dict[str, Any]:
@@ -191,8 +210,21 @@ def _together(trained: Estimate, held_out: Estimate, shots: Shots) -> Estimate:
     return Estimate(value, float(np.hypot(*errors)))
 
 
-def _typical(state: State, data, shots: Shots, reader: Reader, log_p, seed: int):
+def _with(nll: Estimate, norm: Norm) -> Estimate:
+    """With the error of log Z, which all shots share."""
+    return Estimate(nll.value, both(nll.error, norm.error))
+
+
+def _positive(model: Any) -> bool:
+    """Whether a state has no phases whatever its parameters are."""
+    real = getattr(model, "real", False) and not getattr(model, "signed", False)
+    return real or getattr(model, "phase", None) is False
+
+
+def _typical(chosen: Tried, data, shots: Shots, log_p, seed: int):
     """p-value, and a row for each setting: −log P of shots beside that of the state's samples."""
+    state = chosen.state
+    reader = Reader.of(state.model, shots.groups, shots.effects)
     names = [s for group in shots.groups for s in group]
     first = np.cumsum([0, *map(len, shots.groups)])
     rows, measured, own = [], [], []
@@ -202,27 +234,81 @@ def _typical(state: State, data, shots: Shots, reader: Reader, log_p, seed: int)
         for place in np.unique(index):
             by_setting[(g, int(place))] = values[index == place]
     largest = sorted(by_setting, key=lambda key: -len(by_setting[key]))[:_MOST_DRAWN_SETTINGS]
-    for g, place in sorted(largest):
-        setting, values = names[first[g] + place], by_setting[(g, place)]
-        drawn = state.sample(len(values), seed + _PURPOSE, setting).bits
-        parts = [(np.zeros((0, data.sites), np.uint8), np.zeros(0, np.int64)) for _ in taken]
-        parts[g] = (drawn, np.full(len(drawn), place))
+    wanted = [
+        (names[first[g] + place], len(by_setting[(g, place)])) for g, place in sorted(largest)
+    ]
+    drawn, chains = _own_shots(state, wanted, shots.effects, seed + _PURPOSE)
+    for (g, place), bits in zip(sorted(largest), drawn, strict=True):
+        values = by_setting[(g, place)]
         one = Reader.of(state.model, [shots.groups[g]], shots.effects)
-        (samples,) = shot_log_probabilities(state.model, state.variables, one, [parts[g]])
+        part = [(bits, np.full(len(bits), place))]
+        (samples,) = normalised(
+            shot_log_probabilities(state.model, state.variables, one, part), chosen.norm
+        )
         measured.append(values)
         own.append(samples)
         rows.append(
             {
-                "setting": setting,
+                "setting": names[first[g] + place],
                 "shots": len(values),
                 "nll": -float(values.mean()),
                 "own": -float(samples.mean()),
             }
         )
-    found = typicality(measured, own, state.parameters / (2 * data.shots))
+    slack = state.parameters / (2 * data.shots)
+    found = typicality(measured, own, slack, chains)
     for row, z in zip(rows, found.z, strict=False):
         row["z"] = z
     return found.p_value, rows
+
+
+def _own_shots(state: State, wanted, effects, seed: int) -> tuple[list[np.ndarray], int | None]:
+    """Samples of a state in some settings, (setting, shots) each.
+
+    Of a state that is not normalised all come from one walk of its chains, whose number is given
+    beside them where they depend on each other.
+    """
+
+    def of(setting, shots):
+        return sample_setting(
+            state.model, state.variables, state.sites, setting, shots, seed, effects=effects
+        ).bits
+
+    if isinstance(state.model, Autoregressive) or state.sites <= DENSE_SITES:
+        return [of(*each) for each in wanted], None
+    pool = state.sample(sum(shots for _, shots in wanted), seed)
+    ends = np.cumsum([shots for _, shots in wanted])[:-1]
+    parts = np.split(pool.bits, ends)
+    found = [
+        turned_to(state.model, state.variables, setting, bits, seed, effects)
+        for (setting, _), bits in zip(wanted, parts, strict=True)
+    ]
+    return found, pool.dependent
+
+
+def _walked(chosen: Tried, seed: int) -> Samples | None:
+    """What the chains of the training are worth at the state kept; None of a normalised one."""
+    if not chosen.chains:
+        return None
+    state = chosen.state
+    return going_on(state.model, state.variables, chosen.chains[chosen.best], seed + _PURPOSE)
+
+
+def _sampling(walked: Samples, norm: Norm, config: Tomography) -> dict[str, Any]:
+    return {
+        "samples": len(walked.bits),
+        "effective_samples": finite(walked.effective_samples),
+        "r_hat": finite(walked.r_hat),
+        "acceptance": walked.acceptance,
+        "chains": walked.chains,
+        "sweeps": config.training.sweeps,
+        "log_z": number(Estimate(norm.value, norm.error)),
+        "annealed": {
+            "chains": norm.chains,
+            "temperatures": norm.temperatures,
+            "effective_samples": norm.effective_samples,
+        },
+    }
 
 
 def _agreement(chosen: Tried, seed: int) -> float | None:
@@ -252,7 +338,10 @@ def _conjugate_excluded(found: Wide, reader: Reader, seed: int) -> bool:
     if blind_to_conjugation(found.data):
         return False
     parts = [p.taken(slice(None)) for p in shots.held_out]
-    mirrored = shot_log_probabilities(state.model, state.variables, reader.conjugated(), parts)
+    mirrored = normalised(
+        shot_log_probabilities(state.model, state.variables, reader.conjugated(), parts),
+        found.chosen.norm,
+    )
     own = found.chosen.log_p[found.chosen.best]
     pairs = zip(own, mirrored, strict=True)
     worse = mean_of_strata([ours - theirs for ours, theirs in pairs], shots.shares)

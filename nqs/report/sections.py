@@ -132,13 +132,38 @@ def energy(summary: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def _chains(found: Mapping[str, Any]) -> list[Row]:
+    """Those that teach a state that is not normalised, and its log Z."""
+    annealed = part(found, "annealed")
+    how = "exact, from all amplitudes"
+    if annealed.get("chains"):
+        how = (
+            f"annealed: {count(annealed.get('effective_samples'))} of {count(annealed['chains'])} chains "
+            f"effective, {count(annealed.get('temperatures'))} temperatures"
+        )
+    rows = [
+        Row("Markov chains", count(found.get("chains")), "of the training, at the state kept"),
+        Row(
+            "Effective samples",
+            count(found.get("effective_samples")),
+            f"of {count(found['samples'])}",
+        ),
+        Row("R̂ of the chains", measured(found.get("r_hat")), "1 where they agree"),
+    ]
+    if found.get("acceptance") is not None:
+        rows.append(Row("Moves accepted", f"{found['acceptance']:.0%}"))
+    return [*rows, Row("log Z", measured(found["log_z"]), how)]
+
+
 def sampling(summary: Mapping[str, Any]) -> list[Row]:
-    """What the errors of an energy rest on."""
+    """What the errors of an energy rest on, or the norm of a state."""
     found = part(summary, "sampling")
     if not found:
         return []
     if not found.get("samples"):
         return [Row("Exact sum", counted(found.get("distinct"), "configuration", "configurations"))]
+    if found.get("log_z"):
+        return _chains(found)
     distinct = f"{count(found.get('distinct'))} different ones"
     rows = [
         Row("Fresh samples", count(found.get("samples")), distinct),

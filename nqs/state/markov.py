@@ -19,6 +19,11 @@ def gibbs_sweep(model: Any, variables: Any, bits: Array, key: Array) -> tuple[Ar
     return bits.astype(jnp.int32), jnp.ones(())
 
 
+def is_boltzmann(model: Any) -> bool:
+    """Whether |ψ|² is the marginal of hidden units that can be drawn in one go."""
+    return hasattr(model, "hidden_field") and hasattr(model, "visible_field")
+
+
 def _flip(key: Array, bits: Array) -> tuple[Array, Array]:
     """One bit of each chain turned over, and whether any is."""
     chains, sites = bits.shape

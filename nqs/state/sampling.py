@@ -16,7 +16,7 @@ from nqs.ansatz.autoregressive import Autoregressive
 from nqs.measurement.effects import UNMEASURED, index_bits
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import born, products, turned
-from nqs.state.markov import random_bits, sweeps
+from nqs.state.markov import is_boltzmann, random_bits, sweeps
 from nqs.state.reach import DENSE_SITES, VECTOR_SITES
 
 _PURPOSE = 0x5A3B1E
@@ -28,6 +28,9 @@ _LARGEST_BATCH = 2**14
 _DRAWS_PER_CHAIN = 16
 """Enough for a chain to tell its own memory; more shots mean more chains first."""
 _FEWEST_CHAINS, _MOST_CHAINS = 16, 1024
+
+_LONG = 64
+"""Draws of chains that are looked at for themselves."""
 
 _BURN_IN = {"gibbs": 200, "metropolis": 100, "exchange": 100}
 _THINNING = {"gibbs": 5, "metropolis": 5, "exchange": 5}
@@ -128,9 +131,24 @@ def _turned(model, variables, sites, setting, shots, seed, effects, measured) ->
         return Samples(**{**vars(drawn), "bits": drawn.bits * measured})
     refuse_too_many_terms([setting.replace(UNMEASURED, "Z")], effects)
     drawn = sample(model, variables, sites, shots, seed)
+    bits = turned_to(model, variables, setting, drawn.bits, seed, effects)
+    return Samples(**{**vars(drawn), "bits": bits})
+
+
+def turned_to(
+    model: nn.Module,
+    variables: Any,
+    setting: str,
+    bits: np.ndarray,
+    seed: int,
+    effects: Mapping[str, np.ndarray] | None = None,
+) -> np.ndarray:
+    """Outcomes of a setting, (shots, sites) uint8, from outcomes in Z; 0 where not measured."""
+    measured = np.array([letter != UNMEASURED for letter in setting], np.uint8)
+    if set(setting) <= {"Z", UNMEASURED} - set(effects or {}):
+        return bits * measured
     key = _key(seed, setting)
-    bits = turned.read_anew(model, variables, setting, drawn.bits, key, effects)
-    return Samples(**{**vars(drawn), "bits": bits * measured})
+    return turned.read_anew(model, variables, setting, bits, key, effects) * measured
 
 
 # Every shot independent
@@ -224,7 +242,7 @@ def _independent(bits: np.ndarray, method: str) -> Samples:
 
 
 def _gibbs(model, variables, sites, shots, key) -> Samples:
-    if not _is_boltzmann(model):
+    if not is_boltzmann(model):
         raise ValueError(
             f"{type(model).__name__} has no hidden units to draw; choose 'metropolis' or 'exact'."
         )
@@ -247,7 +265,22 @@ def _from_chains(model, variables, sites, shots, key, method) -> Samples:
     ones = sector_of(model)
     if method == "metropolis" and ones is not None:
         raise ValueError("'metropolis' flips single bits and leaves the sector; choose 'exchange'.")
-    bits, log_modulus, accepted = _walk(model, variables, key, sites, chains, draws, method, ones)
+    start, walk = jax.random.split(key)
+    bits = random_bits(start, chains, sites, ones)
+    return _gone_on(model, variables, bits, walk, draws, method, _BURN_IN[method], shots)
+
+
+def going_on(model: nn.Module, variables: Any, bits: np.ndarray, seed: int) -> Samples:
+    """Samples of chains that have been walking for long, from where they are, (chains, sites)."""
+    method = chain_method(model)
+    key, shots = _key(seed, "going on"), _LONG * len(bits)
+    begun = jnp.asarray(bits, jnp.int32)
+    return _gone_on(model, variables, begun, key, _LONG, method, 0, shots)
+
+
+def _gone_on(model, variables, bits, key, draws, method, burn_in, shots) -> Samples:
+    chains, sites = bits.shape
+    bits, log_modulus, accepted = _walk(model, variables, bits, key, draws, method, burn_in)
     _refuse_not_finite(log_modulus)
     bits = np.asarray(bits)  # (draws, chains, sites): what is cut off are the last draws
     effective, r_hat = _judged(bits, np.asarray(log_modulus))
@@ -261,20 +294,18 @@ def _from_chains(model, variables, sites, shots, key, method) -> Samples:
     )
 
 
-@partial(jax.jit, static_argnames=("model", "sites", "chains", "draws", "method", "ones"))
-def _walk(model, variables, key, sites, chains, draws, method, ones):
+@partial(jax.jit, static_argnames=("model", "draws", "method", "burn_in"))
+def _walk(model, variables, bits, key, draws, method, burn_in):
     """Bits (draws, chains, sites), log |ψ| (draws, chains) and the mean acceptance."""
-    burn_in, thinning = _BURN_IN[method], _THINNING[method]
-    start, walk = jax.random.split(key)
+    thinning = _THINNING[method]
 
     def draw(bits, number):
         first = burn_in + number * thinning
-        bits, accepted = sweeps(method, model, variables, bits, walk, first, thinning)
+        bits, accepted = sweeps(method, model, variables, bits, key, first, thinning)
         log_modulus = model.apply(variables, bits).real
         return bits, (bits.astype(jnp.uint8), log_modulus, accepted)
 
-    bits = random_bits(start, chains, sites, ones)
-    bits, _ = sweeps(method, model, variables, bits, walk, 0, burn_in)
+    bits, _ = sweeps(method, model, variables, bits, key, 0, burn_in)
     _, (bits, log_modulus, accepted) = jax.lax.scan(draw, bits, jnp.arange(draws))
     return bits, log_modulus, accepted.mean()
 
@@ -308,7 +339,12 @@ def _natural(model: nn.Module, sites: int) -> str:
         return "direct"
     if sites <= VECTOR_SITES:
         return "exact"
-    if _is_boltzmann(model):
+    return chain_method(model)
+
+
+def chain_method(model: nn.Module) -> str:
+    """How Markov chains of a state move."""
+    if is_boltzmann(model):
         return "gibbs"
     return "metropolis" if sector_of(model) is None else "exchange"
 
@@ -316,11 +352,6 @@ def _natural(model: nn.Module, sites: int) -> str:
 def sector_of(model: nn.Module) -> int | None:
     """Number of bits 1 in every configuration where a state has only such, else None."""
     return getattr(model, "ones", None)
-
-
-def _is_boltzmann(model: nn.Module) -> bool:
-    """Whether |ψ|² is the marginal of hidden units that can be drawn in one go."""
-    return hasattr(model, "hidden_field") and hasattr(model, "visible_field")
 
 
 def _key(seed: int, purpose: str) -> Array:

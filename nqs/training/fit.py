@@ -29,6 +29,7 @@ class Progress(NamedTuple):
     average: running mean of the variables, the state that is judged.
     best: the average that the judge liked most so far.
     skipped: steps not taken because a gradient was not finite.
+    memory: what the objective remembers of the way; nothing of most.
     """
 
     step: Array
@@ -39,6 +40,7 @@ class Progress(NamedTuple):
     best_judged: Array
     best_step: Array
     skipped: Array
+    memory: Any = ()
 
 
 class Curve(NamedTuple):
@@ -88,8 +90,8 @@ def equal_travel(best_step: int, steps: int) -> int:
 
 
 @jax.jit
-def begin(variables: Any) -> Progress:
-    """Progress before the first step, from variables with the restarts in front."""
+def begin(variables: Any, memory: Any = ()) -> Progress:
+    """Progress before the first step, from variables and memory with the restarts in front."""
     restarts = jax.tree.leaves(variables)[0].shape[0]
     return Progress(
         step=jnp.zeros(restarts, jnp.int32),
@@ -100,6 +102,7 @@ def begin(variables: Any) -> Progress:
         best_judged=jnp.full(restarts, jnp.inf, jnp.result_type(float)),
         best_step=jnp.zeros(restarts, jnp.int32),
         skipped=jnp.zeros(restarts, jnp.int32),
+        memory=memory,
     )
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
+from nqs.state.partition import Partition
 from nqs.state.reading import log_probabilities
 from nqs.training.batches import Batch, Batches, picked, stacked
-from nqs.training.fit import Progress, Recipe, begin, noted, step
+from nqs.training.fit import Progress, Recipe, noted, step
 from nqs.training.run import Run, log_row, reached, refuse_hopeless
 
 STEPS_PER_DISPATCH = 20
@@ -23,53 +24,59 @@ STEPS_PER_DISPATCH = 20
 
 @dataclass(frozen=True)
 class BatchLikelihood:
-    """−mean log P(outcome | setting) of a batch, nats per shot, of a normalised state."""
+    """−mean log P(outcome | setting) of a batch, nats per shot; log Z by its partition."""
 
     model: nn.Module
+    partition: Partition
 
-    def __call__(self, variables, batch: Batch) -> Array:
+    def __call__(self, variables, batch: Batch, memory: Any = ()) -> Array:
+        return self._of(variables, batch, self.partition.log_z(variables, memory))
+
+    def judge(self, average, batch: Batch, memory: Any = ()) -> Array:
+        """Of the running average, times the weights of the batch."""
+        return self._of(average, batch, self.partition.judged(average, memory)[0])
+
+    def _of(self, variables, batch: Batch, log_z: Array) -> Array:
         log_p = log_probabilities(self.model, variables, batch.reading)
-        return -jnp.sum(batch.weights * log_p)
+        return jnp.sum(batch.weights) * log_z - jnp.sum(batch.weights * log_p)
 
 
 @partial(jax.jit, static_argnames=("objective", "recipe"))
 def advance(
-    objective: Any, recipe: Recipe, progress: Progress, batches: Any, steps: int
+    objective: BatchLikelihood, recipe: Recipe, progress: Progress, batches: Any, steps: int
 ) -> tuple[Progress, Array]:
     """One step of every restart for each of the batches, the values (steps, restarts)."""
 
     number = jnp.arange(len(batches.weights))
 
-    def one(progress):
-        return jax.lax.scan(
-            lambda p, i: step(objective, recipe.rate, picked(batches, i), steps, p),
-            progress,
-            number,
-        )
+    def one(p, i):
+        lowered = partial(objective, memory=p.memory)
+        p, value = step(lowered, recipe.rate, picked(batches, i), steps, p)
+        memory = objective.partition.followed(p.variables, p.average, p.memory, p.step)
+        return p._replace(memory=memory), value
 
-    progress, values = jax.lax.map(one, progress)
+    progress, values = jax.lax.map(lambda p: jax.lax.scan(one, p, number), progress)
     return progress, values.T
 
 
 def train_on(
     run: Run,
     phase: str,
-    objective: Any,
+    objective: BatchLikelihood,
     recipe: Recipe,
-    variables: Any,
+    start: Callable[[], Progress],
     batches: Batches,
     *,
     steps: int,
-    judge: Callable[[Any], np.ndarray],
+    judge: Callable[[Progress], np.ndarray],
     share: float = 1.0,
     enough: Callable[[Progress, list[dict]], bool] = lambda progress, rows: False,
 ) -> Progress:
-    """Drive all restarts through a schedule of `steps`, from `variables` or where the run left off.
+    """Drive all restarts through a schedule of `steps`, from `start` or where the run left off.
 
-    judge: held-out NLL (restarts,) of variables with the restarts in front; asked after every
-    dispatch of the running average. enough: as of `run.train`. Raises as that does.
+    judge: held-out NLL (restarts,) of the running average; asked after every dispatch. enough: as of `run.train`. Raises as that does.
     """
-    progress = run.phases.get(phase) or begin(variables)
+    progress = run.phases.get(phase) or start()
     nodes = None
 
     def made(first: int) -> tuple[Batch, Any]:
@@ -92,7 +99,7 @@ def train_on(
             if last < steps:
                 coming = beside.submit(made, last)
             progress, values = advance(objective, recipe, progress, batch, steps)
-            judged = judge(progress.average)
+            judged = judge(progress)
             progress = noted(progress, judged)
             values = np.asarray(values)
             spent = time.monotonic() - begun
@@ -111,16 +118,27 @@ def train_on(
 
 
 @partial(jax.jit, static_argnames="objective")
-def _value(objective, variables, batch):
-    return jax.lax.map(lambda v: objective(v, batch), variables)
+def _value(objective, variables, memory, batch):
+    return jax.lax.map(lambda each: objective.judge(each[0], batch, each[1]), (variables, memory))
 
 
-def judged_by(objective: Any, pieces: list[Batch]) -> Callable[[Any], np.ndarray]:
-    """NLL (restarts,) over all shots of the pieces, of variables with the restarts in front."""
+def log_z_errors(objective: BatchLikelihood, progress: Progress) -> np.ndarray:
+    """Standard errors of the log Z that the judge saw last, (restarts,)."""
+    return np.asarray(_log_z_errors(objective, progress.average, progress.memory))
+
+
+@partial(jax.jit, static_argnames="objective")
+def _log_z_errors(objective, average, memory):
+    return jax.vmap(lambda v, m: objective.partition.judged(v, m)[1])(average, memory)
+
+
+def judged_by(objective: BatchLikelihood, pieces: list[Batch]) -> Callable[[Progress], np.ndarray]:
+    """NLL (restarts,) over all shots of the pieces, of the running average."""
     whole = sum(float(p.weights.sum()) for p in pieces)
     ready = jax.device_put(pieces)
 
-    def judge(variables):
-        return np.asarray(sum(_value(objective, variables, p) for p in ready)) / whole
+    def judge(progress):
+        average, memory = progress.average, progress.memory
+        return np.asarray(sum(_value(objective, average, memory, p) for p in ready)) / whole
 
     return judge

@@ -30,6 +30,10 @@ SOUND = Findings(
     skipped=0,
     refit_failed=False,
     ended_early=None,
+    r_hat=1.01,
+    effective_samples=1000.0,
+    log_z_error=0.001,
+    told_by_shots=0.002,
 )
 
 ALARMS = {
@@ -43,6 +47,9 @@ ALARMS = {
     "overfitting": ({"overfitting": Estimate(0.05, 0.01)}, "has learnt the noise"),
     "held out": ({"held_out_shots": 19}, "Only 19 of 1000 shots"),
     "skipped": ({"skipped": 3}, "3 steps were skipped"),
+    "chains apart": ({"r_hat": 1.3}, "chains of the state disagree (R̂ = 1.30"),
+    "few chains": ({"effective_samples": 20.0}, "worth 20 independent samples"),
+    "log Z": ({"log_z_error": 0.01}, "known to ±0.01 nats"),
     "refit": ({"refit_failed": True}, "numbers that are not finite; the state from before"),
 }
 
