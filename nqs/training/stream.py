@@ -42,7 +42,7 @@ def advance(
 
     def one(progress):
         return jax.lax.scan(
-            lambda p, i: step(objective, recipe.rate, picked(batches, i), steps, p),
+            lambda p, i: step(objective, recipe, picked(batches, i), steps, p),
             progress,
             number,
         )
@@ -69,7 +69,7 @@ def train_on(
     judge: held-out NLL (restarts,) of variables with the restarts in front; asked after every
     dispatch of the running average. enough: as of `run.train`. Raises as that does.
     """
-    progress = run.phases.get(phase) or begin(variables)
+    progress = run.phases.get(phase) or begin(variables, recipe.optimiser)
     nodes = None
 
     def made(first: int) -> tuple[Batch, Any]:
