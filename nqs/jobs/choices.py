@@ -1,6 +1,6 @@
 """What a tomography chooses from its data where the config is silent, and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import gcd
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from nqs.config.menu import (
     PERIODIC,
     lattice_size,
 )
-from nqs.config.tomography import Tomography
+from nqs.config.tomography import Tomography, Training
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import FISHER_SITES, FISHER_WORK, LIKELIEST_SITES
 
@@ -20,6 +20,13 @@ _RATES = {"recurrent": 0.02, "recurrent-2d": 0.02}
 _OTHER_RATE = 0.01
 _SLOWER = {"recurrent-2d": 2.0, "transformer": 8.0}
 """Time of an amplitude with its gradient, where that of a recurrent state is 1."""
+
+_NATURAL = (
+    ("rate", 1.0, "whole natural steps"),
+    ("shift", 1e-3, "a hundred times that in the first steps"),
+    ("trust", 0.5, "log P changes by less than itself"),
+)
+_NATURAL_STEPS = 60
 
 _LARGE_WORK = 2**22
 _BATCHED_WORK = 2**17
@@ -90,17 +97,28 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         config.baseline, "method", "none", f"maximum likelihood reaches to {LIKELIEST_SITES} sites"
     )
     fill(training, "likelihood", "dense", f"{work:,} probabilities are few enough")
+    optimiser(training, fill, _NATURAL)
     restarts, steps = 4, 2000
     if data.sites <= 4:
         restarts = 8  # they cost next to nothing, and small random states have many minima
     elif work > _LARGE_WORK:
         restarts, steps = 2, 1000
+    if training.optimiser == "natural":
+        steps = _NATURAL_STEPS
     fill(training, "restarts", restarts, f"against phase minima, at {work:,} probabilities a step")
     fill(
         training, "steps", steps, "enough for the states tried; held-out shots may stop it earlier"
     )
     fill(training, "rate", _RATES.get(str(ansatz.name), _OTHER_RATE), f"for {ansatz.name}")
     return config, made
+
+
+def optimiser(training: Training, fill: Callable[..., None], natural: Sequence[tuple]) -> None:
+    """Fill in the optimiser, and what natural gradients need. natural: key, value and reason."""
+    fill(training, "optimiser", "adam", "the cheapest steps")
+    if training.optimiser == "natural":
+        for key, value, why in natural:
+            fill(training, key, value, why)
 
 
 def _recurrent_size(data: Measurements) -> tuple[int, str]:

@@ -14,13 +14,14 @@ from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.heldout import is_worse, nll
 from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, blind_to_conjugation
 from nqs.jobs import choices, stopping
+from nqs.jobs.recipes import recipe
 from nqs.jobs.selection import Kept, equally_good, keep, repeated, restart
 from nqs.jobs.start import meanwhile
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import conjugated
 from nqs.state.reach import refuse_out_of_reach
 from nqs.state.state import State, initial_variables
-from nqs.training.fit import Progress, Recipe, begin, equal_travel
+from nqs.training.fit import Progress, begin, equal_travel
 from nqs.training.likelihood import OWN_SHOTS, NegativeLogLikelihood, Shots, shots
 from nqs.training.run import NumericalFailure, Run, train
 
@@ -161,7 +162,8 @@ class _Fit:
             data.sites, data.only_z, parameters, config.data.held_out
         )
         self._objective = NegativeLogLikelihood(model, data.sites)
-        self._recipe = Recipe(float(config.training.rate or 0), choices.restarts_together(data))
+        rate, together = float(config.training.rate or 0), choices.restarts_together(data)
+        self._recipe = recipe(config, rate, together=together)
 
     def __call__(
         self, phase: str, variables: Any, batch: Shots, steps: int, **more: Any
@@ -307,7 +309,7 @@ def cost(config: Tomography, data: Measurements, model: nn.Module) -> dict[str, 
 
 def templates(config: Tomography, model: nn.Module, data: Measurements) -> dict[str, Progress]:
     """Progress of every phase as it would begin: the shape of a checkpoint."""
-    first = starts(config, model, data.sites)
-    progress = begin(first)
-    in_turn = begin(repeated(restart(first, 0), stopping.FOLDS))
+    first, optimiser = starts(config, model, data.sites), str(config.training.optimiser)
+    progress = begin(first, optimiser)
+    in_turn = begin(repeated(restart(first, 0), stopping.FOLDS), optimiser)
     return {SEARCH: progress, IN_TURN: in_turn, REFIT: progress, MIRROR: progress}

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from nqs.config.menu import ANSATZ_OPTIONS, AUTO, AUTOREGRESSIVE, SINGLE_PRECISION
 from nqs.config.tomography import Tomography
-from nqs.jobs.choices import Choice, filler
+from nqs.jobs.choices import Choice, filler, optimiser
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.kinds import BRANCH_TERMS, terms
 
@@ -13,6 +13,12 @@ _SIZES = {"mps": ("bond", (1, 2, 4, 8, 16, 32)), "recurrent": ("hidden", (16, 32
 """Of each family, what is made larger, and the steps of the ladder."""
 
 _RATES = {"mps": 0.02, "recurrent": 0.01, "recurrent-2d": 0.01}
+_NATURAL = (
+    ("rate", 0.3, "part of a step, as every batch has its own noise"),
+    ("shift", 0.1, "against the noise of a batch"),
+    ("trust", 0.3, "against the noise of a batch"),
+    ("steps", 300, "of the state chosen; a third of them for each size tried"),
+)
 _STRINGS = 4096
 _CONTRACTED = 512
 
@@ -86,6 +92,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "bond", 8, "enough for a gapped chain")
     elif "hidden" in ANSATZ_OPTIONS.get(str(ansatz.name), ()):
         fill(ansatz, "hidden", 32 if data.shots >= 100_000 else 16, f"{data.shots:,} shots")
+    optimiser(training, fill, _NATURAL)
     if ansatz.name != AUTO:
         fill(training, "rate", _RATES.get(str(ansatz.name), 0.01), f"for {ansatz.name}")
     fill(training, "restarts", 2, "of the state chosen; their agreement is judged")

@@ -16,6 +16,7 @@ from nqs.config.tomography import Tomography
 from nqs.evaluation.heldout import Estimate, mean_of_strata
 from nqs.jobs import stopping
 from nqs.jobs.choices import Choice
+from nqs.jobs.recipes import recipe
 from nqs.jobs.rungs import Rung, climb, families, matrix_products, rate_of, strings_of
 from nqs.jobs.rungs import choose as chosen_for
 from nqs.jobs.selection import restart
@@ -27,7 +28,7 @@ from nqs.measurement.strata import Stratum, shares, strata
 from nqs.state.reading import Reader, shot_log_probabilities
 from nqs.state.state import State, initial_variables
 from nqs.training.batches import Batches
-from nqs.training.fit import Progress, Recipe, begin
+from nqs.training.fit import Progress, begin
 from nqs.training.run import Run
 from nqs.training.stream import STEPS_PER_DISPATCH, BatchLikelihood, judged_by, train_on
 
@@ -221,7 +222,7 @@ class _Fit:
             self.run,
             phase_of(purpose, rung),
             objective,
-            Recipe(rate_of(rung, self.config)),
+            recipe(self.config, rate_of(rung, self.config), sampled=True),
             self._start(model, purpose),
             Batches.of(reader, shots.train, shots.shares, strings),
             steps=steps,
@@ -314,7 +315,8 @@ class Templates(Mapping[str, Progress]):
         purpose, rung = self._rungs[phase]
         model = self._own or built(rung, self._sites)
         number = restarts(self._config, purpose)
-        return begin(initial_variables(model, self._sites, self._config.seed, number))
+        first = initial_variables(model, self._sites, self._config.seed, number)
+        return begin(first, str(self._config.training.optimiser))
 
     def __iter__(self):
         return iter(self._rungs)

@@ -17,7 +17,8 @@ def in_turn(function: Callable[[Any], Any], rows: Any, at_once: int = ROWS) -> A
     if number <= at_once:
         return function(rows)
     whole = number // at_once * at_once
-    first = jax.tree.map(lambda x: x[:whole].reshape(-1, at_once, *x.shape[1:]), rows)
+    times = whole // at_once  # said, as −1 would not do for rows of no numbers
+    first = jax.tree.map(lambda x: x[:whole].reshape(times, at_once, *x.shape[1:]), rows)
     parts = jax.lax.map(function, first)
     parts = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), parts)
     if whole == number:

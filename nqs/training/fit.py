@@ -16,10 +16,6 @@ from nqs.training.natural import direction, within
 from nqs.training.objective import Objective
 
 STEPS_PER_JUDGEMENT = 10
-_AVERAGE = 0.9
-"""Weight kept at every step by the running average of the parameters that is judged:
-ten steps of memory, enough to smooth out the jitter of a large rate."""
-
 _WARM_UP = 0.05
 _LAST_RATE = 0.01
 _CLIP = 1.0
@@ -56,19 +52,22 @@ class Recipe:
     """How the steps are taken: "adam", its gradient clipped, or "natural", within a trust region.
 
     The rate warms up and decays as a cosine. together: restarts differentiated in one batch;
-    False takes them in turn, in a fraction of the memory. Natural gradients alone: momentum of
-    SPRING; shift of the Fisher matrix, its decay a step and its floor, as of `direction`;
-    trust: the largest rate · √(δᵀFδ), the change of log P in one step.
+    False takes them in turn, in a fraction of the memory. memory: weight kept at every step by
+    the running average that is judged; of 0.9 it lasts ten steps, enough to smooth out the jitter
+    of a large rate of Adam. Natural gradients alone: momentum of SPRING; shift of the Fisher
+    matrix, its decay a step and its floor, as of `direction`; trust: the largest
+    rate · √(δᵀFδ), the change of log P in one step.
     """
 
     rate: float = 0.02
     together: bool = True
+    memory: float = 0.9
     optimiser: str = "adam"
     momentum: float = 0.0
-    shift: float = 1e-2
-    shift_decay: float = 0.95
-    least_shift: float = 1e-4
-    trust: float = 0.3
+    shift: float = 0.1
+    shift_decay: float = 0.9
+    least_shift: float = 1e-3
+    trust: float = 0.5
 
 
 _adam = optax.chain(optax.clip_by_global_norm(_CLIP), optax.scale_by_adam(b2=_SECOND_MOMENT))
@@ -86,12 +85,12 @@ def _natural_memory(variables: Any) -> Array:
 
 
 def _natural_step(recipe: Recipe, objective, batch, scale, p: "Progress"):
-    local = objective.local(p.variables, batch)
+    value, local = objective.local(p.variables, batch)
     shift = jnp.maximum(recipe.shift * recipe.shift_decay**p.step, recipe.least_shift)
     found = direction(local, p.moments, recipe.momentum, shift)
     found *= within(scale * local.size(found), recipe.trust)
     vector, rebuilt = flattened(p.variables)
-    return local.value, rebuilt((scale * found).astype(vector.dtype)), found
+    return value, rebuilt((scale * found).astype(vector.dtype)), found
 
 
 class _Optimiser(NamedTuple):
@@ -206,7 +205,7 @@ def step(
     active = p.step < steps
     take = finite & active
     variables = _where(take, jax.tree.map(jnp.subtract, p.variables, update), p.variables)
-    mix = jnp.where(active, 1 - _AVERAGE, 0.0)
+    mix = jnp.where(active, 1 - recipe.memory, 0.0)
     average = jax.tree.map(lambda a, x: a + mix * (x - a), p.average, variables)
     progress = p._replace(
         step=p.step + active,

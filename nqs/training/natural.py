@@ -1,17 +1,10 @@
 """Natural gradients: where a matrix JᵀGJ of first derivatives says how far a step goes."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-
-from nqs.state.pieces import in_turn
-
-_ENTRIES = 2**22
-"""Of what is differentiated at once, roughly; more would leave the cache, or the memory."""
 
 
 class Local(NamedTuple):
@@ -21,7 +14,6 @@ class Local(NamedTuple):
     metric: (rows, rows) G of the Fisher matrix JᵀGJ; None where it is 1.
     """
 
-    value: Array
     jacobian: Array
     slope: Array
     metric: Array | None = None
@@ -72,22 +64,3 @@ def _solved(matrix: Array, shift: Any, target: Array, *, positive: bool) -> Arra
     if positive:
         return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(shifted), target)
     return jnp.linalg.solve(shifted, target)
-
-
-def slopes(function: Callable, vector: Array, rows: Any, entries: int) -> Array:
-    """∂ function(vector, row) of each row of a tree, (rows, *outputs, parameters), some at a time.
-
-    entries: numbers that one row keeps in between, roughly.
-    """
-    one = jax.vmap(jax.jacrev(function), in_axes=(None, 0))
-    return in_turn(partial(one, vector), rows, max(1, _ENTRIES // entries))
-
-
-def log_psi_slopes(model: Any, vector: Array, rebuilt: Callable, bits: Array) -> Array:
-    """∂ Re log ψ and ∂ Im log ψ of every row of bits, (rows, 2, parameters)."""
-
-    def parts(vector, row):
-        log_psi = model.apply(rebuilt(vector), row[None])[0]
-        return jnp.stack([log_psi.real, log_psi.imag])
-
-    return slopes(parts, vector, bits, 2 * vector.size)

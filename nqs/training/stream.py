@@ -16,7 +16,9 @@ from jax import Array
 from nqs.state.reading import log_probabilities
 from nqs.training.batches import Batch, Batches, picked, stacked
 from nqs.training.fit import Progress, Recipe, begin, noted, step
+from nqs.training.natural import Local
 from nqs.training.run import Run, log_row, reached, refuse_hopeless
+from nqs.training.slopes import shot_slopes
 
 STEPS_PER_DISPATCH = 20
 
@@ -30,6 +32,12 @@ class BatchLikelihood:
     def __call__(self, variables, batch: Batch) -> Array:
         log_p = log_probabilities(self.model, variables, batch.reading)
         return -jnp.sum(batch.weights * log_p)
+
+    def local(self, variables, batch: Batch) -> tuple[Array, Local]:
+        """With the Fisher information that the shots themselves tell: its rows are √w ∂ log P."""
+        root = jnp.sqrt(batch.weights)
+        slopes = shot_slopes(self.model, variables, batch.reading)
+        return self(variables, batch), Local(root[:, None] * slopes, -root)
 
 
 @partial(jax.jit, static_argnames=("objective", "recipe"))
