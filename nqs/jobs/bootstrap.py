@@ -36,7 +36,7 @@ _STEPS = {"adam": 400, "natural": 30}
 _RATE = {"adam": 0.3, "natural": 1.0}
 """Of the rate that the state was trained with: from the state itself a refit need not go far."""
 
-_JUDGEMENTS = 10
+_JUDGEMENTS = {"adam": 10, "natural": 1}
 """Of a dispatch, whatever the length of a fit: one program is compiled."""
 
 _AT_ONCE = 2**22
@@ -187,9 +187,9 @@ def _fitted(
     turn = np.arange(len(train)) % _restarts(starts)
     begun = jax.tree.map(lambda leaf: jnp.asarray(leaf)[turn], starts)
     progress = begin(begun, recipe.optimiser)
-    each, curves = jnp.asarray(steps), []
-    for _ in range(-(-last // (_JUDGEMENTS * STEPS_PER_JUDGEMENT))):
-        progress, curve = advance(objective, recipe, progress, batch, each, _JUDGEMENTS, OWN_SHOTS)
+    each, curves, judgements = jnp.asarray(steps), [], _JUDGEMENTS[recipe.optimiser]
+    for _ in range(-(-last // (judgements * STEPS_PER_JUDGEMENT))):
+        progress, curve = advance(objective, recipe, progress, batch, each, judgements, OWN_SHOTS)
         curves.append(curve)
     return progress, jax.tree.map(lambda *parts: np.concatenate(parts), *curves)
 

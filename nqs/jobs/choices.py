@@ -28,6 +28,9 @@ _NATURAL = (
 )
 _NATURAL_STEPS = 60
 
+_MOST_ENTRIES = 2**27
+"""Numbers of the largest matrix of a natural step: a gigabyte, and it is needed a few times."""
+
 _LARGE_WORK = 2**22
 _BATCHED_WORK = 2**17
 
@@ -132,8 +135,24 @@ def restarts_together(data: Measurements) -> bool:
     return len(data.settings) * 2**data.sites <= _BATCHED_WORK
 
 
-def steps_per_dispatch(data: Measurements) -> int:
+def natural_entries(sites: int, settings: int, parameters: int) -> int:
+    """Numbers of the largest matrix of a natural step: outcomes, by parameters or real directions."""
+    return settings * 2**sites * min(parameters, 2 * 2**sites)
+
+
+def refuse_large_matrix(entries: int, of: str) -> None:
+    """ValueError where a natural step does not fit into the memory. of: what it is made of."""
+    if entries > _MOST_ENTRIES:
+        raise ValueError(
+            f"natural gradients of {of} need a matrix of {entries:.3g} numbers at every step; the "
+            f"limit is {_MOST_ENTRIES:.3g}. Choose training.optimiser adam."
+        )
+
+
+def steps_per_dispatch(config: Tomography, data: Measurements) -> int:
     """Steps between two looks at the clock: fewer where each takes longer."""
+    if config.training.optimiser == "natural":
+        return 10
     work = len(data.settings) * 2**data.sites
     return 100 if work <= 2**17 else 20 if work <= 2**20 else 10
 
@@ -149,6 +168,11 @@ def cost(config: Tomography, data: Measurements, parameters: int) -> dict[str, f
     memory = 350 + at_once * (amplitudes * hidden * 300 + probabilities * 100) / 1e6
     work = amplitudes * hidden * _SLOWER.get(str(config.ansatz.name), 1.0)
     step = restarts * (5e-5 + work * 1.2e-8 + probabilities * 2.5e-8)
+    if config.training.optimiser == "natural":
+        entries = natural_entries(data.sites, len(data.settings), parameters)
+        memory += 24e-6 * entries * at_once
+        rows = min(parameters, 2 * amplitudes)
+        step = restarts * (1e-3 + entries * (1e-8 + rows * 1e-10) + amplitudes * parameters * 1e-8)
     phases: float = 2 if data.only_z else 3
     share = config.data.held_out if config.data.refit else 0.0
     if parts_held_out(data.sites, data.only_z, parameters, share) == FOLDS:

@@ -90,10 +90,25 @@ def choose(config: Tomography, data: Measurements, model: nn.Module | None = Non
     if model is not None:
         config = config.model_copy(deep=True)
         config.ansatz.name = type(model).__name__
-        return (*choices.choose(config, data), model)
+        config, made = choices.choose(config, data)
+        _refuse_large(config, data, model)
+        return config, made, model
     config, made = choices.choose(config, data)
     options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
-    return config, made, menu.build(str(config.ansatz.name), data.sites, **options)
+    model = menu.build(str(config.ansatz.name), data.sites, **options)
+    _refuse_large(config, data, model)
+    return config, made, model
+
+
+def _refuse_large(config: Tomography, data: Measurements, model: nn.Module) -> None:
+    """ValueError where natural gradients are asked for, and out of reach."""
+    if config.training.optimiser == "natural":
+        parameters = State.initial(model, data.sites, config.seed).parameters
+        outcomes = len(data.settings) * 2**data.sites
+        choices.refuse_large_matrix(
+            choices.natural_entries(data.sites, len(data.settings), parameters),
+            f"{parameters:,} parameters and {outcomes:,} outcomes",
+        )
 
 
 def reconstruct(
@@ -156,6 +171,7 @@ class _Fit:
     def __init__(self, data: Measurements, config: Tomography, model: nn.Module, run: Run):
         self.data, self.seed, self.model, self.run = data, config.seed, model, run
         self.steps = int(config.training.steps or 0)
+        self.steps_per_dispatch = choices.steps_per_dispatch(config, data)
         self.starts = starts(config, model, data.sites)
         parameters = State(model, restart(self.starts, 0), data.sites).parameters
         self.parts = stopping.parts_held_out(
@@ -177,7 +193,7 @@ class _Fit:
             batch,
             steps=steps,
             share=_SHARES[phase],
-            steps_per_dispatch=choices.steps_per_dispatch(self.data),
+            steps_per_dispatch=self.steps_per_dispatch,
             **more,
         )
 

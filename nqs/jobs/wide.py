@@ -15,7 +15,7 @@ from nqs.ansatz.bias import biased
 from nqs.config.tomography import Tomography
 from nqs.evaluation.heldout import Estimate, mean_of_strata
 from nqs.jobs import stopping
-from nqs.jobs.choices import Choice
+from nqs.jobs.choices import Choice, refuse_large_matrix
 from nqs.jobs.recipes import recipe
 from nqs.jobs.rungs import Rung, climb, families, matrix_products, rate_of, strings_of
 from nqs.jobs.rungs import choose as chosen_for
@@ -127,7 +127,21 @@ def choose(
     if model is not None:
         config = config.model_copy(deep=True)
         config.ansatz.name = type(model).__name__
-    return (*chosen_for(config, data), model)
+    config, made = chosen_for(config, data)
+    if config.training.optimiser == "natural":
+        _refuse_large(config, data, model)
+    return config, made, model
+
+
+def _refuse_large(config: Tomography, data: Measurements, own: nn.Module | None) -> None:
+    """ValueError where a step of natural gradients is out of reach; of a ladder, of its first sizes."""
+    for rung, *_ in families(config, data):
+        model = own or built(rung, data.sites)
+        reader = Reader.of(model, [(s,) for s in data.settings], data.effects)
+        least = min(reader.cost(g) for g in range(len(reader.groups)))
+        most = strings_of(rung, config, reader.contracted) // least
+        parameters = State.initial(model, data.sites, config.seed).parameters
+        refuse_large_matrix(parameters * most, f"{parameters:,} parameters and {most:,} shots")
 
 
 def divided(data: Measurements, config: Tomography) -> Shots:
