@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import nqs
+from nqs.config.tables import Network
 from nqs.config.toml import ConfigError
-from nqs.config.tomography import Tomography
+from nqs.config.tomography import Tomography, Training
 from nqs.jobs.bootstrap import refit
 from nqs.jobs.choices import choose
 from nqs.measurement.dataset import Measurements
@@ -60,10 +61,24 @@ def test_refits_behind_statistical_errors_take_the_same_steps(data, whole):
     assert refit(whole.state, data, summary).recipe.optimiser == "adam"
 
 
-def test_adam_is_what_is_chosen_and_it_is_said_why(data):
-    (choice,) = [c for c in choose(Tomography(), data)[1] if c.key == "training.optimiser"]
-    assert choice.value == "adam"
-    assert choice.why
+@pytest.mark.parametrize(
+    ("name", "asked", "optimiser"),
+    [
+        ("recurrent", {}, "adam"),
+        ("rbm-phase", {}, "natural"),
+        ("rbm-phase", {"rate": 0.01}, "adam"),
+        ("rbm-phase", {"optimiser": "adam"}, "adam"),
+    ],
+)
+def test_natural_steps_are_chosen_where_they_pay_and_nothing_else_was_asked_for(
+    data, name, asked, optimiser
+):
+    config, made = choose(Tomography(ansatz=Network(name=name), training=Training(**asked)), data)
+    assert config.training.optimiser == optimiser
+    assert config.training.steps == (60 if optimiser == "natural" else 2000)
+    if "optimiser" not in asked:
+        (choice,) = [c for c in made if c.key == "training.optimiser"]
+        assert choice.why
 
 
 def test_what_cannot_be_is_refused_in_a_sentence(data):
