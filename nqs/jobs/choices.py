@@ -27,10 +27,6 @@ _NATURAL = (
     ("trust", 0.5, "log P changes by less than itself"),
 )
 _NATURAL_STEPS = 60
-_NATURAL_PAYS = {"rbm-phase": 2**11}
-"""Ansätze that Adam trains slowly, and the outcomes of all settings up to which sixty natural steps
-take less time than it needs."""
-
 
 _MOST_ENTRIES = 2**27
 """Numbers of the largest matrix of a natural step: a gigabyte, and it is needed a few times."""
@@ -104,9 +100,6 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         config.baseline, "method", "none", f"maximum likelihood reaches to {LIKELIEST_SITES} sites"
     )
     fill(training, "likelihood", "dense", f"{work:,} probabilities are few enough")
-    if _natural_pays(config, data):
-        why = f"{ansatz.name} of few outcomes: a few dozen steps do what thousands of Adam do"
-        fill(training, "optimiser", "natural", why)
     optimiser(training, fill, _NATURAL)
     restarts, steps = 4, 2000
     if data.sites <= 4:
@@ -121,13 +114,6 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     )
     fill(training, "rate", _RATES.get(str(ansatz.name), _OTHER_RATE), f"for {ansatz.name}")
     return config, made
-
-
-def _natural_pays(config: Tomography, data: Measurements) -> bool:
-    """Whether nobody asked for other steps, and phases are to be learnt, which Adam is slow at."""
-    most, asked = _NATURAL_PAYS.get(str(config.ansatz.name), 0), config.training
-    few = len(data.settings) * 2**data.sites <= most
-    return few and not data.only_z and asked.steps is None and asked.rate is None
 
 
 def optimiser(training: Training, fill: Callable[..., None], natural: Sequence[tuple]) -> None:

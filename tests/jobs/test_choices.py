@@ -57,8 +57,7 @@ def test_every_gap_is_filled_and_told(kind, name):
     keys = {f"ansatz.{o}" for o in options} | {f"training.{t}" for t in Training.model_fields}
     keys -= {"training.strings", *(f"ansatz.{key}" for key in given)}
     keys |= {"baseline.method"}
-    if config.training.optimiser == "adam":
-        keys -= {"training.shift", "training.trust"}
+    keys -= {"training.shift", "training.trust"}  # of natural gradients alone
     assert {c.key for c in made} == keys | ({"ansatz.name"} if name is None else set())
     build(config.ansatz.name, data.sites, **{o: getattr(config.ansatz, o) for o in options})
 

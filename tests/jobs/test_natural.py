@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import nqs
-from nqs.config.tables import Network
 from nqs.config.toml import ConfigError
 from nqs.config.tomography import Tomography, Training
 from nqs.jobs.bootstrap import refit
@@ -61,24 +60,15 @@ def test_refits_behind_statistical_errors_take_the_same_steps(data, whole):
     assert refit(whole.state, data, summary).recipe.optimiser == "adam"
 
 
-@pytest.mark.parametrize(
-    ("name", "asked", "optimiser"),
-    [
-        ("recurrent", {}, "adam"),
-        ("rbm-phase", {}, "natural"),
-        ("rbm-phase", {"rate": 0.01}, "adam"),
-        ("rbm-phase", {"optimiser": "adam"}, "adam"),
-    ],
-)
-def test_natural_steps_are_chosen_where_they_pay_and_nothing_else_was_asked_for(
-    data, name, asked, optimiser
-):
-    config, made = choose(Tomography(ansatz=Network(name=name), training=Training(**asked)), data)
-    assert config.training.optimiser == optimiser
-    assert config.training.steps == (60 if optimiser == "natural" else 2000)
-    if "optimiser" not in asked:
-        (choice,) = [c for c in made if c.key == "training.optimiser"]
-        assert choice.why
+def test_adam_is_chosen_and_natural_steps_are_as_many_as_they_need(data):
+    config, made = choose(Tomography(), data)
+    assert (config.training.optimiser, config.training.steps) == ("adam", 2000)
+    assert [c.why for c in made if c.key == "training.optimiser"] != [""]
+    asked = Tomography(training=Training(optimiser="natural", trust=0.2))
+    config, made = choose(asked, data)
+    assert (config.training.steps, config.training.rate) == (60, 1.0)
+    assert config.training.trust == 0.2
+    assert {"training.shift", "training.rate"} < {c.key for c in made}
 
 
 def test_what_cannot_be_is_refused_in_a_sentence(data):
