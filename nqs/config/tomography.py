@@ -24,8 +24,19 @@ class Data(Table):
 
 
 class Training(Table):
+    optimiser: Literal["adam", "natural"] | None = Field(
+        default=None,
+        description="adam, or natural: gradients in the metric of the outcomes' Fisher information; "
+        "chosen",
+    )
     steps: int | None = Field(default=None, ge=10, description="optimisation steps; chosen")
-    rate: float | None = Field(default=None, gt=0, le=1, description="peak rate of Adam; chosen")
+    rate: float | None = Field(default=None, gt=0, le=1, description="peak rate; chosen")
+    shift: float | None = Field(
+        default=None, gt=0, description="natural: least diagonal shift, relative; chosen"
+    )
+    trust: float | None = Field(
+        default=None, gt=0, description="natural: largest change of log P a step; chosen"
+    )
     likelihood: Literal["dense", "branch"] | None = Field(
         default=None,
         description="dense: all 2^sites amplitudes at each step; branch: those that interfere in "

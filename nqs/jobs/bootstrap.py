@@ -1,5 +1,6 @@
 """What fits to other shots would have found: by bootstrap, or by the Fisher matrix where that will do."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from nqs.evaluation.fidelity import is_positive
 from nqs.evaluation.fisher import covariance
 from nqs.evaluation.maximum_likelihood import as_likely
 from nqs.evaluation.scatter import Fisher, Refits, Scatter
+from nqs.jobs.recipes import natural
 from nqs.jobs.selection import repeated, restart
 from nqs.jobs.stopping import one_part
 from nqs.measurement.dataset import Measurements
@@ -30,11 +32,11 @@ from nqs.training.fit import (
 from nqs.training.likelihood import OWN_SHOTS, NegativeLogLikelihood, Shots
 
 _PURPOSE = 0xB007
-_STEPS = 400
-_RATE = 0.3
+_STEPS = {"adam": 400, "natural": 30}
+_RATE = {"adam": 0.3, "natural": 1.0}
 """Of the rate that the state was trained with: from the state itself a refit need not go far."""
 
-_JUDGEMENTS = 10
+_JUDGEMENTS = {"adam": 10, "natural": 1}
 """Of a dispatch, whatever the length of a fit: one program is compiled."""
 
 _AT_ONCE = 2**22
@@ -74,7 +76,7 @@ def refuse_one(number: int) -> None:
 
 
 class Refit(NamedTuple):
-    """How a replica is found: its rate, its schedule of `steps`, and where it begins.
+    """How a replica is found: its recipe, its schedule of `steps`, and where it begins.
 
     starts: variables with the restarts in front, of which the most likely is kept. last: steps of
     the schedule that are taken. share: of the shots that is held out to tell when to stop, which
@@ -82,7 +84,7 @@ class Refit(NamedTuple):
     """
 
     starts: Any
-    rate: float
+    recipe: Recipe
     steps: int
     last: int
     share: float = 0.0
@@ -97,20 +99,28 @@ def refit(state: State, data: Measurements, summary: dict[str, Any]) -> Refit:
     in turn is taken as known. summary: of the tomography.
     """
     training = summary["training"]
-    rate, steps, stop = training["rate"], training["steps"], training.get("stop")
+    recipe, steps, stop = _recipe(training), training["steps"], training.get("stop")
     if not _stopped_early(training):
-        return Refit(repeated(state.variables, 1), _RATE * rate, _STEPS, _STEPS)
+        recipe = replace(recipe, rate=_RATE[recipe.optimiser] * recipe.rate)
+        steps = _STEPS[recipe.optimiser]
+        return Refit(repeated(state.variables, 1), recipe, steps, steps)
     starts = initial_variables(state.model, state.sites, summary["seed"], training["restarts"])
     if stop is None:  # a state of the search, which took so many steps
         first = repeated(restart(starts, training["best_restart"]), 1)
-        return Refit(first, rate, steps, training["best_step"])
+        return Refit(first, recipe, steps, training["best_step"])
     order = np.roll(np.arange(training["restarts"]), -training["final_restart"])
     # phases have minima that a single start may end in
     starts = jax.tree.map(lambda leaf: leaf[order[:1] if data.only_z else order], starts)
     if training["folds"] > 1:
-        return Refit(starts, rate, training["refit_steps"], training["refit_steps"])
+        return Refit(starts, recipe, training["refit_steps"], training["refit_steps"])
     share = summary["data"]["held_out_shots"] / data.shots
-    return Refit(starts, rate, steps, min(steps, 2 * stop + 200), share)
+    return Refit(starts, recipe, steps, min(steps, 2 * stop + 200), share)
+
+
+def _recipe(training: dict[str, Any]) -> Recipe:
+    if training.get("optimiser") != "natural":  # not there in an older run: Adam
+        return Recipe(training["rate"])
+    return natural(training["rate"], training["shift"], training["trust"])
 
 
 def _stopped_early(training: dict[str, Any]) -> bool:
@@ -143,7 +153,7 @@ def _restarts(starts: Any) -> int:
 
 def _refitted(state: State, plan: Rotations, drawn: np.ndarray, how: Refit, rng) -> np.ndarray:
     """Vectors of fits to counts (replicas, settings, 2**sites)."""
-    fit = partial(_fitted, NegativeLogLikelihood(state.model, state.sites), plan, how.rate)
+    fit = partial(_fitted, NegativeLogLikelihood(state.model, state.sites), plan, how.recipe)
     steps, last = np.full(len(drawn), how.steps), how.last
     if how.share:
         (held_out,) = one_part(drawn, how.share, rng)
@@ -165,7 +175,7 @@ def _refitted(state: State, plan: Rotations, drawn: np.ndarray, how: Refit, rng)
 def _fitted(
     objective: NegativeLogLikelihood,
     plan: Rotations,
-    rate: float,
+    recipe: Recipe,
     starts: Any,
     train: np.ndarray,
     held_out: np.ndarray,
@@ -175,12 +185,11 @@ def _fitted(
     """The first `last` steps of schedules of `steps`, begun at the starts in turn."""
     batch = Shots(plan, jnp.asarray(train), jnp.asarray(held_out))
     turn = np.arange(len(train)) % _restarts(starts)
-    progress = begin(jax.tree.map(lambda leaf: jnp.asarray(leaf)[turn], starts))
-    each, curves = jnp.asarray(steps), []
-    for _ in range(-(-last // (_JUDGEMENTS * STEPS_PER_JUDGEMENT))):
-        progress, curve = advance(
-            objective, Recipe(rate), progress, batch, each, _JUDGEMENTS, OWN_SHOTS
-        )
+    begun = jax.tree.map(lambda leaf: jnp.asarray(leaf)[turn], starts)
+    progress = begin(begun, recipe.optimiser)
+    each, curves, judgements = jnp.asarray(steps), [], _JUDGEMENTS[recipe.optimiser]
+    for _ in range(-(-last // (judgements * STEPS_PER_JUDGEMENT))):
+        progress, curve = advance(objective, recipe, progress, batch, each, judgements, OWN_SHOTS)
         curves.append(curve)
     return progress, jax.tree.map(lambda *parts: np.concatenate(parts), *curves)
 

@@ -1,6 +1,6 @@
 """What a tomography chooses from its data where the config is silent, and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import gcd
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from nqs.config.menu import (
     PERIODIC,
     lattice_size,
 )
-from nqs.config.tomography import Tomography
+from nqs.config.tomography import Tomography, Training
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import FISHER_SITES, FISHER_WORK, LIKELIEST_SITES
 
@@ -20,6 +20,16 @@ _RATES = {"recurrent": 0.02, "recurrent-2d": 0.02}
 _OTHER_RATE = 0.01
 _SLOWER = {"recurrent-2d": 2.0, "transformer": 8.0}
 """Time of an amplitude with its gradient, where that of a recurrent state is 1."""
+
+_NATURAL = (
+    ("rate", 1.0, "whole natural steps"),
+    ("shift", 1e-3, "a hundred times that in the first steps"),
+    ("trust", 0.5, "log P changes by less than itself"),
+)
+_NATURAL_STEPS = 60
+
+_MOST_ENTRIES = 2**27
+"""Numbers of the largest matrix of a natural step: a gigabyte, and it is needed a few times."""
 
 _LARGE_WORK = 2**22
 _BATCHED_WORK = 2**17
@@ -90,17 +100,28 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         config.baseline, "method", "none", f"maximum likelihood reaches to {LIKELIEST_SITES} sites"
     )
     fill(training, "likelihood", "dense", f"{work:,} probabilities are few enough")
+    optimiser(training, fill, _NATURAL)
     restarts, steps = 4, 2000
     if data.sites <= 4:
         restarts = 8  # they cost next to nothing, and small random states have many minima
     elif work > _LARGE_WORK:
         restarts, steps = 2, 1000
+    if training.optimiser == "natural":
+        steps = _NATURAL_STEPS
     fill(training, "restarts", restarts, f"against phase minima, at {work:,} probabilities a step")
     fill(
         training, "steps", steps, "enough for the states tried; held-out shots may stop it earlier"
     )
     fill(training, "rate", _RATES.get(str(ansatz.name), _OTHER_RATE), f"for {ansatz.name}")
     return config, made
+
+
+def optimiser(training: Training, fill: Callable[..., None], natural: Sequence[tuple]) -> None:
+    """Fill in the optimiser, and what natural gradients need. natural: key, value and reason."""
+    fill(training, "optimiser", "adam", "the cheapest steps")
+    if training.optimiser == "natural":
+        for key, value, why in natural:
+            fill(training, key, value, why)
 
 
 def _recurrent_size(data: Measurements) -> tuple[int, str]:
@@ -114,8 +135,24 @@ def restarts_together(data: Measurements) -> bool:
     return len(data.settings) * 2**data.sites <= _BATCHED_WORK
 
 
-def steps_per_dispatch(data: Measurements) -> int:
+def natural_entries(sites: int, settings: int, parameters: int) -> int:
+    """Numbers of the largest matrix of a natural step: outcomes, by parameters or real directions."""
+    return settings * 2**sites * min(parameters, 2 * 2**sites)
+
+
+def refuse_large_matrix(entries: int, of: str) -> None:
+    """ValueError where a natural step does not fit into the memory. of: what it is made of."""
+    if entries > _MOST_ENTRIES:
+        raise ValueError(
+            f"natural gradients of {of} need a matrix of {entries:.3g} numbers at every step; the "
+            f"limit is {_MOST_ENTRIES:.3g}. Choose training.optimiser adam."
+        )
+
+
+def steps_per_dispatch(config: Tomography, data: Measurements) -> int:
     """Steps between two looks at the clock: fewer where each takes longer."""
+    if config.training.optimiser == "natural":
+        return 10
     work = len(data.settings) * 2**data.sites
     return 100 if work <= 2**17 else 20 if work <= 2**20 else 10
 
@@ -131,6 +168,11 @@ def cost(config: Tomography, data: Measurements, parameters: int) -> dict[str, f
     memory = 350 + at_once * (amplitudes * hidden * 300 + probabilities * 100) / 1e6
     work = amplitudes * hidden * _SLOWER.get(str(config.ansatz.name), 1.0)
     step = restarts * (5e-5 + work * 1.2e-8 + probabilities * 2.5e-8)
+    if config.training.optimiser == "natural":
+        entries = natural_entries(data.sites, len(data.settings), parameters)
+        memory += 24e-6 * entries * at_once
+        rows = min(parameters, 2 * amplitudes)
+        step = restarts * (1e-3 + entries * (1e-8 + rows * 1e-10) + amplitudes * parameters * 1e-8)
     phases: float = 2 if data.only_z else 3
     share = config.data.held_out if config.data.refit else 0.0
     if parts_held_out(data.sites, data.only_z, parameters, share) == FOLDS:

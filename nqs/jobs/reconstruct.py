@@ -14,13 +14,14 @@ from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.heldout import is_worse, nll
 from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, blind_to_conjugation
 from nqs.jobs import choices, stopping
+from nqs.jobs.recipes import recipe
 from nqs.jobs.selection import Kept, equally_good, keep, repeated, restart
 from nqs.jobs.start import meanwhile
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import conjugated
 from nqs.state.reach import refuse_out_of_reach
 from nqs.state.state import State, initial_variables
-from nqs.training.fit import Progress, Recipe, begin, equal_travel
+from nqs.training.fit import Progress, begin, equal_travel
 from nqs.training.likelihood import OWN_SHOTS, NegativeLogLikelihood, Shots, shots
 from nqs.training.run import NumericalFailure, Run, train
 
@@ -89,10 +90,25 @@ def choose(config: Tomography, data: Measurements, model: nn.Module | None = Non
     if model is not None:
         config = config.model_copy(deep=True)
         config.ansatz.name = type(model).__name__
-        return (*choices.choose(config, data), model)
+        config, made = choices.choose(config, data)
+        _refuse_large(config, data, model)
+        return config, made, model
     config, made = choices.choose(config, data)
     options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
-    return config, made, menu.build(str(config.ansatz.name), data.sites, **options)
+    model = menu.build(str(config.ansatz.name), data.sites, **options)
+    _refuse_large(config, data, model)
+    return config, made, model
+
+
+def _refuse_large(config: Tomography, data: Measurements, model: nn.Module) -> None:
+    """ValueError where natural gradients are asked for, and out of reach."""
+    if config.training.optimiser == "natural":
+        parameters = State.initial(model, data.sites, config.seed).parameters
+        outcomes = len(data.settings) * 2**data.sites
+        choices.refuse_large_matrix(
+            choices.natural_entries(data.sites, len(data.settings), parameters),
+            f"{parameters:,} parameters and {outcomes:,} outcomes",
+        )
 
 
 def reconstruct(
@@ -155,13 +171,15 @@ class _Fit:
     def __init__(self, data: Measurements, config: Tomography, model: nn.Module, run: Run):
         self.data, self.seed, self.model, self.run = data, config.seed, model, run
         self.steps = int(config.training.steps or 0)
+        self.steps_per_dispatch = choices.steps_per_dispatch(config, data)
         self.starts = starts(config, model, data.sites)
         parameters = State(model, restart(self.starts, 0), data.sites).parameters
         self.parts = stopping.parts_held_out(
             data.sites, data.only_z, parameters, config.data.held_out
         )
         self._objective = NegativeLogLikelihood(model, data.sites)
-        self._recipe = Recipe(float(config.training.rate or 0), choices.restarts_together(data))
+        rate, together = float(config.training.rate or 0), choices.restarts_together(data)
+        self._recipe = recipe(config, rate, together=together)
 
     def __call__(
         self, phase: str, variables: Any, batch: Shots, steps: int, **more: Any
@@ -175,7 +193,7 @@ class _Fit:
             batch,
             steps=steps,
             share=_SHARES[phase],
-            steps_per_dispatch=choices.steps_per_dispatch(self.data),
+            steps_per_dispatch=self.steps_per_dispatch,
             **more,
         )
 
@@ -307,7 +325,7 @@ def cost(config: Tomography, data: Measurements, model: nn.Module) -> dict[str, 
 
 def templates(config: Tomography, model: nn.Module, data: Measurements) -> dict[str, Progress]:
     """Progress of every phase as it would begin: the shape of a checkpoint."""
-    first = starts(config, model, data.sites)
-    progress = begin(first)
-    in_turn = begin(repeated(restart(first, 0), stopping.FOLDS))
+    first, optimiser = starts(config, model, data.sites), str(config.training.optimiser)
+    progress = begin(first, optimiser)
+    in_turn = begin(repeated(restart(first, 0), stopping.FOLDS), optimiser)
     return {SEARCH: progress, IN_TURN: in_turn, REFIT: progress, MIRROR: progress}

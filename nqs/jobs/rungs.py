@@ -12,7 +12,7 @@ from nqs.config.menu import (
     lattice_size,
 )
 from nqs.config.tomography import Tomography
-from nqs.jobs.choices import Choice, filler
+from nqs.jobs.choices import Choice, filler, optimiser
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.kinds import BRANCH_TERMS, terms
 
@@ -26,6 +26,12 @@ _RATES = {
     "rbm-positive": 0.05,
     "rbm-phase": 0.03,
 }
+_NATURAL = (
+    ("rate", 0.3, "part of a step, as every batch has its own noise"),
+    ("shift", 0.1, "against the noise of a batch"),
+    ("trust", 0.3, "against the noise of a batch"),
+    ("steps", 300, "of the state chosen; a third of them for each size tried"),
+)
 _STRINGS = 4096
 _CONTRACTED = 512
 
@@ -109,6 +115,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "hidden", data.sites, "a hidden unit a site")
     elif "hidden" in ANSATZ_OPTIONS.get(str(ansatz.name), ()):
         fill(ansatz, "hidden", 32 if data.shots >= 100_000 else 16, f"{data.shots:,} shots")
+    optimiser(training, fill, _NATURAL)
     if ansatz.name != AUTO:
         fill(training, "rate", _RATES.get(str(ansatz.name), 0.01), f"for {ansatz.name}")
     if ansatz.name not in (AUTO, *AUTOREGRESSIVE):

@@ -258,6 +258,8 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
                 "ansatz 'auto' tries its sizes with the likelihood of branches; leave out "
                 "training.likelihood."
             )
+    if config.training.optimiser != "natural":
+        _refuse_idle(config.training, ("shift", "trust"), "optimiser adam")
     if config.evaluation.bootstrap == 1:
         raise ValueError("evaluation.bootstrap is 1; one refit has no spread, take 100.")
     refuse_blind_readout(data.readout)

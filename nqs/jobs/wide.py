@@ -17,7 +17,8 @@ from nqs.config.tomography import Tomography
 from nqs.evaluation.heldout import Estimate, mean_of_strata
 from nqs.evaluation.norm import Norm, log_norm
 from nqs.jobs import stopping
-from nqs.jobs.choices import Choice
+from nqs.jobs.choices import Choice, refuse_large_matrix
+from nqs.jobs.recipes import recipe
 from nqs.jobs.rungs import Rung, climb, families, matrix_products, rate_of, strings_of
 from nqs.jobs.rungs import choose as chosen_for
 from nqs.jobs.selection import restart
@@ -31,7 +32,7 @@ from nqs.state.reading import Reader, shot_log_probabilities
 from nqs.state.sampling import chain_method
 from nqs.state.state import State, initial_variables
 from nqs.training.batches import Batches
-from nqs.training.fit import Progress, Recipe, begin
+from nqs.training.fit import Progress, begin
 from nqs.training.run import Run
 from nqs.training.stream import (
     STEPS_PER_DISPATCH,
@@ -167,7 +168,21 @@ def choose(
     if model is not None:
         config = config.model_copy(deep=True)
         config.ansatz.name = type(model).__name__
-    return (*chosen_for(config, data), model)
+    config, made = chosen_for(config, data)
+    if config.training.optimiser == "natural":
+        _refuse_large(config, data, model)
+    return config, made, model
+
+
+def _refuse_large(config: Tomography, data: Measurements, own: nn.Module | None) -> None:
+    """ValueError where a step of natural gradients is out of reach; of a ladder, of its first sizes."""
+    for rung, *_ in families(config, data):
+        model = own or built(rung, data.sites)
+        reader = Reader.of(model, [(s,) for s in data.settings], data.effects)
+        least = min(reader.cost(g) for g in range(len(reader.groups)))
+        most = strings_of(rung, config, reader.contracted) // least
+        parameters = State.initial(model, data.sites, config.seed).parameters
+        refuse_large_matrix(parameters * most, f"{parameters:,} parameters and {most:,} shots")
 
 
 def divided(data: Measurements, config: Tomography) -> Shots:
@@ -262,7 +277,7 @@ class _Fit:
             self.run,
             phase_of(purpose, rung),
             objective,
-            Recipe(rate_of(rung, self.config)),
+            recipe(self.config, rate_of(rung, self.config), sampled=True),
             partial(self._start, objective, purpose),
             Batches.of(reader, shots.train, shots.shares, strings),
             steps=steps,
@@ -288,7 +303,8 @@ class _Fit:
         seed = self.config.seed
         variables = initial_variables(objective.model, self.sites, seed, number)
         variables = biased(variables, *map(jnp.asarray, self.tilt))
-        return begin(variables, objective.partition.begun(variables, self.tilt[0], seed))
+        memory = objective.partition.begun(variables, self.tilt[0], seed)
+        return begin(variables, str(self.config.training.optimiser), memory)
 
     def _tried(self, rung, model, reader: Reader, progress: Progress) -> Tried:
         progress = jax.device_get(progress)
@@ -404,8 +420,9 @@ class Templates(Mapping[str, Progress]):
         purpose, rung = self._rungs[phase]
         model = self._own or built(rung, self._sites)
         number = restarts(self._config, purpose)
+        first = initial_variables(model, self._sites, self._config.seed, number)
         memory = partition(model, self._sites, self._config).blank(number)
-        return begin(initial_variables(model, self._sites, self._config.seed, number), memory)
+        return begin(first, str(self._config.training.optimiser), memory)
 
     def __iter__(self):
         return iter(self._rungs)

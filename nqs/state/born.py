@@ -128,6 +128,23 @@ def vector_log_probabilities(psi: Array, plan: Rotations) -> Array:
     return jnp.log(probability + _FLOOR)
 
 
+def probability_slopes(psi: Array, changes: Array, plan: Rotations) -> tuple[Array, Array]:
+    """P(outcomes) of a normalised ψ (2**sites,), and how they change along each δψ, real.
+
+    changes: (directions, 2**sites) complex. Returns (settings, 2**sites), the floor of
+    `log_probabilities` added, and (directions, settings, 2**sites).
+    """
+    amplitudes = rotated(psi, plan)
+    probability = observed((jnp.abs(amplitudes) ** 2)[plan.order], plan) + _FLOOR
+
+    def along(change):
+        slope = 2 * (amplitudes.conj() * rotated(change, plan)).real
+        return observed(slope[plan.order], plan)
+
+    at_once = max(1, ROWS // len(probability))  # of the many vectors that a change is turned into
+    return probability, in_turn(jax.vmap(along), changes, at_once)
+
+
 def observed(probability: Array, plan: Rotations) -> Array:
     """What is read out of true outcome probabilities (settings, 2**sites): flips, ignored sites."""
     settings = probability.shape[0]

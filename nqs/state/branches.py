@@ -181,6 +181,23 @@ def tree_log_psi(model: Any, variables: Any, tree: tuple[Block, ...]) -> Array:
     return jnp.asarray(model.apply(variables, jnp.asarray(whole.bits, jnp.int32)))
 
 
+def alone(branches: Branches) -> tuple[tuple[Array, Array], ...]:
+    """Of each group the bits (shots, 2^unmeasured, 2^rotated, sites) and effects of its shots."""
+    *before, last = branches.tree
+    bits, node = jnp.asarray(last.bits), last.parents
+    for block in reversed(before):
+        bits = jnp.concatenate([jnp.asarray(block.bits)[node], bits], axis=1)
+        node = jnp.asarray(block.parents)[node]
+    return tuple((bits[group.which], group.effects) for group in branches.groups)
+
+
+def log_probability(model: Any, variables: Any, bits: Array, effects: Array) -> Array:
+    """log P of one shot of `alone`, a scalar; no beginning is shared with other shots."""
+    rows = bits.reshape(-1, bits.shape[-1]).astype(jnp.int32)
+    which = jnp.arange(len(rows)).reshape(1, *bits.shape[:-1])
+    return _interfered(model.apply(variables, rows), Interference(which, effects[None]))[0]
+
+
 def _interfered(log_psi: Array, group: Interference) -> Array:
     log_psi = log_psi.astype(jnp.result_type(complex))[group.which]
     largest = jax.lax.stop_gradient(log_psi.real.max(axis=(1, 2), keepdims=True))

@@ -11,16 +11,20 @@ ROWS = 2**14
 """Configurations read at once, so that memory does not grow with their number."""
 
 
-def in_turn(function: Callable[[Array], Any], rows: Array, at_once: int = ROWS) -> Any:
-    """`function` of all rows, a tree of arrays with the rows in front, `at_once` at a time."""
-    if len(rows) <= at_once:
+def in_turn(function: Callable[[Any], Any], rows: Any, at_once: int = ROWS) -> Any:
+    """`function` of all rows, both trees of arrays with the rows in front, `at_once` at a time."""
+    number = len(jax.tree.leaves(rows)[0])
+    if number <= at_once:
         return function(rows)
-    whole = len(rows) // at_once * at_once
-    parts = jax.lax.map(function, rows[:whole].reshape(-1, at_once, *rows.shape[1:]))
+    whole = number // at_once * at_once
+    times = whole // at_once  # said, as −1 would not do for rows of no numbers
+    first = jax.tree.map(lambda x: x[:whole].reshape(times, at_once, *x.shape[1:]), rows)
+    parts = jax.lax.map(function, first)
     parts = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), parts)
-    if whole == len(rows):
+    if whole == number:
         return parts
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), parts, function(rows[whole:]))
+    rest = function(jax.tree.map(lambda x: x[whole:], rows))
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), parts, rest)
 
 
 def once_each(function: Callable[[Array], Any], bits: Array, at_once: int) -> Any:

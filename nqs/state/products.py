@@ -43,7 +43,11 @@ def rows_of_settings(
 
 def log_probabilities(model: Any, variables: Any, shots: Products) -> Array:
     """log P of each shot, (shots,), normalised."""
+    return 2 * model.apply(variables, seen(shots), method=model.log_amplitudes).real
+
+
+def seen(shots: Products) -> Array:
+    """⟨outcome| of every site of each shot, (shots, sites, 2)."""
     outcome = jnp.asarray(shots.bits, jnp.int32)
     sites = jnp.arange(outcome.shape[1])
-    rows = shots.rows[shots.index[:, None], sites, outcome]
-    return 2 * model.apply(variables, rows, method=model.log_amplitudes).real
+    return shots.rows[shots.index[:, None], sites, outcome]

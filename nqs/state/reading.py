@@ -1,6 +1,6 @@
 """How shots are read where no vector reaches: by interfering branches, or contracted in one go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,25 @@ def log_probabilities(model: nn.Module, variables: Any, reading: Reading) -> Arr
     if isinstance(reading, Products):
         return products.log_probabilities(model, variables, reading)
     return jnp.concatenate(branches.log_probabilities(model, variables, reading))
+
+
+def alone(model: nn.Module, reading: Reading) -> list[tuple[Callable[[Any, Any], Array], Any]]:
+    """For each group (variables, shot) → its log P, a scalar, and its shots, a tree of (shots, …).
+
+    So that each shot can be differentiated by itself.
+    """
+    if isinstance(reading, Products):
+
+        def contracted(variables, row):
+            log_psi: Any = model.apply(variables, row[None], method=model.log_amplitudes)  # type: ignore[attr-defined]
+            return 2 * log_psi.real[0]
+
+        return [(contracted, products.seen(reading))]
+
+    def interfered(variables, shot):
+        return branches.log_probability(model, variables, *shot)
+
+    return [(interfered, shots) for shots in branches.alone(reading)]
 
 
 @dataclass(frozen=True)

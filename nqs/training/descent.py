@@ -11,6 +11,8 @@ from flax import linen as nn
 from jax import Array
 
 from nqs.training.flat import flattened
+from nqs.training.natural import Local, direction, within
+from nqs.training.slopes import is_real, log_psi_slopes
 
 _WARM_UP = 20
 """Steps before momentum sets in: the first directions are not worth keeping."""
@@ -73,42 +75,21 @@ def _natural(recipe: Recipe, model: nn.Module, variables, drawn: Sampled, memory
     J. Comput. Phys. 516, 113351 (2024).
     """
     root = jnp.sqrt(drawn.weights)
-    jacobian = _centred_jacobian(model, variables, drawn).astype(memory.dtype)
-    parts = [drawn.residual.real] if _real(model) else [drawn.residual.real, drawn.residual.imag]
+    parts = [drawn.residual.real] if is_real(model) else [drawn.residual.real, drawn.residual.imag]
+    local = Local(
+        _centred_jacobian(model, variables, drawn).astype(memory.dtype),
+        jnp.concatenate([root * part for part in parts]),
+    )
     momentum = jnp.where(step < _WARM_UP, 0.0, recipe.momentum)
-    target = jnp.concatenate([root * part for part in parts]) - momentum * (jacobian @ memory)
     shift = jnp.maximum(recipe.shift * recipe.shift_decay**step, recipe.least_shift)
-    rows, parameters = jacobian.shape
-    if rows <= parameters:
-        solved = jacobian.T @ _solve(jacobian @ jacobian.T, shift, target)
-    else:
-        solved = _solve(jacobian.T @ jacobian, shift, jacobian.T @ target)
-    direction = solved + momentum * memory
-    change = rate * jnp.linalg.norm(jacobian @ direction)
-    direction = direction * jnp.minimum(1.0, recipe.trust / jnp.maximum(change, 1e-300))
-    return rate * direction, direction
-
-
-def _solve(matrix: Array, shift: Array, target: Array) -> Array:
-    size = len(matrix)
-    scale = shift * jnp.trace(matrix) / size
-    # where all samples are the same there is nothing to solve, and no reason for NaN
-    shifted = matrix + jnp.where(scale > 0, scale, 1.0) * jnp.eye(size)
-    return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(shifted), target)
+    found = direction(local, memory, momentum, shift)
+    found = found * within(rate * local.size(found), recipe.trust)
+    return rate * found, found
 
 
 def _centred_jacobian(model: Any, variables, drawn: Sampled) -> Array:
-    vector, rebuilt = flattened(variables)
-
-    def one(bits):
-        def parts(vector):
-            log_psi: Any = model.apply(rebuilt(vector), bits[None])
-            log_psi = log_psi[0]
-            return log_psi.real[None] if _real(model) else jnp.stack([log_psi.real, log_psi.imag])
-
-        return jax.jacrev(parts)(vector)
-
-    rows = jnp.swapaxes(jax.vmap(one)(drawn.bits), 0, 1)  # (parts, samples, parameters)
+    # (parts, samples, parameters)
+    rows = jnp.swapaxes(log_psi_slopes(model, variables, drawn.bits), 0, 1)
     weights = drawn.weights.astype(rows.dtype)
     rows = rows - jnp.einsum("s,qsp->qp", weights, rows)[:, None]
     return (jnp.sqrt(weights)[:, None] * rows).reshape(-1, rows.shape[-1])
@@ -129,11 +110,6 @@ def _adam(recipe: Recipe, model: nn.Module, variables, drawn: Sampled, memory, s
     gradient = jax.grad(pull)(vector)
     update, memory = _scaled.update(gradient, memory)
     return rate * update, memory
-
-
-def _real(model: nn.Module) -> bool:
-    """Whether only log |ψ| depends on the parameters."""
-    return getattr(model, "real", False)
 
 
 class _Optimiser(NamedTuple):

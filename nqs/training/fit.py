@@ -1,5 +1,6 @@
-"""Many optimisation steps per dispatch: Adam on several restarts at once, inside one compiled loop."""
+"""Many optimisation steps per dispatch, of several restarts at once, inside one compiled loop."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,13 +11,11 @@ import numpy as np
 import optax
 from jax import Array
 
+from nqs.training.flat import flattened
+from nqs.training.natural import direction, within
 from nqs.training.objective import Objective
 
 STEPS_PER_JUDGEMENT = 10
-_AVERAGE = 0.9
-"""Weight kept at every step by the running average of the parameters that is judged:
-ten steps of memory, enough to smooth out the jitter of a large rate."""
-
 _WARM_UP = 0.05
 _LAST_RATE = 0.01
 _CLIP = 1.0
@@ -52,17 +51,60 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True)
 class Recipe:
-    """Adam with warm-up, cosine decay and a clipped gradient.
+    """How the steps are taken: "adam", its gradient clipped, or "natural", within a trust region.
 
-    together: restarts differentiated in one batch; False takes them in turn,
-    in a fraction of the memory.
+    The rate warms up and decays as a cosine. together: restarts differentiated in one batch;
+    False takes them in turn, in a fraction of the memory. memory: weight kept at every step by
+    the running average that is judged; of 0.9 it lasts ten steps, enough to smooth out the jitter
+    of a large rate of Adam. Natural gradients alone: momentum of SPRING; shift of the Fisher
+    matrix, its decay a step and its floor, as of `direction`; trust: the largest
+    rate · √(δᵀFδ), the change of log P in one step.
     """
 
     rate: float = 0.02
     together: bool = True
+    memory: float = 0.9
+    optimiser: str = "adam"
+    momentum: float = 0.0
+    shift: float = 0.1
+    shift_decay: float = 0.9
+    least_shift: float = 1e-3
+    trust: float = 0.5
 
 
 _adam = optax.chain(optax.clip_by_global_norm(_CLIP), optax.scale_by_adam(b2=_SECOND_MOMENT))
+
+
+def _adam_step(recipe: Recipe, objective, batch, scale, p: "Progress"):
+    value, gradient = jax.value_and_grad(objective)(p.variables, batch)
+    # JAX gives ∂x − i∂y for a complex parameter; the ascent is its conjugate
+    updates, moments = _adam.update(jax.tree.map(jnp.conj, gradient), p.moments)
+    return value, jax.tree.map(lambda u: scale * u, updates), moments
+
+
+def _natural_memory(variables: Any) -> Array:
+    return jnp.zeros(flattened(variables)[0].shape, jnp.result_type(float))
+
+
+def _natural_step(recipe: Recipe, objective, batch, scale, p: "Progress"):
+    value, local = objective.local(p.variables, batch)
+    shift = jnp.maximum(recipe.shift * recipe.shift_decay**p.step, recipe.least_shift)
+    found = direction(local, p.moments, recipe.momentum, shift)
+    found *= within(scale * local.size(found), recipe.trust)
+    vector, rebuilt = flattened(p.variables)
+    return value, rebuilt((scale * found).astype(vector.dtype)), found
+
+
+class _Optimiser(NamedTuple):
+    begin: Callable
+    step: Callable
+
+
+OPTIMISERS = {
+    "adam": _Optimiser(_adam.init, _adam_step),
+    "natural": _Optimiser(_natural_memory, _natural_step),
+}
+"""begin: variables → memory. step: → value, what is taken off the variables, memory."""
 
 
 def learning_rate(rate: float, step: Any, steps: Any, xp: Any = jnp) -> Any:
@@ -89,14 +131,14 @@ def equal_travel(best_step: int, steps: int) -> int:
     return min(max(blocks, 4) * STEPS_PER_JUDGEMENT, steps)
 
 
-@jax.jit
-def begin(variables: Any, memory: Any = ()) -> Progress:
+@partial(jax.jit, static_argnames="optimiser")
+def begin(variables: Any, optimiser: str = "adam", memory: Any = ()) -> Progress:
     """Progress before the first step, from variables and memory with the restarts in front."""
     restarts = jax.tree.leaves(variables)[0].shape[0]
     return Progress(
         step=jnp.zeros(restarts, jnp.int32),
         variables=variables,
-        moments=jax.vmap(_adam.init)(variables),
+        moments=jax.vmap(OPTIMISERS[optimiser].begin)(variables),
         average=variables,
         best=variables,
         best_judged=jnp.full(restarts, jnp.inf, jnp.result_type(float)),
@@ -123,16 +165,16 @@ def advance(
     each has its own. axes: where each restart has data of its own, the axes of `batch` that
     hold it, as of `jax.vmap`.
     """
-    one = partial(_judged_block, objective, recipe.rate)
+    one = partial(_judged_block, objective, recipe)
     if not recipe.together:
         one = jax.custom_batching.sequential_vmap(one)
     each = jax.vmap(one, in_axes=(0 if jnp.ndim(steps) else None, axes, 0))
     return jax.lax.scan(lambda p, _: each(steps, batch, p), progress, None, length=judgements)
 
 
-def _judged_block(objective, rate, steps, batch, progress):
+def _judged_block(objective, recipe, steps, batch, progress):
     def one(p, _):
-        return step(objective, rate, batch, steps, p)
+        return step(objective, recipe, batch, steps, p)
 
     active = progress.step < steps
     progress, values = jax.lax.scan(one, progress, None, length=STEPS_PER_JUDGEMENT)
@@ -156,21 +198,17 @@ noted = jax.jit(jax.vmap(_noted))
 
 
 def step(
-    objective: Any, rate: float, batch: Any, steps: int | Array, p: Progress
+    objective: Any, recipe: Recipe, batch: Any, steps: int | Array, p: Progress
 ) -> tuple[Progress, Array]:
     """One step of one restart, towards a schedule of `steps` in all, and the value before it."""
-    value, gradient = jax.value_and_grad(objective)(p.variables, batch)
-    # JAX gives ∂x − i∂y for a complex parameter; the ascent is its conjugate
-    gradient = jax.tree.map(jnp.conj, gradient)
-    squares = sum(jnp.sum(jnp.abs(leaf) ** 2) for leaf in jax.tree.leaves(gradient))
+    scale = learning_rate(recipe.rate, p.step, steps)
+    value, update, moments = OPTIMISERS[recipe.optimiser].step(recipe, objective, batch, scale, p)
+    squares = sum(jnp.sum(jnp.abs(leaf) ** 2) for leaf in jax.tree.leaves(update))
     finite = jnp.isfinite(value) & jnp.isfinite(squares)
     active = p.step < steps
     take = finite & active
-    updates, moments = _adam.update(gradient, p.moments)
-    scale = learning_rate(rate, p.step, steps)
-    moved = jax.tree.map(lambda x, u: x - scale * u, p.variables, updates)
-    variables = _where(take, moved, p.variables)
-    mix = jnp.where(active, 1 - _AVERAGE, 0.0)
+    variables = _where(take, jax.tree.map(jnp.subtract, p.variables, update), p.variables)
+    mix = jnp.where(active, 1 - recipe.memory, 0.0)
     average = jax.tree.map(lambda a, x: a + mix * (x - a), p.average, variables)
     progress = p._replace(
         step=p.step + active,

@@ -192,7 +192,7 @@ def train(
     axes: as of `advance`, where each restart has data of its own. Raises NumericalFailure
     when every restart meets numbers that are not finite, Interrupted on a signal.
     """
-    progress = run.phases.get(phase) or begin(variables)
+    progress = run.phases.get(phase) or begin(variables, recipe.optimiser)
     judgements = steps_per_dispatch // STEPS_PER_JUDGEMENT
     first = True
     while reached(progress) < steps:

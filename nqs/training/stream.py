@@ -17,7 +17,10 @@ from nqs.state.partition import Partition
 from nqs.state.reading import log_probabilities
 from nqs.training.batches import Batch, Batches, picked, stacked
 from nqs.training.fit import Progress, Recipe, noted, step
+from nqs.training.flat import flattened
+from nqs.training.natural import Local
 from nqs.training.run import Run, log_row, reached, refuse_hopeless
+from nqs.training.slopes import shot_slopes
 
 STEPS_PER_DISPATCH = 20
 
@@ -40,6 +43,28 @@ class BatchLikelihood:
         log_p = log_probabilities(self.model, variables, batch.reading)
         return jnp.sum(batch.weights) * log_z - jnp.sum(batch.weights * log_p)
 
+    def local(self, variables, batch: Batch, memory: Any = ()) -> tuple[Array, Local]:
+        """With the Fisher information that the shots themselves tell: its rows are √w ∂ log P."""
+        vector, rebuilt = flattened(variables)
+        root = jnp.sqrt(batch.weights)
+        of_norm = jax.grad(lambda v: self.partition.log_z(rebuilt(v), memory))(vector)
+        slopes = shot_slopes(self.model, variables, batch.reading) - of_norm
+        return self(variables, batch, memory), Local(root[:, None] * slopes, -root)
+
+
+@dataclass(frozen=True)
+class _Remembering:
+    """The likelihood of one step, with what its partition remembers."""
+
+    objective: BatchLikelihood
+    memory: Any
+
+    def __call__(self, variables, batch: Batch) -> Array:
+        return self.objective(variables, batch, self.memory)
+
+    def local(self, variables, batch: Batch) -> tuple[Array, Local]:
+        return self.objective.local(variables, batch, self.memory)
+
 
 @partial(jax.jit, static_argnames=("objective", "recipe"))
 def advance(
@@ -50,8 +75,8 @@ def advance(
     number = jnp.arange(len(batches.weights))
 
     def one(p, i):
-        lowered = partial(objective, memory=p.memory)
-        p, value = step(lowered, recipe.rate, picked(batches, i), steps, p)
+        lowered = _Remembering(objective, p.memory)
+        p, value = step(lowered, recipe, picked(batches, i), steps, p)
         memory = objective.partition.followed(p.variables, p.average, p.memory, p.step)
         return p._replace(memory=memory), value
 
@@ -74,7 +99,8 @@ def train_on(
 ) -> Progress:
     """Drive all restarts through a schedule of `steps`, from `start` or where the run left off.
 
-    judge: held-out NLL (restarts,) of the running average; asked after every dispatch. enough: as of `run.train`. Raises as that does.
+    judge: held-out NLL (restarts,) of the running average; asked after every dispatch. enough: as
+    of `run.train`. Raises as that does.
     """
     progress = run.phases.get(phase) or start()
     nodes = None
