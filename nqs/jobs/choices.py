@@ -16,7 +16,7 @@ from nqs.config.tomography import Tomography, Training
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import FISHER_SITES, FISHER_WORK, LIKELIEST_SITES
 
-_RATES = {"recurrent": 0.02, "recurrent-2d": 0.02}
+_RATES = {"recurrent": 0.02, "recurrent-2d": 0.02, "rbm-phase": 0.1}
 _OTHER_RATE = 0.01
 _SLOWER = {"recurrent-2d": 2.0, "transformer": 8.0}
 """Time of an amplitude with its gradient, where that of a recurrent state is 1."""
