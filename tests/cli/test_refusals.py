@@ -60,7 +60,6 @@ TOMOGRAPHY = {
     "not projective": ("blurred.h5", "projective"),
     "too many rotated": ("wide.h5 --ansatz recurrent", "rotates 30 sites"),
     "no square": ("shots.h5 --ansatz recurrent-2d", "are no square"),
-    "no norm": ("wide.h5 --ansatz rbm", "'rbm' is not normalised"),
     "seed": ("shots.h5 --seed -1", "seed = -1"),
     "seed word": ("shots.h5 --seed one", "--seed"),
     "budget": ("shots.h5 --budget soon", "1h30m"),

@@ -32,6 +32,10 @@ KINDS = {
 }
 
 
+OF_OTHERS = {"strings", "chains", "sweeps", "shift", "trust"}
+"""Keys of the likelihood of branches, and of natural gradients."""
+
+
 def test_the_menu_is_that_of_the_ansaetze():
     assert tuple(ANSATZ_OPTIONS) == tuple(ANSATZE)
     for name, options in ANSATZ_OPTIONS.items():
@@ -49,15 +53,14 @@ def test_every_gap_is_filled_and_told(kind, name):
     config, made = choose(Tomography(ansatz=Ansatz(name=name, **given)), data)
     options = ANSATZ_OPTIONS[config.ansatz.name]
     assert None not in [getattr(config.ansatz, option) for option in options]
-    assert None not in config.training.model_dump(exclude={"strings", "shift", "trust"}).values()
+    assert None not in config.training.model_dump(exclude=OF_OTHERS).values()
     for choice in made:
         table, key = choice.key.split(".")
         assert getattr(getattr(config, table), key) == choice.value
         assert choice.why
     keys = {f"ansatz.{o}" for o in options} | {f"training.{t}" for t in Training.model_fields}
-    keys -= {"training.strings", *(f"ansatz.{key}" for key in given)}
+    keys -= {f"training.{key}" for key in OF_OTHERS} | {f"ansatz.{key}" for key in given}
     keys |= {"baseline.method"}
-    keys -= {"training.shift", "training.trust"}  # of natural gradients alone
     assert {c.key for c in made} == keys | ({"ansatz.name"} if name is None else set())
     build(config.ansatz.name, data.sites, **{o: getattr(config.ansatz, o) for o in options})
 

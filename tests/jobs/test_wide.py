@@ -6,12 +6,21 @@ import numpy as np
 import pytest
 
 import nqs
-from nqs.jobs import wide
+from nqs.jobs import rungs, wide
 from nqs.jobs.rungs import Rung, climb
 from nqs.measurement.dataset import Measurements
 from nqs.state.simulate_large import of_matrices
+from nqs.training.run import Interrupted, Run
 
 SITES = 18
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_ladders():
+    """Few sizes, as each is a program to compile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rungs, "_SIZES", {"mps": ("bond", (1, 2, 4)), "recurrent": ("hidden", (8,))})
+        yield
 
 
 def product_angles():
@@ -222,14 +231,18 @@ def test_a_ladder_can_be_asked_for_at_any_size():
         nqs.tomography(small, ansatz="auto", likelihood="dense")
 
 
-@pytest.mark.parametrize("cut", [1, 3])
-def test_an_interrupted_ladder_goes_on_bit_for_bit(tmp_path, monkeypatch, cut):
-    """Stopped by a signal within a size, and between sizes."""
-    from nqs.training.run import Interrupted, Run
+@pytest.fixture(scope="module")
+def ladder(tmp_path_factory):
+    """Shots, options, and the summary of a run that nobody interrupted."""
+    data, options = product_shots(["Z" * SITES], 600), {"steps": 90, "restarts": 1, "seed": 4}
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    return data, options, nqs.tomography(data, out=folder, **options).summary
 
-    data = product_shots(["Z" * SITES], 600)
-    options = {"steps": 90, "restarts": 1, "seed": 4}
-    whole = nqs.tomography(data, out=tmp_path / "whole", **options).summary
+
+@pytest.mark.parametrize("cut", [1, 3])
+def test_an_interrupted_ladder_goes_on_bit_for_bit(ladder, tmp_path, monkeypatch, cut):
+    """Stopped by a signal within a size, and between sizes."""
+    data, options, whole = ladder
     heed, calls = Run.heed, []
 
     def stopped(self, *, now=False):

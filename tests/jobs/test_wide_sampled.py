@@ -12,7 +12,7 @@ from nqs.measurement.dataset import Measurements
 from nqs.state import born
 from nqs.state.simulate import chosen_settings, simulate
 
-SITES = 6
+SITES = 4
 OPTIONS = {"ansatz": "rbm-phase", "seed": 1, "restarts": 1, "rate": 0.03, "steps": 400}
 ALONE = {"baseline": {"method": "none"}}
 
@@ -25,14 +25,14 @@ def truth():
 
 @pytest.fixture(scope="module")
 def shots(truth):
-    return simulate(truth, chosen_settings("Z,pauli:40", SITES, 1), 250, seed=1)
+    return simulate(truth, chosen_settings("Z,pauli:14", SITES, 1), 700, seed=1)
 
 
 @pytest.fixture(scope="module")
 def by_chains(shots):
     """Judged as beyond 20 sites: log Z annealed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(norm, "VECTOR_SITES", 4)
+        patch.setattr(norm, "VECTOR_SITES", 2)
         patch.setattr(wide, "_SMALL", 1.0)
         return nqs.tomography(shots, likelihood="branch", chains=256, **OPTIONS, **ALONE)
 
