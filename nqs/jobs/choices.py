@@ -31,7 +31,6 @@ _NATURAL_STEPS = 60
 _MOST_ENTRIES = 2**27
 """Numbers of the largest matrix of a natural step: a gigabyte, and it is needed a few times."""
 
-_LARGE_WORK = 2**22
 _BATCHED_WORK = 2**17
 
 
@@ -104,7 +103,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     restarts, steps = 4, 2000
     if data.sites <= 4:
         restarts = 8  # they cost next to nothing, and small random states have many minima
-    elif work > _LARGE_WORK:
+    elif work > _BATCHED_WORK:
         restarts, steps = 2, 1000
     if training.optimiser == "natural":
         steps = _NATURAL_STEPS
