@@ -47,10 +47,18 @@ def nll(log_p: np.ndarray, counts: np.ndarray) -> Estimate:
 def mean_of_strata(values: Sequence[np.ndarray], shares: Sequence[float]) -> Estimate:
     """Mean over all shots of a number known of some shots of each stratum, with its error.
 
-    values: (shots,) of each stratum. shares: the part of all shots that each has.
+    values: (shots,) of each stratum. shares: the part of all shots that each has. A stratum of one
+    shot borrows the variance of the others; where no stratum has two, that between them; and one
+    shot alone is known no better than its size.
     """
     means = np.array([v.mean() for v in values])
-    spread = np.array([v.var(ddof=1) / len(v) if len(v) > 1 else np.inf for v in values])
+    spare = np.array([len(v) - 1 for v in values])
+    own = np.array([v.var(ddof=1) if len(v) > 1 else 0.0 for v in values])
+    if spare.sum():
+        common = float(spare @ own / spare.sum())
+    else:
+        common = float(means.var(ddof=1) if len(means) > 1 else means[0] ** 2)
+    spread = np.where(spare > 0, own, common) / (spare + 1)
     weights = np.asarray(shares, float)
     variance = float(weights**2 @ spread)
     return Estimate(float(weights @ means), float(np.sqrt(variance)))

@@ -10,9 +10,10 @@ from nqs.statistics import standard_error
 
 
 class Typical(NamedTuple):
-    """z: of each group of settings, (mean −log P of shots − that of own samples) / error."""
+    """z: of each group of settings, (mean −log P of shots − that of own samples) / error; None
+    where it has fewer than two shots."""
 
-    z: list[float]
+    z: list[float | None]
     p_value: float | None
 
 
@@ -30,18 +31,18 @@ def typicality(
     d parameters fitted to n shots; counted as an error. chains: from which samples were drawn in
     turn; None where they are independent.
     """
-    z = []
+    z: list[float | None] = []
     for measured, drawn in zip(shots, own, strict=True):
         if min(len(measured), len(drawn)) < 2:
+            z.append(None)
             continue
         variance = standard_error(measured) ** 2 + standard_error(drawn, _whole(drawn, chains)) ** 2
         difference = drawn.mean() - measured.mean()
         variance += slack**2
         # where every outcome is equally likely there is nothing to compare
         z.append(float(difference / np.sqrt(variance)) if variance > 1e-20 else 0.0)
-    if not z:
-        return Typical(z, None)
-    return Typical(z, float(chdtrc(len(z), np.square(z).sum())))
+    told = [value for value in z if value is not None]
+    return Typical(z, float(chdtrc(len(told), np.square(told).sum())) if told else None)
 
 
 def _whole(drawn: np.ndarray, chains: int | None) -> int | None:

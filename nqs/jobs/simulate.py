@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nqs.jobs.folder import refuse_used
 from nqs.jobs.targets import of_run
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import VECTOR_SITES
@@ -30,6 +31,8 @@ def simulated(
     name: a known state, the config of a ground state, a state file or the folder of a run.
     keep: a folder for a matrix-product state, to be compared with later.
     """
+    if keep is not None:
+        refuse_used(keep, overwrite=False)
     found = _state(name, sites, seed, tell)
     number = found.sites if not isinstance(found, np.ndarray) else len(found).bit_length() - 1
     chosen = chosen_settings(settings, number, seed)

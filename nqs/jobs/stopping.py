@@ -41,7 +41,7 @@ def parts_held_out(sites: int, only_z: bool, parameters: int, share: float) -> i
 def past_the_best(
     progress: Progress,
     rows: Sequence[dict],
-    held_out_shots: int,
+    held_out_shots: float,
     every: int = STEPS_PER_JUDGEMENT,
     doubt: Any = 0.0,
 ) -> bool:

@@ -31,7 +31,7 @@ from nqs.state.partition import Partition, partition_of
 from nqs.state.reading import Reader, shot_log_probabilities
 from nqs.state.sampling import chain_method
 from nqs.state.state import State, initial_variables
-from nqs.training.batches import Batches
+from nqs.training.batches import Batches, worth
 from nqs.training.fit import Progress, begin
 from nqs.training.run import Run
 from nqs.training.stream import (
@@ -177,7 +177,7 @@ def choose(
 def _refuse_large(config: Tomography, data: Measurements, own: nn.Module | None) -> None:
     """ValueError where a step of natural gradients is out of reach; of a ladder, of its first sizes."""
     for rung, *_ in families(config, data):
-        model = own or built(rung, data.sites)
+        model = built(rung, data.sites, own)
         reader = Reader.of(model, [(s,) for s in data.settings], data.effects)
         least = min(reader.cost(g) for g in range(len(reader.groups)))
         most = strings_of(rung, config, reader.contracted) // least
@@ -268,11 +268,12 @@ class _Fit:
         return self(LADDER, rung, max(self.steps // _SHORTER, 10))
 
     def __call__(self, purpose: str, rung: Rung, steps: int) -> Tried:
-        shots, model = self.shots, self.own or built(rung, self.sites)
+        shots, model = self.shots, built(rung, self.sites, self.own)
         reader = Reader.of(model, shots.groups, shots.effects)
         strings = strings_of(rung, self.config, reader.contracted)
         objective = BatchLikelihood(model, partition(model, self.sites, self.config))
         held = Batches.of(reader, shots.held_out, shots.shares, strings)
+        looked_at = held.in_pieces(strings, _LOOKED_AT * strings)
         progress = train_on(
             self.run,
             phase_of(purpose, rung),
@@ -281,15 +282,16 @@ class _Fit:
             partial(self._start, objective, purpose),
             Batches.of(reader, shots.train, shots.shares, strings),
             steps=steps,
-            judge=judged_by(objective, held.in_pieces(strings, _LOOKED_AT * strings)),
+            judge=judged_by(objective, looked_at),
             share=_SHARES[purpose],
-            enough=partial(self._enough, objective),
+            enough=partial(self._enough, objective, worth(looked_at)),
         )
         return self._tried(rung, model, reader, progress)
 
-    def _enough(self, objective: BatchLikelihood, progress: Progress, rows: list[dict]) -> bool:
+    def _enough(
+        self, objective: BatchLikelihood, held_out: float, progress: Progress, rows: list[dict]
+    ) -> bool:
         """Whether all restarts overfit: what they are kept in lies behind them."""
-        held_out = sum(p.shots for p in self.shots.held_out)
         doubt = log_z_errors(objective, progress)
         return stopping.past_the_best(progress, rows, held_out, STEPS_PER_DISPATCH, doubt)
 
@@ -363,7 +365,10 @@ def partition(model: nn.Module, sites: int, config: Tomography) -> Partition:
     return partition_of(model, sites, config.training.chains or 256, config.training.sweeps or 1)
 
 
-def built(rung: Rung, sites: int) -> nn.Module:
+def built(rung: Rung, sites: int, own: nn.Module | None = None) -> nn.Module:
+    """The ansatz of a rung. own: a module of the user's, where that is the one named."""
+    if own is not None and rung.name == type(own).__name__:
+        return own
     return menu.build(rung.name, sites, **rung.options)
 
 
@@ -377,7 +382,7 @@ def cost(config: Tomography, data: Measurements, own: nn.Module | None) -> dict[
     most, seconds, memory = 0, 10.0, 500.0
     for ladder in ladders:
         for rung in ladder:
-            model = own or built(rung, data.sites)
+            model = built(rung, data.sites, own)
             parameters = State.initial(model, data.sites, config.seed).parameters
             reader = Reader.of(model, [(s,) for s in data.settings], data.effects)
             strings = strings_of(rung, config, reader.contracted)
@@ -408,17 +413,19 @@ class Templates(Mapping[str, Progress]):
 
     def __init__(self, config: Tomography, data: Measurements, own: nn.Module | None):
         self._config, self._own, self._sites = config, own, data.sites
-        ladders = [*families(config, data), matrix_products(data)]
+        named, beside = families(config, data), [matrix_products(data)]
+        # what is named may share its label with a rung of the baseline's, and not its options
+        ladders = {SEARCH: named, LADDER: [*beside, *named], BASELINE: beside}
         self._rungs = {
             phase_of(purpose, rung): (purpose, rung)
             for purpose in _SHARES
-            for ladder in ladders
+            for ladder in ladders[purpose]
             for rung in ladder
         }
 
     def __getitem__(self, phase: str) -> Progress:
         purpose, rung = self._rungs[phase]
-        model = self._own or built(rung, self._sites)
+        model = built(rung, self._sites, self._own)
         number = restarts(self._config, purpose)
         first = initial_variables(model, self._sites, self._config.seed, number)
         memory = partition(model, self._sites, self._config).blank(number)

@@ -182,10 +182,13 @@ def _nll(log_p: list[np.ndarray], shots: Shots) -> Estimate:
 
 
 def _held_out_log_p(target: Any, shots: Shots) -> list[np.ndarray] | None:
-    """Of a target that is a normalised State; None of others."""
+    """Of a target that is a normalised State and can read the settings; None of others."""
     if not isinstance(target, State) or not isinstance(target.model, Autoregressive):
         return None
-    reader = Reader.of(target.model, shots.groups, shots.effects)
+    try:
+        reader = Reader.of(target.model, shots.groups, shots.effects)
+    except ValueError:  # it would have to write out too many strings
+        return None
     parts = [p.taken(slice(None)) for p in shots.held_out]
     return shot_log_probabilities(target.model, target.variables, reader, parts)
 
@@ -257,7 +260,7 @@ def _typical(chosen: Tried, data, shots: Shots, log_p, seed: int):
         )
     slack = state.parameters / (2 * data.shots)
     found = typicality(measured, own, slack, chains)
-    for row, z in zip(rows, found.z, strict=False):
+    for row, z in zip(rows, found.z, strict=True):
         row["z"] = z
     return found.p_value, rows
 

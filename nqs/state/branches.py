@@ -173,9 +173,17 @@ def log_probabilities(model: Any, variables: Any, branches: Branches) -> tuple[A
     return tuple(_interfered(log_psi, group) for group in branches.groups)
 
 
+def shares_beginnings(model: Any) -> bool:
+    """Whether common beginnings of strings are read once: by states that read site by site.
+
+    One that reads all sites at once would remember everything behind it for each of them.
+    """
+    return isinstance(model, Autoregressive) and not model.at_once
+
+
 def tree_log_psi(model: Any, variables: Any, tree: tuple[Block, ...]) -> Array:
     """log ψ of the leaves, complex."""
-    if isinstance(model, Autoregressive):
+    if shares_beginnings(model):
         return jnp.asarray(model.apply(variables, tree, method=model.tree_log_psi))
     (whole,) = tree
     return jnp.asarray(model.apply(variables, jnp.asarray(whole.bits, jnp.int32)))

@@ -10,7 +10,6 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from nqs.ansatz.autoregressive import Autoregressive
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import branches, products
 from nqs.state.branches import Block, Branches, Rotated
@@ -74,7 +73,7 @@ class Reader:
             return cls(groups, (), products.rows_of_settings(every, effects), False)
         refuse_too_many_terms(every, effects)
         rotated = tuple(branches.rotated(group, effects) for group in groups)
-        return cls(groups, rotated, None, isinstance(model, Autoregressive))
+        return cls(groups, rotated, None, branches.shares_beginnings(model))
 
     @property
     def contracted(self) -> bool:

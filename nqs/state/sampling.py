@@ -125,12 +125,15 @@ def sample_setting(
 
 
 def _turned(model, variables, sites, setting, shots, seed, effects, measured) -> Samples:
+    # a key of its own for every setting: those that agree at many sites would agree in outcomes
+    method = _natural(model, sites)
+    key = _key(seed, f"{method} {setting}")
     if products.contracted(model, ["X" * sites]):
         own = turned.turned_variables(variables, setting.replace(UNMEASURED, "Z"), effects)
-        drawn = sample(model, own, sites, shots, seed)
+        drawn = METHODS[method](model, own, sites, shots, key)
         return Samples(**{**vars(drawn), "bits": drawn.bits * measured})
     refuse_too_many_terms([setting.replace(UNMEASURED, "Z")], effects)
-    drawn = sample(model, variables, sites, shots, seed)
+    drawn = METHODS[method](model, variables, sites, shots, key)
     bits = turned_to(model, variables, setting, drawn.bits, seed, effects)
     return Samples(**{**vars(drawn), "bits": bits})
 

@@ -54,9 +54,8 @@ def simulate_large(
         rng = np.random.default_rng([seed, _NOISE, place])
         measured = np.array([letter != UNMEASURED for letter in setting])
         for some in pieces(shots, _AT_ONCE):
-            # a seed of its own for every piece; the first is that of the setting
-            own = seed + place + len(settings) * (some.start // _AT_ONCE)
-            drawn = state.sample(some.stop - some.start, own, setting).bits
+            own = np.random.SeedSequence([seed, _NOISE, place, some.start]).generate_state(1)[0]
+            drawn = state.sample(some.stop - some.start, int(own), setting).bits
             lost = rng.random(len(drawn)) < depolarising
             drawn = np.where(lost[:, None], rng.integers(0, 2, drawn.shape), drawn)
             if flips is not None:

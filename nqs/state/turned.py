@@ -11,7 +11,6 @@ from flax import linen as nn
 from jax import Array
 
 from nqs.ansatz import mps
-from nqs.ansatz.autoregressive import Autoregressive
 from nqs.measurement.effects import PAULI_EFFECTS, UNMEASURED, basis_bits
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import branches, products
@@ -42,10 +41,8 @@ def read_anew(
     # an unmeasured site has been read as well; nobody looks at its outcome
     setting = setting.replace(UNMEASURED, "Z")
     refuse_too_many_terms([setting], effects)
-    shared = isinstance(model, Autoregressive)
-    return _read_anew(
-        model, variables, branches.rotated([setting], effects), bits, key, shared=shared
-    )
+    rotated, shared = branches.rotated([setting], effects), branches.shares_beginnings(model)
+    return _read_anew(model, variables, rotated, bits, key, shared=shared)
 
 
 def drawn_again(

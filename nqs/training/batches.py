@@ -91,6 +91,12 @@ class Batches:
         return Batch(self.reader.read(parts), np.concatenate(weights))
 
 
+def worth(pieces: Sequence[Batch]) -> float:
+    """Shots of equal weight that would tell a mean as well as those of all pieces together."""
+    weights = np.concatenate([np.asarray(p.weights) for p in pieces])
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
 def stacked(batches: Sequence[Batch], nodes: Sequence[int] | None = None) -> tuple[Batch, Any]:
     """Batches of one shape, the steps in front, and the nodes that their trees are given.
 

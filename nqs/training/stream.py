@@ -109,6 +109,8 @@ def train_on(
         last = min(first + STEPS_PER_DISPATCH, steps)
         return stacked([batches.at(number) for number in range(first, last)], nodes)
 
+    for first in range(0, reached(progress), STEPS_PER_DISPATCH):
+        _, nodes = made(first)  # sums of single precision depend on the room that trees were given
     with ThreadPoolExecutor(1) as beside:
         coming = beside.submit(made, reached(progress))
         compiled = False

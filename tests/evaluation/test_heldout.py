@@ -5,7 +5,13 @@ import pytest
 from exact import asymmetric_state, mixed_state, probabilities
 from numpy.testing import assert_allclose
 
-from nqs.evaluation.heldout import is_worse, mean_of_counts, nll, nll_difference
+from nqs.evaluation.heldout import (
+    is_worse,
+    mean_of_counts,
+    mean_of_strata,
+    nll,
+    nll_difference,
+)
 
 SETTINGS = ("ZZ", "XY", "YX", "ZX")
 SHOTS = (400, 50, 100, 3)
@@ -98,3 +104,14 @@ def test_errors_of_settings_with_one_shot_each():
     counts[np.arange(200), rng.integers(0, 4, 200)] = 1
     rows = log_p[counts > 0]
     assert_allclose(nll(log_p, counts).error, rows.std(ddof=1) / np.sqrt(200), rtol=1e-12)
+
+
+def test_a_stratum_of_one_shot_borrows_its_spread():
+    """Its own shot says nothing of it; no error is infinite, and none is left out."""
+    rng = np.random.default_rng(5)
+    many, share = rng.normal(size=1000), [0.99, 0.01]
+    found = mean_of_strata([many, np.array([3.0])], share)
+    expected = np.hypot(0.99 * many.std(ddof=1) / np.sqrt(1000), 0.01 * many.std(ddof=1))
+    assert found.error == pytest.approx(expected)
+    assert mean_of_strata([np.array([1.0]), np.array([2.0])], [0.5, 0.5]).error > 0
+    assert mean_of_strata([np.array([-3.0])], [1.0]).error == pytest.approx(3.0)

@@ -37,4 +37,4 @@ def test_groups_without_a_spread_say_nothing():
     same = np.full(10, -3.0)
     assert typicality([same], [same]).z == [0.0]
     assert typicality([same[:1]], [same]).p_value is None
-    assert typicality([same[:1], same], [same, same]).z == [0.0]
+    assert typicality([same[:1], same], [same, same]).z == [None, 0.0]

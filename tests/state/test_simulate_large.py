@@ -7,7 +7,7 @@ from lively import lively
 from scipy.stats import chi2
 
 from nqs.measurement.effects import basis_index
-from nqs.state.simulate_large import simulate_large
+from nqs.state.simulate_large import of_matrices, simulate_large
 
 SITES, SETTINGS, SHOTS = 5, ("ZZZZZ", "XZYIZ"), 20_000
 READOUT = [(0.02, 0.1), (0.0, 0.3), (0.1, 0.1), (0.05, 0.2), (0.3, 0.0)]
@@ -43,3 +43,18 @@ def test_shots_follow_the_born_rule_and_the_noise(depolarising, flips):
     misfit = ((counts - expected)[seen] ** 2 / expected[seen]).sum()
     assert misfit < chi2.ppf(1 - FALSE_ALARM, seen.sum())
     assert (data.readout is None) == (flips is None)
+
+
+def test_neighbouring_seeds_and_settings_share_no_draw():
+    """Outcomes of fair coins agree at half of all places; further off than 5 σ once in 10⁶."""
+    state = of_matrices(np.full((24, 2, 1, 1), np.sqrt(0.5)))
+    one = state.sample(500, 3, "XYZ" + "Z" * 21).bits
+    other = state.sample(500, 3, "Z" * 21 + "ZXY").bits
+    here = slice(3, 21)  # read in Z by both
+    assert abs((one[:, here] == other[:, here]).mean() - 0.5) < 5 * 0.5 / np.sqrt(500 * 18)
+    z = "Z" * 24
+    first = simulate_large(state, [z[:-1] + "X", z], 400, seed=5)
+    second = simulate_large(state, [z, z[:-1] + "X"], 400, seed=4)
+    a = first.outcomes[first.setting_index == first.settings.index(z)]
+    b = second.outcomes[second.setting_index == second.settings.index(z)]
+    assert len({row.tobytes() for row in a} & {row.tobytes() for row in b}) < 5

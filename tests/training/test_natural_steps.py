@@ -16,6 +16,7 @@ from nqs.evaluation.maximum_likelihood import pure_maximum_likelihood
 from nqs.measurement.effects import basis_bits
 from nqs.measurement.strata import shares, strata
 from nqs.state import checkpoint
+from nqs.state.partition import Normalised
 from nqs.state.reading import Reader
 from nqs.state.simulate import chosen_settings, simulate
 from nqs.state.state import initial_variables
@@ -115,7 +116,7 @@ def test_shots_of_a_batch_tell_their_own_fisher_matrix(name, many):
         return np.concatenate(found)
 
     log_p, scores = with_slopes(state, of_shots)
-    objective = BatchLikelihood(state.model)
+    objective = BatchLikelihood(state.model, Normalised())
     value, local = jax.jit(objective.local)(state.variables, batch)
     weights = np.asarray(batch.weights)
     fisher, gradient = (scores * weights) @ scores.T, -scores @ weights
