@@ -195,8 +195,10 @@ def array(detuning: int) -> list[Row]:
     for fold in range(5):
         held = order[fold::5]
         train = np.setdiff1d(order, held)
-        part = Measurements(bits[train], data.settings, np.zeros(len(train), np.uint32))
-        result = nqs.tomography(part, ansatz="recurrent", seed=fold)
+        part = Measurements(
+            bits[train], data.settings, np.zeros(len(train), np.uint32), lattice=data.lattice
+        )
+        result = nqs.tomography(part, ansatz="recurrent-2d", seed=fold)
         values["ours"].append(2 * result.state.log_psi(bits[held]).real)
         values["sites"].append(independent(bits[train], bits[held]))
         values["chain"].append(neighbours(bits[train], bits[held]))

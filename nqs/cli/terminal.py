@@ -225,6 +225,12 @@ def _determined(found: dict[str, Any]) -> str:
     return answer
 
 
+def _sites(facts: dict[str, Any]) -> str:
+    lattice = facts["lattice"]
+    grid = f", row by row of {' × '.join(map(str, lattice))}" if lattice else ""
+    return f"{facts['sites']}{grid}"
+
+
 def show_data(facts: dict[str, Any], files: list[str]) -> None:
     """What `nqs data inspect` prints."""
     console = Console(file=sys.stdout, highlight=False)
@@ -232,7 +238,7 @@ def show_data(facts: dict[str, Any], files: list[str]) -> None:
     each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     lines = [
         ("file", ", ".join(map(printable, files))),
-        ("sites", str(facts["sites"])),
+        ("sites", _sites(facts)),
         ("shots", f"{facts['shots']:,}"),
         ("settings", f"{facts['settings']:,}, {each} shots each"),
         ("letters", " ".join(facts["letters"])),

@@ -12,6 +12,7 @@ from nqs.config.menu import (
     PERIODIC,
     lattice_size,
 )
+from nqs.config.tables import Network
 from nqs.config.tomography import Tomography, Training
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import FISHER_SITES, FISHER_WORK, LIKELIEST_SITES
@@ -66,8 +67,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     ansatz, training = config.ansatz, config.training
     fill(ansatz, "name", DEFAULT_ANSATZ, "normalised, and best on most states tried")
     if ansatz.name in LATTICE:
-        size = list(lattice_size(ansatz.name, data.sites, ansatz.size or ()))
-        fill(ansatz, "size", size, "a ring" if ansatz.name in PERIODIC else "a square")
+        fill_size(ansatz, data, fill)
     if ansatz.name in AUTOREGRESSIVE:
         if data.only_z:
             fill(ansatz, "phase", False, "shots in Z alone say nothing of phases")
@@ -113,6 +113,13 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     )
     fill(training, "rate", _RATES.get(str(ansatz.name), _OTHER_RATE), f"for {ansatz.name}")
     return config, made
+
+
+def fill_size(ansatz: Network, data: Measurements, fill: Callable[..., None]) -> None:
+    """The lengths of the lattice: those of the file where it says them."""
+    size = lattice_size(str(ansatz.name), data.sites, ansatz.size or data.lattice or ())
+    square = "a ring" if ansatz.name in PERIODIC else "a square"
+    fill(ansatz, "size", list(size), "as the file has it" if data.lattice else square)
 
 
 def optimiser(training: Training, fill: Callable[..., None], natural: Sequence[tuple]) -> None:

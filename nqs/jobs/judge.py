@@ -149,7 +149,7 @@ def judge(
         "chi2_per_setting": _chi2_rows(data, goodness),
         "amplitudes": _amplitude_rows(psi, target),
         "histograms": _histogram_rows(data, counts, np.exp(log_p), goodness),
-        **properties(found.final, data, config.seed),
+        **properties(found.final, data, config.seed, data.lattice),
     }
     run.heed()
     return summary, tables

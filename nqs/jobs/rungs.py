@@ -7,12 +7,12 @@ from nqs.config.menu import (
     ANSATZ_OPTIONS,
     AUTO,
     AUTOREGRESSIVE,
+    LATTICE,
     PERIODIC,
     SINGLE_PRECISION,
-    lattice_size,
 )
 from nqs.config.tomography import Tomography
-from nqs.jobs.choices import Choice, filler, optimiser
+from nqs.jobs.choices import Choice, fill_size, filler, optimiser
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.kinds import BRANCH_TERMS, terms
 
@@ -65,8 +65,9 @@ def families(config: Tomography, data: Measurements) -> list[list[Rung]]:
         return [[_rung(str(config.ansatz.name), options)]]
     ladders = [matrix_products(data)]
     if all(terms(s, data.effects) <= BRANCH_TERMS for s in data.settings):
-        name = "recurrent-2d" if config.ansatz.size else "recurrent"
-        size = {"size": config.ansatz.size} if config.ansatz.size else {}
+        lengths = config.ansatz.size or data.lattice
+        name = "recurrent-2d" if lengths and len(lengths) == 2 else "recurrent"
+        size = {"size": list(lengths)} if lengths and name == "recurrent-2d" else {}
         key, sizes = _SIZES["recurrent"]
         ladders.append([_rung(name, {key: n, "phase": phase, **size}) for n in sizes])
     return ladders
@@ -106,8 +107,9 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "phase", not data.only_z, "rotated settings" if not data.only_z else "Z alone")
     if ansatz.name == "mps":
         fill(ansatz, "bond", 8, "enough for a gapped chain")
-    elif ansatz.name in PERIODIC:
-        fill(ansatz, "size", list(lattice_size(str(ansatz.name), data.sites)), "a ring")
+    if ansatz.name in LATTICE:
+        fill_size(ansatz, data, fill)
+    if ansatz.name in PERIODIC:
         fill(ansatz, "features", 8, "filters of the length of the ring")
         if ansatz.name == "conv":
             fill(ansatz, "signed", not data.only_z, "rotated settings see signs")

@@ -271,7 +271,7 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
         options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
         refuse_unknown_ansatz(config.ansatz.name or DEFAULT_ANSATZ, options)
         if config.ansatz.name in LATTICE:
-            lattice_size(config.ansatz.name, data.sites, config.ansatz.size or ())
+            lattice_size(config.ansatz.name, data.sites, config.ansatz.size or data.lattice or ())
 
 
 def plan(config: Tomography, data: Measurements) -> dict[str, Any]:

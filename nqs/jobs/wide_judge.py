@@ -167,7 +167,7 @@ def judge(
         summary["fidelity"] = fidelity_to(*about_it)
     run.heed()
     tables = {"ladder": _ladder_rows(found), "typicality": misfits}
-    return summary, {**tables, **properties(state, data, config.seed)}
+    return summary, {**tables, **properties(state, data, config.seed, data.lattice)}
 
 
 def _some(parts: tuple[Stratum, ...], shots: Shots, reader: Reader):

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class Measurements:
     readout: (sites, 2, 2) P(read r | true t) as [site, r, t], optional.
     target: state vector (2**sites,) or density matrix the shots were made from, optional.
     source: where the shots came from, in words.
+    lattice: lengths of a grid of sites, which lie row by row; None where nothing is known of it.
     """
 
     outcomes: np.ndarray
@@ -47,6 +49,7 @@ class Measurements:
     readout: np.ndarray | None = None
     target: np.ndarray | None = None
     source: str = ""
+    lattice: tuple[int, ...] | None = None
 
     def __post_init__(self):
         outcomes = np.asarray(self.outcomes)
@@ -79,6 +82,12 @@ class Measurements:
             store["readout"] = _checked_readout(np.asarray(self.readout, dtype=float), sites)
         if self.target is not None:
             store["target"] = _checked_target(np.asarray(self.target), sites)
+        if self.lattice is not None:
+            store["lattice"] = tuple(int(n) for n in self.lattice)
+            if min(store["lattice"]) < 1 or prod(store["lattice"]) != sites:
+                raise ValueError(
+                    f"the lattice is {list(store['lattice'])}; expected lengths of a grid of {sites} sites."
+                )
         for name, value in store.items():
             object.__setattr__(self, name, value)
 
@@ -300,6 +309,7 @@ def joined(parts: Sequence[Measurements]) -> Measurements:
         readout=first.readout,
         target=next((p.target for p in parts if p.target is not None), None),
         source=", ".join(p.source for p in parts if p.source),
+        lattice=first.lattice if len({p.lattice for p in parts}) == 1 else None,
     )
 
 

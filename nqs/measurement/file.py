@@ -47,6 +47,8 @@ def write(path: str | os.PathLike, data: Measurements, description: str = "") ->
             )
         file.attrs["version"] = np.int64(VERSION)
         file.attrs["sites"] = np.int64(data.sites)
+        if data.lattice is not None:
+            file.attrs["lattice"] = np.array(data.lattice, np.int64)
         for name, text in attributes.items():
             # Fixed length keeps the text in the header, which carries a checksum.
             raw = text.encode()

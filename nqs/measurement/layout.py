@@ -1,7 +1,7 @@
 """Measurements as the data sets of a native file, and back; both ways checked."""
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -83,7 +83,19 @@ def measurements(tree: "Tree") -> Measurements:
         readout=_typed(arrays, "/readout", "f", 3) if "/readout" in arrays else None,
         target=_target(arrays),
         source=str(root.get("source", "")),
+        lattice=_lattice(root.get("lattice")),
     )
+
+
+def _lattice(stored: Any) -> tuple[int, ...] | None:
+    if stored is None:
+        return None
+    lengths = np.atleast_1d(stored)
+    if lengths.dtype.kind not in "iu" or lengths.ndim != 1 or not 0 < lengths.size < 4:
+        raise ValueError(
+            f"the attribute lattice is {quoted(stored)}; expected up to three lengths."
+        )
+    return tuple(lengths.tolist())
 
 
 def _typed(arrays: dict[str, np.ndarray], name: str, kinds: str, axes: int) -> np.ndarray:

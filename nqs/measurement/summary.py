@@ -20,6 +20,7 @@ def described(data: Measurements) -> dict[str, Any]:
     order = np.argsort(-shots, kind="stable")[:_MOST_SETTINGS]
     return {
         "sites": data.sites,
+        "lattice": None if data.lattice is None else list(data.lattice),
         "shots": data.shots,
         "settings": len(data.settings),
         "shots_per_setting": [int(shots.min()), int(shots.max())],

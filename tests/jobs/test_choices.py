@@ -11,6 +11,8 @@ from nqs.config.menu import ANSATZ_OPTIONS
 from nqs.config.tables import Network as Ansatz
 from nqs.config.tomography import Baseline, Tomography, Training
 from nqs.jobs.choices import choose, cost
+from nqs.jobs.rungs import choose as choose_wide
+from nqs.jobs.rungs import families
 from nqs.measurement.dataset import Measurements
 
 
@@ -114,3 +116,16 @@ def test_more_work_costs_more():
     a, b = cost(small, KINDS["rotated"], 1000), cost(large, KINDS["long"], 1000)
     assert all(b[key] > a[key] > 0 for key in ("memory_mb", "seconds"))
     assert np.isfinite([*a.values(), *b.values()]).all()
+
+
+def test_a_ladder_climbs_the_lattice_that_the_file_says():
+    """Two dimensions of the file are tried as such; one, or none, as a chain."""
+    shots = np.zeros((10, 24), np.uint8)
+    grid = Measurements(shots, ("Z" * 24,), np.zeros(10, int), lattice=(4, 6))
+    chain = dataclasses.replace(grid, lattice=(24,))
+    auto = Tomography(ansatz=Ansatz(name="auto"))
+    names = [{r.name for ladder in families(auto, d) for r in ladder} for d in (grid, chain)]
+    assert names == [{"mps", "recurrent-2d"}, {"mps", "recurrent"}]
+    named, made = choose_wide(Tomography(ansatz=Ansatz(name="recurrent-2d")), grid)
+    assert named.ansatz.size == [4, 6]
+    assert ("ansatz.size", "as the file has it") in [(c.key, c.why) for c in made]

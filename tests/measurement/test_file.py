@@ -2,7 +2,9 @@
 
 import os
 import stat
+from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -247,3 +249,17 @@ def test_replacing_gives_the_permissions_of_an_ordinary_file(tmp_path):
     assert (tmp_path / "new").read_text() == "whole"
     modes = [stat.S_IMODE(os.stat(tmp_path / n).st_mode) for n in ("plain", "new")]
     assert modes[0] == modes[1]
+
+
+def test_a_lattice_is_kept_and_has_to_fit(tmp_path):
+    data = Measurements(np.zeros((3, 6), np.uint8), ("Z" * 6,), np.zeros(3, int), lattice=(2, 3))
+    file.write(tmp_path / "grid.h5", data)
+    read = file.read(tmp_path / "grid.h5")
+    assert read.lattice == (2, 3)
+    assert read.merged().lattice == (2, 3)
+    with pytest.raises(ValueError, match=r"lattice is \[2, 2\].*6 sites"):
+        replace(data, lattice=(2, 2))
+    with h5py.File(tmp_path / "grid.h5", "r+") as stored:
+        stored.attrs["lattice"] = [0.5, 12.0]
+    with pytest.raises(FormatError, match="attribute lattice"):
+        file.read(tmp_path / "grid.h5")

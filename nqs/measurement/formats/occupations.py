@@ -54,6 +54,7 @@ def read(path: Path, options: Options) -> Measurements:
         ("Z" * sites,),
         np.zeros(rows, np.uint32),
         source=_source(path, name, shape, place, excited),
+        lattice=tuple(shape[:2]) if len(shape) > 2 else None,
     )
 
 
