@@ -267,11 +267,23 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
         observable(text, data.sites)
     for letter in sorted(set("".join(data.settings))):
         rows_of(letter, data.effects)  # refuses generalised measurements
-    if not own and config.ansatz.name != AUTO:
-        options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
-        refuse_unknown_ansatz(config.ansatz.name or DEFAULT_ANSATZ, options)
-        if config.ansatz.name in LATTICE:
-            lattice_size(config.ansatz.name, data.sites, config.ansatz.size or data.lattice or ())
+    if not own:
+        _check_ansatz(config, data)
+
+
+def _check_ansatz(config: Tomography, data: Measurements) -> None:
+    """ValueError where what is asked of the ansatz is unknown, or would not be heeded."""
+    ansatz = config.ansatz
+    name = ansatz.name or (AUTO if is_wide(config, data) else DEFAULT_ANSATZ)
+    size = ansatz.size or data.lattice or ()
+    if name == AUTO:
+        _refuse_idle(ansatz, sorted({*type(ansatz).model_fields} - {"name", "size"}), "ansatz auto")
+        if ansatz.size:
+            lattice_size("recurrent-2d", data.sites, size)
+        return
+    refuse_unknown_ansatz(name, ansatz.model_dump(exclude={"name"}, exclude_none=True))
+    if name in LATTICE:
+        lattice_size(name, data.sites, size)
 
 
 def plan(config: Tomography, data: Measurements) -> dict[str, Any]:
@@ -310,5 +322,6 @@ def _check_wide(config: Tomography, data: Measurements, own: bool) -> None:
             f"{DENSE_SITES} sites; leave it out."
         )
     unmeasured = any(UNMEASURED in s for s in data.settings)
-    if unmeasured or name not in ("mps", AUTO) or own:
+    whole = name in ("mps", AUTO) and config.ansatz.phase is not False and not config.ansatz.even
+    if unmeasured or own or not whole:  # only a complex matrix-product state is turned as a whole
         refuse_too_many_terms(data.settings, data.effects)

@@ -58,6 +58,7 @@ TOMOGRAPHY = {
     "ansatz option": ("shots.h5 --ansatz rbm --set ansatz.phase=true", "'phase'"),
     "generalised": ("povm.h5", "'P'"),
     "not projective": ("blurred.h5", "projective"),
+    "option beside a ladder": ("wide.h5 --set ansatz.hidden=5", "hidden has no effect beside"),
     "too many rotated": ("wide.h5 --ansatz recurrent", "rotates 30 sites"),
     "no square": ("shots.h5 --ansatz recurrent-2d", "are no square"),
     "seed": ("shots.h5 --seed -1", "seed = -1"),
