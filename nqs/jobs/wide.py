@@ -22,7 +22,7 @@ from nqs.jobs.recipes import recipe
 from nqs.jobs.rungs import Rung, climb, families, matrix_products, rate_of, strings_of
 from nqs.jobs.rungs import choose as chosen_for
 from nqs.jobs.selection import restart
-from nqs.measurement.dataset import Measurements
+from nqs.measurement.dataset import Measurements, joined
 from nqs.measurement.effects import UNMEASURED
 from nqs.measurement.kinds import BRANCH_TERMS, kind
 from nqs.measurement.means import product_start, site_means
@@ -57,6 +57,9 @@ _JUDGED_STRINGS = 2**18
 _SMALL = 0.05
 """Error of log Z that is small enough, in errors of the NLL of shots held out: those of paired
 differences are a tenth of them."""
+
+_MEANT = 2**16
+"""Shots of each kind whose single-site means tell where training begins."""
 
 _LOOKED_AT = 4
 """Batches' worth of held-out shots that are looked at in training."""
@@ -214,9 +217,8 @@ def divided(data: Measurements, config: Tomography) -> Shots:
 
 def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None, run: Run) -> Wide:
     """Climb the ladders on short schedules, train what shots held out choose, and the baseline."""
-    fit = _Fit(
-        divided(data, config), config, data.sites, model, run, product_start(site_means(data))
-    )
+    shots = divided(data, config)
+    fit = _Fit(shots, config, data.sites, model, run, _near(shots))
     named = families(config, data)
     ladder: list[Tried] = []
     if sum(map(len, named)) > 1:
@@ -233,6 +235,15 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
             tried = tried or climb([matrix_products(data)], fit.briefly, _gain)
             baseline = fit(BASELINE, simplest(tried).rung, fit.steps)
     return Wide(data, fit.shots, ladder, chosen, baseline)
+
+
+def _near(shots: Shots) -> tuple[np.ndarray, np.ndarray]:
+    """The product state of single-site means, of shots that are trained on."""
+    some = []
+    for part in shots.train:
+        bits, index = part.taken(slice(0, _MEANT))
+        some.append(Measurements(bits, part.settings, index, effects=shots.effects))
+    return product_start(site_means(joined(some)))
 
 
 def _gain(new: Tried, old: Tried) -> float:
