@@ -13,27 +13,23 @@ from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, SAME_STATE, blind_
 from nqs.evaluation.linked import links, never_rotated
 from nqs.evaluation.norm import Norm
 from nqs.evaluation.overlap import OverlapTooSmall, sampled_fidelity
-from nqs.evaluation.typical import typicality
 from nqs.jobs.choices import Choice
 from nqs.jobs.judge import about
 from nqs.jobs.properties import beside, fidelity_to, number, properties
-from nqs.jobs.wide import Shots, Tried, Wide, both, letters_that_rotate_nothing, normalised
+from nqs.jobs.tried import Tried, both, less_log_z
+from nqs.jobs.wide import Wide
+from nqs.jobs.wide_shots import Shots
+from nqs.jobs.wide_typical import some, typical
+from nqs.measurement.effects import rotating_nothing
 from nqs.measurement.kinds import kind
-from nqs.measurement.strata import Stratum
-from nqs.state.reach import DENSE_SITES
 from nqs.state.reading import Reader, shot_log_probabilities
-from nqs.state.sampling import Samples, going_on, sample_setting, turned_to
+from nqs.state.sampling import Samples, going_on
 from nqs.state.state import State
 from nqs.statistics import finite
 from nqs.systems.observable import observable
-from nqs.training.batches import Batches
 from nqs.training.run import Run
 
 _SAMPLES = 8192
-_STRINGS = 2**19
-"""Strings of the shots that a likelihood or a test is taken from."""
-
-_MOST_DRAWN_SETTINGS = 64
 _PURPOSE = 0x71DE
 
 
@@ -51,16 +47,16 @@ def judge(
     state = chosen.state
     reader = Reader.of(state.model, shots.groups, shots.effects)
     run.heed()
-    trained = _some(shots.train, shots, reader)
-    of_trained = normalised(
+    trained = some(shots.train, shots, reader)
+    of_trained = less_log_z(
         shot_log_probabilities(state.model, state.variables, reader, trained), chosen.norm
     )
     run.heed()
-    p_value, misfits = _typical(chosen, data, shots, of_trained, config.seed)
+    p_value, misfits = typical(chosen, shots, reader, trained, of_trained, data.shots, config.seed)
     run.heed()
     walked = _walked(chosen, config.seed)
     run.heed()
-    rotates_nothing = letters_that_rotate_nothing(data)
+    rotates_nothing = rotating_nothing(data.effects)
     linked = None
     if not data.only_z:
         linked = links(state, data.settings, config.seed, rotates_nothing).frozen
@@ -170,12 +166,6 @@ def judge(
     return summary, {**tables, **properties(state, data, config.seed, data.lattice)}
 
 
-def _some(parts: tuple[Stratum, ...], shots: Shots, reader: Reader):
-    """Bits and settings of some shots of each stratum, as many as are affordable."""
-    sizes = Batches.of(reader, parts, shots.shares, _STRINGS).sizes
-    return [p.taken(slice(0, n)) for p, n in zip(parts, sizes, strict=True)]
-
-
 def _nll(log_p: list[np.ndarray], shots: Shots) -> Estimate:
     found = mean_of_strata(log_p, shots.shares)
     return Estimate(-found.value, found.error)
@@ -222,71 +212,6 @@ def _positive(model: Any) -> bool:
     """Whether a state has no phases whatever its parameters are."""
     real = getattr(model, "real", False) and not getattr(model, "signed", False)
     return real or getattr(model, "phase", None) is False
-
-
-def _typical(chosen: Tried, data, shots: Shots, log_p, seed: int):
-    """p-value, and a row for each setting: −log P of shots beside that of the state's samples."""
-    state = chosen.state
-    reader = Reader.of(state.model, shots.groups, shots.effects)
-    names = [s for group in shots.groups for s in group]
-    first = np.cumsum([0, *map(len, shots.groups)])
-    rows, measured, own = [], [], []
-    taken = _some(shots.train, shots, reader)
-    by_setting = {}
-    for g, (values, (_, index)) in enumerate(zip(log_p, taken, strict=True)):
-        for place in np.unique(index):
-            by_setting[(g, int(place))] = values[index == place]
-    largest = sorted(by_setting, key=lambda key: -len(by_setting[key]))[:_MOST_DRAWN_SETTINGS]
-    wanted = [
-        (names[first[g] + place], len(by_setting[(g, place)])) for g, place in sorted(largest)
-    ]
-    drawn, chains = _own_shots(state, wanted, shots.effects, seed + _PURPOSE)
-    for (g, place), bits in zip(sorted(largest), drawn, strict=True):
-        values = by_setting[(g, place)]
-        one = Reader.of(state.model, [shots.groups[g]], shots.effects)
-        part = [(bits, np.full(len(bits), place))]
-        (samples,) = normalised(
-            shot_log_probabilities(state.model, state.variables, one, part), chosen.norm
-        )
-        measured.append(values)
-        own.append(samples)
-        rows.append(
-            {
-                "setting": names[first[g] + place],
-                "shots": len(values),
-                "nll": -float(values.mean()),
-                "own": -float(samples.mean()),
-            }
-        )
-    slack = state.parameters / (2 * data.shots)
-    found = typicality(measured, own, slack, chains)
-    for row, z in zip(rows, found.z, strict=True):
-        row["z"] = z
-    return found.p_value, rows
-
-
-def _own_shots(state: State, wanted, effects, seed: int) -> tuple[list[np.ndarray], int | None]:
-    """Samples of a state in some settings, (setting, shots) each.
-
-    Of a state that is not normalised all come from one walk of its chains, whose number is given
-    beside them where they depend on each other.
-    """
-
-    def of(setting, shots):
-        return sample_setting(
-            state.model, state.variables, state.sites, setting, shots, seed, effects=effects
-        ).bits
-
-    if isinstance(state.model, Autoregressive) or state.sites <= DENSE_SITES:
-        return [of(*each) for each in wanted], None
-    pool = state.sample(sum(shots for _, shots in wanted), seed)
-    ends = np.cumsum([shots for _, shots in wanted])[:-1]
-    parts = np.split(pool.bits, ends)
-    found = [
-        turned_to(state.model, state.variables, setting, bits, seed, effects)
-        for (setting, _), bits in zip(wanted, parts, strict=True)
-    ]
-    return found, pool.dependent
 
 
 def _walked(chosen: Tried, seed: int) -> Samples | None:
@@ -341,7 +266,7 @@ def _conjugate_excluded(found: Wide, reader: Reader, seed: int) -> bool:
     if blind_to_conjugation(found.data):
         return False
     parts = [p.taken(slice(None)) for p in shots.held_out]
-    mirrored = normalised(
+    mirrored = less_log_z(
         shot_log_probabilities(state.model, state.variables, reader.conjugated(), parts),
         found.chosen.norm,
     )

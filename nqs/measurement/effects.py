@@ -25,6 +25,11 @@ PAULI_EFFECTS: dict[str, np.ndarray] = {
 """Rows ⟨outcome| of each Pauli letter, shape (2, 2)."""
 
 
+def rotating_nothing(effects: Mapping[str, object] | None = None) -> frozenset[str]:
+    """Letters of settings that leave a site as it is: Z and unmeasured, unless `effects` name them."""
+    return frozenset({"Z", UNMEASURED} - set(effects or {}))
+
+
 def basis_bits(sites: int) -> np.ndarray:
     """Every basis state in the order of its index, shape (2**sites, sites), uint8."""
     return index_bits(np.arange(2**sites), sites)

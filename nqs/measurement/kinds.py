@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nqs.measurement.effects import UNMEASURED
+from nqs.measurement.effects import UNMEASURED, rotating_nothing
 
 BRANCH_TERMS = 2**12
 """Strings that may interfere or add up in one shot of a setting."""
@@ -12,7 +12,7 @@ BRANCH_TERMS = 2**12
 
 def kind(setting: str, effects: Mapping[str, np.ndarray] | None = None) -> tuple[int, int]:
     """How many sites a setting rotates, and how many it leaves unmeasured."""
-    plain = {"Z", UNMEASURED} - set(effects or {})
+    plain = rotating_nothing(effects)
     unmeasured = sum(c == UNMEASURED and c in plain for c in setting)
     return sum(c not in plain for c in setting), unmeasured
 

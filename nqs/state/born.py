@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 
 from nqs.ansatz.autoregressive import Autoregressive
-from nqs.measurement.effects import UNMEASURED, basis_bits, rows_of
+from nqs.measurement.effects import UNMEASURED, basis_bits, rotating_nothing, rows_of
 from nqs.state.pieces import ROWS, in_turn
 from nqs.state.reach import DENSE_SITES, refuse_out_of_reach
 
@@ -57,7 +57,7 @@ def rotations(
     """Plan of all rotations of `settings`; ValueError where a vector would not do."""
     sites = len(settings[0])
     refuse_out_of_reach(sites, len(settings))
-    unrotated = {"Z", UNMEASURED} - set(effects or {})
+    unrotated = rotating_nothing(effects)
     levels: list[Level | None] = []
     nodes = {"": 0}
     for site in range(sites):

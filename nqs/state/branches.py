@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 
 from nqs.ansatz.autoregressive import Autoregressive
-from nqs.measurement.effects import UNMEASURED, basis_bits, rows_of
+from nqs.measurement.effects import UNMEASURED, basis_bits, rotating_nothing, rows_of
 
 _FLOOR = 1e-30
 """Added to a probability, in units of that of its branches without interference."""
@@ -72,7 +72,7 @@ class Rotated:
 
 def rotated(settings: Sequence[str], effects: Mapping[str, np.ndarray] | None = None) -> Rotated:
     """Places and effects of settings that rotate equally many sites."""
-    plain = {"Z", UNMEASURED} - set(effects or {})
+    plain = rotating_nothing(effects)
     places = [[n for n, c in enumerate(s) if c not in plain] for s in settings]
     left_out = [[n for n, c in enumerate(s) if c == UNMEASURED and c in plain] for s in settings]
     rows = [

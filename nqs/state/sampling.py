@@ -13,7 +13,7 @@ from jax import Array
 
 from nqs import statistics
 from nqs.ansatz.autoregressive import Autoregressive
-from nqs.measurement.effects import UNMEASURED, index_bits
+from nqs.measurement.effects import UNMEASURED, index_bits, rotating_nothing
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import born, products, turned
 from nqs.state.markov import is_boltzmann, random_bits, sweeps
@@ -109,7 +109,7 @@ def sample_setting(
     if len(setting) != sites:
         raise ValueError(f"setting {setting!r} names {len(setting)} sites; the state has {sites}.")
     measured = np.array([letter != UNMEASURED for letter in setting], np.uint8)
-    if set(setting) <= {"Z", UNMEASURED} - set(effects or {}):
+    if set(setting) <= rotating_nothing(effects):
         drawn = sample(model, variables, sites, shots, seed, method=method)
         return Samples(**{**vars(drawn), "bits": drawn.bits * measured})
     if method not in {None, "exact"}:
@@ -148,7 +148,7 @@ def turned_to(
 ) -> np.ndarray:
     """Outcomes of a setting, (shots, sites) uint8, from outcomes in Z; 0 where not measured."""
     measured = np.array([letter != UNMEASURED for letter in setting], np.uint8)
-    if set(setting) <= {"Z", UNMEASURED} - set(effects or {}):
+    if set(setting) <= rotating_nothing(effects):
         return bits * measured
     key = _key(seed, setting)
     return turned.read_anew(model, variables, setting, bits, key, effects) * measured

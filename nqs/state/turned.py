@@ -57,7 +57,8 @@ def drawn_again(
 
 
 def _read_anew(model, variables, rotated: branches.Rotated, bits, key, *, shared) -> np.ndarray:
-    at_once = min(max(1, _STRINGS // rotated.terms), len(bits))
+    # a power of two for few shots, so that few sizes are compiled
+    at_once = min(max(1, _STRINGS // rotated.terms), 2 ** (len(bits) - 1).bit_length())
     drawn = bits.copy()
     nodes = None if shared else [at_once * rotated.terms]
     for first in range(0, len(bits), at_once):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from interrupted import stopped_at
 
 import nqs
 from nqs.config.toml import ConfigError
@@ -12,7 +13,6 @@ from nqs.jobs.bootstrap import refit
 from nqs.jobs.choices import choose
 from nqs.measurement.dataset import Measurements
 from nqs.state.simulate import chosen_settings
-from nqs.training.run import Interrupted, Run
 
 QUICK = {"hidden": 6, "optimiser": "natural", "restarts": 2, "seed": 3}
 
@@ -33,19 +33,8 @@ def test_sixty_steps_are_as_likely_as_exact_maximum_likelihood(whole):
     assert summary["fidelity"]["value"] > 0.99
 
 
-def test_an_interrupted_run_goes_on_bit_for_bit(data, whole, tmp_path, monkeypatch):
-    heed, calls = Run.heed, []
-
-    def stopped(self, *, now=False):
-        calls.append(now)
-        if len(calls) == 3:
-            self._signal = "SIGTERM"
-        heed(self, now=now)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "heed", stopped)
-        with pytest.raises(Interrupted):
-            nqs.tomography(data, ansatz="rbm-phase", out=tmp_path / "run", **QUICK)
+def test_an_interrupted_run_goes_on_bit_for_bit(data, whole, tmp_path):
+    stopped_at(3, lambda: nqs.tomography(data, ansatz="rbm-phase", out=tmp_path / "run", **QUICK))
     again = nqs.resume(tmp_path / "run").summary
     for key in ("likelihood", "identifiability", "fidelity", "verdict"):
         assert again[key] == whole.summary[key]

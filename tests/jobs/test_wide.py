@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from interrupted import stopped_at
 
 import nqs
-from nqs.jobs import rungs, wide
+from nqs.jobs import rungs, wide_shots
 from nqs.jobs.rungs import Rung, climb
 from nqs.measurement.dataset import Measurements
 from nqs.state.simulate_large import of_matrices
-from nqs.training.run import Interrupted, Run
 
 SITES = 18
 
@@ -217,7 +217,7 @@ def test_held_out_shots_are_no_more_than_tell_states_apart():
     config = nqs.jobs.tomography.toml.from_keywords(
         nqs.jobs.tomography.Tomography, {"held_out": 0.2}
     )
-    parts = wide.divided(data, config)
+    parts = wide_shots.divided(data, config)
     assert parts.held_out[0].shots == 200
     assert parts.train[0].shots == 800
 
@@ -240,21 +240,10 @@ def ladder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("cut", [1, 3])
-def test_an_interrupted_ladder_goes_on_bit_for_bit(ladder, tmp_path, monkeypatch, cut):
+def test_an_interrupted_ladder_goes_on_bit_for_bit(ladder, tmp_path, cut):
     """Stopped by a signal within a size, and between sizes."""
     data, options, whole = ladder
-    heed, calls = Run.heed, []
-
-    def stopped(self, *, now=False):
-        calls.append(now)
-        if len(calls) == cut + 1:
-            self._signal = "SIGTERM"
-        heed(self, now=now)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "heed", stopped)
-        with pytest.raises(Interrupted):
-            nqs.tomography(data, out=tmp_path / "cut", **options)
+    stopped_at(cut + 1, lambda: nqs.tomography(data, out=tmp_path / "cut", **options))
     again = nqs.resume(tmp_path / "cut").summary
     for key in ("likelihood", "ladder", "baseline", "ansatz"):
         assert again[key] == whole[key]

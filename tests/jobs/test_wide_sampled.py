@@ -3,11 +3,12 @@
 import jax
 import numpy as np
 import pytest
+from interrupted import stopped_at
 from lively import lively
 
 import nqs
 from nqs.evaluation import norm
-from nqs.jobs import wide
+from nqs.jobs import wide_fit
 from nqs.measurement.dataset import Measurements
 from nqs.state import born
 from nqs.state.simulate import chosen_settings, simulate
@@ -33,7 +34,7 @@ def by_chains(shots):
     """Judged as beyond 20 sites: log Z annealed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(norm, "VECTOR_SITES", 2)
-        patch.setattr(wide, "_SMALL", 1.0)
+        patch.setattr(wide_fit, "_SMALL", 1.0)
         return nqs.tomography(shots, likelihood="branch", chains=256, **OPTIONS, **ALONE)
 
 
@@ -66,27 +67,14 @@ def test_chains_say_what_they_are_worth(by_chains):
     assert by_chains.summary["likelihood"]["p_value"] > 1e-4
 
 
-def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
-    from nqs.training.run import Interrupted, Run
-
+def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path):
     rng = np.random.default_rng(2)
     bits = (rng.random((400, 4)) < [0.3, 0.5, 0.6, 0.8]).astype(np.uint8)
     data = Measurements(bits, ("ZZZZ",), np.zeros(400, np.uint32))
     options = {"ansatz": "rbm-phase", "steps": 60, "restarts": 2, "chains": 32, "seed": 4}
     options |= {"likelihood": "branch", **ALONE}
     whole = nqs.tomography(data, out=tmp_path / "whole", **options).summary
-    heed, calls = Run.heed, []
-
-    def stopped(self, *, now=False):
-        calls.append(now)
-        if len(calls) == 2:
-            self._signal = "SIGTERM"
-        heed(self, now=now)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "heed", stopped)
-        with pytest.raises(Interrupted):
-            nqs.tomography(data, out=tmp_path / "cut", **options)
+    stopped_at(2, lambda: nqs.tomography(data, out=tmp_path / "cut", **options))
     again = nqs.resume(tmp_path / "cut").summary
     for key in ("likelihood", "sampling", "ansatz"):
         assert again[key] == whole[key]

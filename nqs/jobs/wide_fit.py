@@ -1,0 +1,209 @@
+"""One training of a wide reconstruction, whatever it is for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from nqs import ansatz as menu
+from nqs.ansatz.bias import biased
+from nqs.config.tomography import Tomography
+from nqs.evaluation.heldout import Estimate, mean_of_strata
+from nqs.evaluation.norm import Norm, log_norm
+from nqs.jobs import stopping
+from nqs.jobs.recipes import recipe
+from nqs.jobs.rungs import Rung, families, matrix_products, rate_of, strings_of
+from nqs.jobs.selection import restart
+from nqs.jobs.tried import Tried, less_log_z
+from nqs.jobs.wide_shots import Shots
+from nqs.measurement.dataset import Measurements
+from nqs.state.partition import Partition, partition_of
+from nqs.state.reading import Reader, shot_log_probabilities
+from nqs.state.state import State, initial_variables
+from nqs.training.batches import Batches, worth
+from nqs.training.fit import Progress, begin
+from nqs.training.run import Run
+from nqs.training.stream import (
+    STEPS_PER_DISPATCH,
+    BatchLikelihood,
+    judged_by,
+    log_z_errors,
+    train_on,
+)
+
+SEARCH, BASELINE, LADDER = "search", "baseline", "ladder"
+
+_SHARES = {LADDER: 0.5, SEARCH: 0.75, BASELINE: 0.85}
+"""How much of a budget or time limit may be used at the end of each phase; the rest judges."""
+
+SHORTER = 3
+"""Times that the schedule of the ladder is shorter than that of the state chosen."""
+
+_SMALL = 0.05
+"""Error of log Z that is small enough, in errors of the NLL of shots held out: those of paired
+differences are a tenth of them."""
+
+_LOOKED_AT = 4
+"""Batches' worth of held-out shots that are looked at in training."""
+
+
+@dataclass
+class Fit:
+    """Trains ansätze on the same shots."""
+
+    shots: Shots
+    config: Tomography
+    sites: int
+    own: nn.Module | None
+    run: Run
+    tilt: tuple[np.ndarray, np.ndarray]
+
+    @property
+    def steps(self) -> int:
+        return int(self.config.training.steps or 1)
+
+    def briefly(self, rung: Rung) -> Tried:
+        return self(LADDER, rung, max(self.steps // SHORTER, 10))
+
+    def __call__(self, purpose: str, rung: Rung, steps: int) -> Tried:
+        shots, model = self.shots, built(rung, self.sites, self.own)
+        reader = Reader.of(model, shots.groups, shots.effects)
+        strings = strings_of(rung, self.config, reader.contracted)
+        objective = BatchLikelihood(model, partition(model, self.sites, self.config))
+        held = Batches.of(reader, shots.held_out, shots.shares, strings)
+        looked_at = held.in_pieces(strings, _LOOKED_AT * strings)
+        progress = train_on(
+            self.run,
+            phase_of(purpose, rung),
+            objective,
+            recipe(self.config, rate_of(rung, self.config), sampled=True),
+            partial(self._start, objective, purpose),
+            Batches.of(reader, shots.train, shots.shares, strings),
+            steps=steps,
+            judge=judged_by(objective, looked_at),
+            share=_SHARES[purpose],
+            enough=partial(self._enough, objective, worth(looked_at)),
+        )
+        return self._tried(rung, model, reader, progress)
+
+    def _enough(
+        self, objective: BatchLikelihood, held_out: float, progress: Progress, rows: list[dict]
+    ) -> bool:
+        """Whether all restarts overfit: what they are kept in lies behind them."""
+        doubt = log_z_errors(objective, progress)
+        return stopping.past_the_best(progress, rows, held_out, STEPS_PER_DISPATCH, doubt)
+
+    def _start(self, objective: BatchLikelihood, purpose: str) -> Progress:
+        """Every restart near the product state of single-site means.
+
+        Between two phases of a site that fit one setting each lie outcomes that a product
+        state excludes: a wall that no gradient climbs, at any of many sites.
+        """
+        number = restarts(self.config, purpose)
+        seed = self.config.seed
+        variables = initial_variables(objective.model, self.sites, seed, number)
+        variables = biased(variables, *map(jnp.asarray, self.tilt))
+        memory = objective.partition.begun(variables, self.tilt[0], seed)
+        return begin(variables, str(self.config.training.optimiser), memory)
+
+    def _tried(self, rung, model, reader: Reader, progress: Progress) -> Tried:
+        progress = jax.device_get(progress)
+        kept = [self._kept(model, reader, progress, r) for r in range(len(progress.step))]
+        return Tried(
+            rung=rung,
+            states=[each.state for each in kept],
+            steps=[each.step for each in kept],
+            norms=[each.norm for each in kept],
+            log_p=[each.log_p for each in kept],
+            chains=list(progress.memory.teachers.bits) if progress.memory else [],
+            shares=self.shots.shares,
+            skipped=int(progress.skipped.sum()),
+        )
+
+    def _kept(self, model, reader: Reader, progress: Progress, number: int) -> "_Kept":
+        """Of one restart its best state; or its last, where log Z was in doubt in training."""
+        best = self._looked_at(
+            model, reader, restart(progress.best, number), int(progress.best_step[number])
+        )
+        if not progress.memory:
+            return best
+        last = self._looked_at(
+            model, reader, restart(progress.average, number), int(progress.step[number])
+        )
+        return min(best, last, key=lambda kept: -self._mean(kept.log_p).value)
+
+    def _looked_at(self, model, reader: Reader, variables: Any, step: int) -> "_Kept":
+        state = State(model, variables, self.sites)
+        parts = [part.taken(slice(None)) for part in self.shots.held_out]
+        log_p = shot_log_probabilities(model, variables, reader, parts)
+        wanted = _SMALL * (self._mean(log_p).error or 0.0)
+        norm = log_norm(state, self.tilt[0], self.config.seed, wanted)
+        return _Kept(state, step, norm, less_log_z(log_p, norm))
+
+    def _mean(self, log_p: list[np.ndarray]) -> Estimate:
+        return mean_of_strata(log_p, self.shots.shares)
+
+
+class _Kept(NamedTuple):
+    """A state of a training, log Z, and log P of the shots held out."""
+
+    state: State
+    step: int
+    norm: Norm
+    log_p: list[np.ndarray]
+
+
+def restarts(config: Tomography, purpose: str = SEARCH) -> int:
+    """How many there are of each training; sizes are tried with one."""
+    return 1 if purpose == LADDER else int(config.training.restarts or 1)
+
+
+def partition(model: nn.Module, sites: int, config: Tomography) -> Partition:
+    """log Z of the state in training."""
+    return partition_of(model, sites, config.training.chains or 256, config.training.sweeps or 1)
+
+
+def built(rung: Rung, sites: int, own: nn.Module | None = None) -> nn.Module:
+    """The ansatz of a rung. own: a module of the user's, where that is the one named."""
+    if own is not None and rung.name == type(own).__name__:
+        return own
+    return menu.build(rung.name, sites, **rung.options)
+
+
+def phase_of(purpose: str, rung: Rung) -> str:
+    return f"{purpose} {rung.label}"
+
+
+class Templates(Mapping[str, Progress]):
+    """Progress of every phase as it would begin: the shape of a checkpoint; made when asked for."""
+
+    def __init__(self, config: Tomography, data: Measurements, own: nn.Module | None):
+        self._config, self._own, self._sites = config, own, data.sites
+        named, beside = families(config, data), [matrix_products(data)]
+        # what is named may share its label with a rung of the baseline's, and not its options
+        ladders = {SEARCH: named, LADDER: [*beside, *named], BASELINE: beside}
+        self._rungs = {
+            phase_of(purpose, rung): (purpose, rung)
+            for purpose in _SHARES
+            for ladder in ladders[purpose]
+            for rung in ladder
+        }
+
+    def __getitem__(self, phase: str) -> Progress:
+        purpose, rung = self._rungs[phase]
+        model = built(rung, self._sites, self._own)
+        number = restarts(self._config, purpose)
+        first = initial_variables(model, self._sites, self._config.seed, number)
+        memory = partition(model, self._sites, self._config).blank(number)
+        return begin(first, str(self._config.training.optimiser), memory)
+
+    def __iter__(self):
+        return iter(self._rungs)
+
+    def __len__(self) -> int:
+        return len(self._rungs)

@@ -1,0 +1,129 @@
+"""Whether the shots of a wide reconstruction are as likely as samples of its state."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nqs.ansatz.autoregressive import Autoregressive
+from nqs.evaluation.typical import typicality
+from nqs.jobs.tried import Tried, less_log_z
+from nqs.jobs.wide_shots import Shots
+from nqs.measurement.strata import Stratum
+from nqs.state.reach import DENSE_SITES
+from nqs.state.reading import Reader, shot_log_probabilities
+from nqs.state.sampling import sample_setting, turned_to
+from nqs.state.state import State
+from nqs.training.batches import Batches
+
+_STRINGS = 2**19
+"""Strings of the shots that a likelihood or a test is taken from."""
+
+_MOST_DRAWN_SETTINGS = 64
+_PURPOSE = 0x71DE
+
+Parts = list[tuple[np.ndarray, np.ndarray]]
+"""Bits (shots, sites) and settings (shots,) of each stratum."""
+
+
+def some(parts: Sequence[Stratum], shots: Shots, reader: Reader) -> Parts:
+    """Some shots of each stratum, as many as are affordable."""
+    sizes = Batches.of(reader, parts, shots.shares, _STRINGS).sizes
+    return [p.taken(slice(0, n)) for p, n in zip(parts, sizes, strict=True)]
+
+
+def typical(
+    chosen: Tried,
+    shots: Shots,
+    reader: Reader,
+    taken: Parts,
+    log_p: Sequence[np.ndarray],
+    number: int,
+    seed: int,
+) -> tuple[float | None, list[dict[str, Any]]]:
+    """p-value, and a row for each setting: −log P of shots beside that of the state's samples.
+
+    taken, log_p: shots, and what the state says of them. number: of all shots it was fitted to.
+    """
+    wanted = _largest(taken)
+    state, settings = chosen.state, [shots.groups[g][place] for g, place in wanted]
+    sizes = [int((taken[g][1] == place).sum()) for g, place in wanted]
+    drawn, chains = _own_shots(state, settings, sizes, shots.effects, seed + _PURPOSE)
+    measured = [log_p[g][taken[g][1] == place] for g, place in wanted]
+    own = _own_log_p(chosen, reader, taken, wanted, drawn)
+    found = typicality(measured, own, state.parameters / (2 * number), chains)
+    rows = [
+        {
+            "setting": setting,
+            "shots": len(theirs),
+            "nll": -float(theirs.mean()),
+            "own": -float(ours.mean()),
+            "z": z,
+        }
+        for setting, theirs, ours, z in zip(settings, measured, own, found.z, strict=True)
+    ]
+    return found.p_value, rows
+
+
+def _largest(taken: Parts) -> list[tuple[int, int]]:
+    """The stratum and place of the settings with the most shots, in their order."""
+    counts = {
+        (g, int(place)): int(number)
+        for g, (_, index) in enumerate(taken)
+        for place, number in zip(*np.unique(index, return_counts=True), strict=True)
+    }
+    return sorted(sorted(counts, key=lambda key: -counts[key])[:_MOST_DRAWN_SETTINGS])
+
+
+def _own_log_p(
+    chosen: Tried,
+    reader: Reader,
+    taken: Parts,
+    wanted: Sequence[tuple[int, int]],
+    drawn: Sequence[np.ndarray],
+) -> list[np.ndarray]:
+    """log P of the samples drawn in each of the settings, all read together, as the shots were."""
+    parts: Parts = []
+    for g, (bits, index) in enumerate(taken):
+        mine = [
+            (d, place) for d, (stratum, place) in zip(drawn, wanted, strict=True) if stratum == g
+        ]
+        # a stratum of which nothing is drawn is read once, and not used
+        parts.append(
+            (
+                np.concatenate([d for d, _ in mine]) if mine else bits[:1],
+                np.concatenate([np.full(len(d), p) for d, p in mine]) if mine else index[:1],
+            )
+        )
+    state = chosen.state
+    found = less_log_z(
+        shot_log_probabilities(state.model, state.variables, reader, parts), chosen.norm
+    )
+    return [found[g][parts[g][1] == place] for g, place in wanted]
+
+
+def _own_shots(
+    state: State,
+    settings: Sequence[str],
+    sizes: Sequence[int],
+    effects: Mapping[str, np.ndarray],
+    seed: int,
+) -> tuple[list[np.ndarray], int | None]:
+    """Samples of a state in some settings, so many in each.
+
+    Of a state that is not normalised all come from one walk of its chains, whose number is given
+    beside them where they depend on each other.
+    """
+    model, variables, sites = state.model, state.variables, state.sites
+    if isinstance(model, Autoregressive) or sites <= DENSE_SITES:
+        return [
+            sample_setting(model, variables, sites, setting, size, seed, effects=effects).bits
+            for setting, size in zip(settings, sizes, strict=True)
+        ], None
+    pool = state.sample(sum(sizes), seed)
+    parts = np.split(pool.bits, np.cumsum(sizes)[:-1])
+    found = [
+        turned_to(model, variables, setting, bits, seed, effects)
+        for setting, bits in zip(settings, parts, strict=True)
+    ]
+    return found, pool.dependent
