@@ -27,16 +27,17 @@ _DOUBT = 2.0
 class Findings:
     """What the evaluation of a tomography found; None where it was not computed.
 
-    only_z: every site of every setting is read in Z. positive: the state has no
-    phases. rank, directions: real directions of the state that the shots fix.
-    restarts: how many were tried. agreement: least fidelity between those equally good
-    on held-out shots, None where none is as good as the best. conjugate_excluded: whether ψ* is ruled out.
-    against_baseline: held-out NLL of the state minus that of the exact
-    maximum-likelihood state, paired. overfitting: held-out NLL minus training NLL. skipped: steps not taken for numbers that were
-    not finite. baseline: what against_baseline compares with. frozen: of a state too large for a
-    rank, sites that no setting sees change together; unrotated: those that none rotates at all. refit_failed: the state kept was not trained on the shots held out.
-    Of a state that is not normalised r_hat and effective_samples of its chains, the error of its
-    log Z, and what shots tell: the error of its held-out NLL above the baseline by them alone.
+    only_z: every site of every setting is read in Z. positive: the state has no phases. rank,
+    directions: real directions of the state that the shots fix. restarts: how many were tried.
+    agreement: least fidelity between those equally good on held-out shots, None where none is as
+    good as the best. conjugate_excluded: whether ψ* is ruled out. against_baseline: held-out NLL
+    of the state minus that of the exact maximum-likelihood state, paired. overfitting: held-out
+    NLL minus training NLL. skipped: steps not taken for numbers that were not finite. baseline:
+    what against_baseline compares with. frozen: of a state too large for a rank, sites that no
+    setting sees change together; unrotated: those that none rotates at all. refit_failed: the
+    state kept was not trained on the shots held out; None where none was to be trained again. Of
+    a state that is not normalised r_hat and effective_samples of its chains, the error of its log
+    Z, and what shots tell: the error of its held-out NLL above the baseline by them alone.
     """
 
     only_z: bool
@@ -57,7 +58,7 @@ class Findings:
     shots: int
     held_out_shots: int
     skipped: int
-    refit_failed: bool
+    refit_failed: bool | None
     ended_early: str | None
     baseline: str = "exact maximum likelihood"
     frozen: tuple[int, ...] | None = None
@@ -128,7 +129,7 @@ def checks(f: Findings) -> list[Check]:
         Check("steps skipped", f.skipped, "0", _steps_skipped(f)),
         Check(
             "training on all shots",
-            "failed" if f.refit_failed else "done",
+            {True: "failed", False: "done", None: None}[f.refit_failed],
             "done",
             _refit_failed(f),
         ),

@@ -86,7 +86,7 @@ def judge(
         shots=data.shots,
         held_out_shots=0 if found.held_out is None else found.held_out.shots,
         skipped=found.skipped,
-        refit_failed=found.refit_failed,
+        refit_failed=found.refit_failed if found.again or found.refit_failed else None,
         ended_early=run.stopped,
     )
     found_out = verdict.checks(findings)

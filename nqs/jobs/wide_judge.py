@@ -90,7 +90,7 @@ def judge(
         shots=data.shots,
         held_out_shots=sum(p.shots for p in shots.held_out),
         skipped=chosen.skipped,
-        refit_failed=False,
+        refit_failed=None,
         ended_early=run.stopped,
         baseline="a matrix-product state",
         frozen=linked,

@@ -7,6 +7,7 @@ import pytest
 from interrupted import stopped_at
 
 import nqs
+from nqs.config.tomography import Data, Tomography
 from nqs.jobs import rungs, wide_shots
 from nqs.jobs.rungs import Rung, climb
 from nqs.measurement.dataset import Measurements
@@ -87,6 +88,7 @@ def test_a_product_state_of_eighteen_sites_is_found(determined):
     assert summary["training"]["likelihood"] == "branch"
     assert summary["identifiability"]["determined"] is True
     assert summary["identifiability"]["phases_linked"] is True
+    assert "training on all shots" not in {row["check"] for row in summary["checks"]}
     for site in (0, 7, 17):
         assert determined.observable(f"X{site}").value == pytest.approx(
             np.sin(theta[site]) * np.cos(phi[site]), abs=0.18
@@ -214,9 +216,7 @@ def test_what_is_out_of_reach_is_refused_in_a_sentence():
 
 def test_held_out_shots_are_no_more_than_tell_states_apart():
     data = product_shots(["Z" * SITES], 1000)
-    config = nqs.jobs.tomography.toml.from_keywords(
-        nqs.jobs.tomography.Tomography, {"held_out": 0.2}
-    )
+    config = Tomography(data=Data(held_out=0.2), seed=1)
     parts = wide_shots.divided(data, config)
     assert parts.held_out[0].shots == 200
     assert parts.train[0].shots == 800
