@@ -81,26 +81,19 @@ def our_time(file: Path, folder: Path) -> float:
 def their_times(files: Sequence[Path], wanted: float, limit: float) -> list[dict]:
     """What the other process said: of its preparation, and of each setting."""
     command = [sys.executable, __file__, "--peer", *files, "--wanted", wanted, "--limit", limit]
-    said = []
-    process = subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert process.stdout is not None
-    timer = time.monotonic()
-    os.set_blocking(process.stdout.fileno(), False)
-    most = limit * (len(GRID) + 1)
-    text = ""
-    while process.poll() is None and time.monotonic() - timer < most:
+    said, problems = (files[0].with_name(name) for name in ("peer.jsonl", "peer.log"))
+    begun = time.monotonic()
+    with open(said, "w") as output, open(problems, "w") as errors:
+        process = subprocess.Popen(list(map(str, command)), stdout=output, stderr=errors)
+    while process.poll() is None and time.monotonic() - begun < limit * (len(GRID) + 1):
         time.sleep(0.5)
-        text += process.stdout.read() or ""
-        if not text and time.monotonic() - timer > limit:
+        if time.monotonic() - begun > limit and not said.stat().st_size:
             break  # not even prepared
-    text += process.stdout.read() or ""
+    if process.poll():
+        raise SystemExit(f"NetKet's side failed: {problems.read_text()[-2000:]}")
     process.kill()
-    for line in text.splitlines():
-        if line.startswith("{"):
-            said.append(json.loads(line))
-    return said
+    process.wait()
+    return [json.loads(line) for line in said.read_text().splitlines() if line.startswith("{")]
 
 
 def peer(shots_file: Path, fresh_file: Path, wanted: float, limit: float) -> None:

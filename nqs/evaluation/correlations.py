@@ -8,13 +8,12 @@ import numpy as np
 from nqs.evaluation import observables
 from nqs.evaluation.shots import error_of_mean, outcome_values
 from nqs.measurement.dataset import Measurements
-from nqs.measurement.effects import outcome_probabilities, signed_sums
+from nqs.measurement.effects import PAULI_LETTERS, outcome_probabilities, signed_sums
 from nqs.measurement.spool import pieces
 from nqs.state.sampling import Samples
 from nqs.state.state import State
 from nqs.systems.pauli import PauliSum
 
-LETTERS = "XYZ"
 MOST_PAIRED = 100
 """Sites up to which pairs are looked at."""
 
@@ -44,14 +43,14 @@ def of_vector(vector: np.ndarray) -> Moments:
     """Exact, of a normalised state vector (2**sites,)."""
     sites = int(np.log2(vector.size))
     place = 1 << np.arange(sites - 1, -1, -1)
-    means = [signed_sums(outcome_probabilities(vector, letter * sites)) for letter in LETTERS]
+    means = [signed_sums(outcome_probabilities(vector, letter * sites)) for letter in PAULI_LETTERS]
     both = place[:, None] ^ place  # 0, the empty product, where i = j
     site = np.stack([mean[place] for mean in means])
     pair = np.stack([mean[both] for mean in means])
     return Moments(site, np.zeros_like(site), pair, np.zeros_like(pair))
 
 
-def of_samples(state: State, drawn: Samples, letters: str = LETTERS) -> Moments:
+def of_samples(state: State, drawn: Samples, letters: str = PAULI_LETTERS) -> Moments:
     """From samples of |ψ|²: each site in each of `letters`, and pairs in Z up to 100 sites."""
     sites = state.sites
     singles = [(letter, site) for letter in letters for site in range(sites)]
@@ -62,7 +61,7 @@ def of_samples(state: State, drawn: Samples, letters: str = LETTERS) -> Moments:
     value, error = np.array([(e.value, e.error or 0.0) for e in found]).T
     moments = unknown(sites)
     for number, (letter, site) in enumerate(singles):
-        where = LETTERS.index(letter), site
+        where = PAULI_LETTERS.index(letter), site
         moments.site[where], moments.site_error[where] = value[number], error[number]
     if pairs:
         i, j = np.array(pairs).T
@@ -78,7 +77,7 @@ def of_shots(data: Measurements) -> Moments:
     site = np.zeros((3, 3, sites))  # shots, sum and sum of squares
     pair = np.zeros((3, 3, paired, paired))
     settings = np.array(data.settings).view("U1").reshape(len(data.settings), sites)
-    read = {number: settings == letter for number, letter in enumerate(LETTERS)}
+    read = {number: settings == letter for number, letter in enumerate(PAULI_LETTERS)}
     read = {number: where.astype(float) for number, where in read.items() if where.any()}
     signs = data.readout is None  # whose square is 1
     for rows in pieces(len(index), _ROWS, of=data.outcomes):

@@ -3,13 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import chdtrc
+from scipy.special import chdtrc, rel_entr
 
 from nqs.evaluation.noise import NoiseTest
 
 LEAST_EXPECTED = 5.0
-_RESOLVED = 0.8
 _SIMULATIONS = 400
+_DRAWN_CELLS = 2 * 10**7
+_TINY = 1e-300
 
 
 class Pooled(NamedTuple):
@@ -61,27 +62,43 @@ def _grouped(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return np.bincount(groups, weights=values)
 
 
-def chi2_test(
-    counts: np.ndarray, probability: np.ndarray, *, rank: int, slack: float
+def likelihood_ratio_test(
+    counts: np.ndarray, probability: np.ndarray, *, rank: int, slack: float, seed: int
 ) -> Goodness | None:
-    """χ² with degrees of freedom = cells − settings − directions used by the fit.
+    """G² = 2 Σ n ln(n / expected) over all cells: what the shots gain by probabilities of their own.
 
-    counts, probability: (settings, outcomes). A fit that ends at the maximum of the
-    likelihood uses the whole Fisher `rank`. One that stopped before it is worse by
-    `slack` = 2·shots·(NLL − NLL at the maximum), expected to be one for each
-    direction left unused: rank − slack are used, none at least. None where a fifth
-    of the shots falls into cells that expect fewer than five: merged, they no longer
-    show all that the fit adapted to, and the degrees of freedom would be too few.
+    counts, probability: (settings, outcomes). A fit that ends at the maximum of the likelihood
+    lowers G² by one for each direction of its Fisher `rank`, however few shots a cell expects
+    (which is not so of Pearson's sum over merged cells). One that stopped before it is worse by
+    `slack` = 2·shots·(NLL − NLL at the maximum), expected to be one for each direction left
+    unused: rank − slack are used, none at least. Mean and variance before the fit are those of
+    shots drawn from the state, for G² of rare outcomes is not χ²; the p-value is of the scaled χ²
+    that has both. None where no degree of freedom is left.
     """
-    pooled = [pool(c, p) for c, p in zip(counts, probability, strict=True) if c.sum() > 0]
-    expected = probability * counts.sum(axis=1, keepdims=True)
-    if expected[expected >= LEAST_EXPECTED].sum() < _RESOLVED * expected.sum():
+    kept = counts.sum(axis=1) > 0
+    counts, probability = counts[kept], probability[kept]
+    rng = np.random.default_rng([seed, 0x6522])
+    draws = int(np.clip(_DRAWN_CELLS // max(counts.size, 1), 64, _SIMULATIONS))
+    total, mean, variance = 0.0, 0.0, 0.0
+    for row, p in zip(counts, probability, strict=True):
+        shots, p = int(row.sum()), p / p.sum()
+        drawn = _likelihood_ratio(rng.multinomial(shots, p, size=draws), shots * p)
+        total += float(_likelihood_ratio(row, shots * p))
+        mean += float(drawn.mean())
+        variance += float(drawn.var(ddof=1))
+    used = min(max(rank - slack, 0.0), rank)
+    dof, spread = mean - used, variance - 2 * used
+    if dof < 1 or spread <= 0:
         return None
-    dof = sum(len(p.expected) - 1 for p in pooled) - min(max(rank - slack, 0.0), rank)
-    if dof < 1:
-        return None
-    total = sum(p.chi2 for p in pooled)
-    return Goodness(total / dof, float(chdtrc(dof, total)), "chi-squared", pooled)
+    scale = spread / (2 * dof)
+    p_value = float(chdtrc(dof / scale, total / scale))
+    pooled = [pool(c, p) for c, p in zip(counts, probability, strict=True)]
+    return Goodness(total / dof, p_value, "likelihood ratio", pooled)
+
+
+def _likelihood_ratio(counts: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """2 Σ n ln(n / expected) over the cells in the last axis."""
+    return 2 * (rel_entr(counts, np.maximum(expected, _TINY))).sum(axis=-1)
 
 
 def simulated_test(counts: np.ndarray, probability: np.ndarray, seed: int) -> Goodness:

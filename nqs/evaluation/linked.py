@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from nqs.state.state import State
-from nqs.state.turned import drawn_again
+from nqs.state.turned import redrawn
 
 _CHAINS, _SWEEPS = 48, 24
 _STRINGS = 2**20
@@ -23,10 +23,6 @@ class Links(NamedTuple):
     """frozen: sites that no allowed move changes, though ψ has both values there."""
 
     frozen: tuple[int, ...]
-
-    @property
-    def complete(self) -> bool:
-        return not self.frozen
 
 
 def links(state: State, settings: Sequence[str], seed: int, plain: frozenset[str]) -> Links:
@@ -57,7 +53,7 @@ def links(state: State, settings: Sequence[str], seed: int, plain: frozenset[str
             if len(places) > _MOST_TOGETHER:
                 places = np.sort(rng.choice(places, _MOST_TOGETHER, replace=False))
             now = jax.random.fold_in(key, sweep * _MOST_SETS + number)
-            bits = drawn_again(state.model, state.variables, places, bits, now)
+            bits = redrawn(state.model, state.variables, places, bits, now)
         seen.append(bits)
     walks = np.array(seen, float)
     within = walks.var(axis=0).mean(axis=0)

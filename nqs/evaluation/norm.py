@@ -1,5 +1,6 @@
 """log Z of a state: exact as far as a vector reaches, beyond by annealing from a product state."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -34,10 +35,17 @@ class Norm(NamedTuple):
     effective_samples: float | None = None
 
 
-def log_norm(state: State, log_odds: np.ndarray, seed: int, wanted: float) -> Norm:
+def log_norm(
+    state: State,
+    log_odds: np.ndarray,
+    seed: int,
+    wanted: float,
+    late: Callable[[], bool] = lambda: False,
+) -> Norm:
     """ln Σ |ψ|², nought of a normalised state.
 
     log_odds: (sites,) of bit 1, of a product state near ψ. wanted: an error that is small enough.
+    late: asked before each attempt but the first; no more are made once it says so.
     """
     if isinstance(state.model, Autoregressive):
         return Norm(0.0, None)
@@ -45,7 +53,7 @@ def log_norm(state: State, log_odds: np.ndarray, seed: int, wanted: float) -> No
         return Norm(float(_exact(state.model, state.variables, state.sites)), None)
     temperatures = _FEWEST
     found = annealed_norm(state, log_odds, seed, temperatures)
-    while not (found.error or 0.0) <= wanted and temperatures < _MOST:
+    while not (found.error or 0.0) <= wanted and temperatures < _MOST and not late():
         temperatures *= 4
         found = annealed_norm(state, log_odds, seed, temperatures)
     return found

@@ -33,7 +33,7 @@ class Findings:
     good as the best. conjugate_excluded: whether ψ* is ruled out. against_baseline: held-out NLL
     of the state minus that of the exact maximum-likelihood state, paired. overfitting: held-out
     NLL minus training NLL. skipped: steps not taken for numbers that were not finite. baseline:
-    what against_baseline compares with. frozen: of a state too large for a rank, sites that no
+    what against_baseline compares with; baseline_ansatz: that of a state that can be taken instead. frozen: of a state too large for a rank, sites that no
     setting sees change together; unrotated: those that none rotates at all. refit_failed: the
     state kept was not trained on the shots held out; None where none was to be trained again. Of
     a state that is not normalised r_hat and effective_samples of its chains, the error of its log
@@ -61,6 +61,7 @@ class Findings:
     refit_failed: bool | None
     ended_early: str | None
     baseline: str = "exact maximum likelihood"
+    baseline_ansatz: str | None = None
     frozen: tuple[int, ...] | None = None
     unrotated: tuple[int, ...] = ()
     r_hat: float | None = None
@@ -307,7 +308,7 @@ def _baseline_better(f: Findings) -> str | None:
         f"On held-out shots the network is worse than {f.baseline} by {worse:.2g} ± "
         f"{error:.1g} nats per shot: it is too small or stuck. Raise ansatz.hidden, training.steps or "
         "training.restarts"
-        + ("." if f.rank is not None or f.frozen is None else ", or take --ansatz mps.")
+        + (f", or take --ansatz {f.baseline_ansatz}." if f.baseline_ansatz else ".")
     )
 
 

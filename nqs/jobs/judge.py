@@ -10,7 +10,12 @@ import numpy as np
 from nqs.config.tomography import Tomography
 from nqs.evaluation import checks, verdict
 from nqs.evaluation.fidelity import fidelity, is_positive
-from nqs.evaluation.goodness import Goodness, chi2_test, combined, simulated_test
+from nqs.evaluation.goodness import (
+    Goodness,
+    combined,
+    likelihood_ratio_test,
+    simulated_test,
+)
 from nqs.evaluation.heldout import Estimate, nll, nll_difference
 from nqs.evaluation.identifiability import SAME_STATE, fisher_rank, least_agreement
 from nqs.evaluation.maximum_likelihood import pure_maximum_likelihood
@@ -277,7 +282,7 @@ def _goodness(counts, log_p, data, seed, rank, exact) -> Goodness:
     probability = each_cell_once(np.exp(log_p), data.settings)
     if exact is not None and rank is not None:
         slack = 2 * data.shots * (nll(log_p, counts).value - exact.nll)
-        tested = chi2_test(counts, probability, rank=rank, slack=slack)
+        tested = likelihood_ratio_test(counts, probability, rank=rank, slack=slack, seed=seed)
         if tested is not None:
             return tested
     return simulated_test(counts, probability, seed)

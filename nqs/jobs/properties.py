@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 
 from nqs.evaluation import correlations, entropy
-from nqs.evaluation.correlations import LETTERS, Moments
+from nqs.evaluation.correlations import Moments
 from nqs.evaluation.fidelity import fidelity, projection
 from nqs.evaluation.heldout import Estimate
 from nqs.evaluation.overlap import OverlapTooSmall, sampled_fidelity
 from nqs.evaluation.scatter import Action, Scatter
 from nqs.evaluation.shots import from_shots
 from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import PAULI_LETTERS
 from nqs.state.reach import VECTOR_SITES
 from nqs.state.sampling import Samples
 from nqs.state.state import State
@@ -55,7 +56,7 @@ def properties(
     else:
         number = int(np.clip(_WORK // state.sites**2, _FEWEST, _MOST))
         drawn = state.sample(number, seed + _PURPOSE)
-        letters = LETTERS if state.sites <= _FLIPPED_SITES else "Z"
+        letters = PAULI_LETTERS if state.sites <= _FLIPPED_SITES else "Z"
         own, cuts = (
             correlations.of_samples(state, drawn, letters),
             _sampled_cuts(state, drawn, seed),
@@ -151,7 +152,7 @@ def _magnetisation(own: Moments, told: Moments) -> Rows:
     known = np.isfinite(own.site) | np.isfinite(told.site)
     sides = (own.site, own.site_error), (told.site, told.site_error)
     return [
-        {"letter": LETTERS[k], "site": int(i), **_both(sides, (k, i))}
+        {"letter": PAULI_LETTERS[k], "site": int(i), **_both(sides, (k, i))}
         for k, i in np.argwhere(known)
     ]
 
@@ -161,7 +162,7 @@ def _correlations(own: Moments, told: Moments) -> Rows:
     known = np.triu(np.isfinite(own.pair) | np.isfinite(told.pair), 1)
     sides = (own.pair, own.pair_error), (told.pair, told.pair_error)
     return [
-        {"letter": LETTERS[k], "i": int(i), "j": int(j), **_both(sides, (k, i, j))}
+        {"letter": PAULI_LETTERS[k], "i": int(i), "j": int(j), **_both(sides, (k, i, j))}
         for k, i, j in np.argwhere(known)
     ]
 

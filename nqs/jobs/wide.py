@@ -1,5 +1,6 @@
 """Learning a state of more sites than a vector holds: a ladder of sizes, the choice, the baseline."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,13 +72,16 @@ def _refuse_large(config: Tomography, data: Measurements, own: nn.Module | None)
 
 def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None, run: Run) -> Wide:
     """Climb the ladders on short schedules, train what shots held out choose, and the baseline."""
+    begun = time.monotonic()
     shots = divided(data, config)
+    run.seconds_reading += time.monotonic() - begun
     fit = Fit(shots, config, data.sites, model, run, near(shots))
     named = families(config, data)
     ladder: list[Tried] = []
     if sum(map(len, named)) > 1:
         ladder = climb(named, fit.briefly, gain)
         rung = simplest(ladder).rung
+        run.stopped = None  # sizes that were tried for less long leave the one kept its full time
     else:
         rung = named[0][0]
     chosen = fit(SEARCH, rung, fit.steps)

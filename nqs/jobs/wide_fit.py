@@ -41,6 +41,9 @@ SEARCH, BASELINE, LADDER = "search", "baseline", "ladder"
 _SHARES = {LADDER: 0.5, SEARCH: 0.75, BASELINE: 0.85}
 """How much of a budget or time limit may be used at the end of each phase; the rest judges."""
 
+_NORMED = 0.9
+"""How much of them may be used before log Z is left as well known as it is."""
+
 SHORTER = 3
 """Times that the schedule of the ladder is shorter than that of the state chosen."""
 
@@ -142,8 +145,12 @@ class Fit:
         parts = [part.taken(slice(None)) for part in self.shots.held_out]
         log_p = shot_log_probabilities(model, variables, reader, parts)
         wanted = _SMALL * (self._mean(log_p).error or 0.0)
-        norm = log_norm(state, self.tilt[0], self.config.seed, wanted)
+        norm = log_norm(state, self.tilt[0], self.config.seed, wanted, self._late)
         return _Kept(state, step, norm, less_log_z(log_p, norm))
+
+    def _late(self) -> bool:
+        self.run.heed()
+        return self.run.late(_NORMED) is not None
 
     def _mean(self, log_p: list[np.ndarray]) -> Estimate:
         return mean_of_strata(log_p, self.shots.shares)

@@ -93,6 +93,7 @@ def judge(
         refit_failed=None,
         ended_early=run.stopped,
         baseline="a matrix-product state",
+        baseline_ansatz="mps",
         frozen=linked,
         unrotated=tuple(never_rotated(data.settings, rotates_nothing)),
         r_hat=None if walked is None else walked.r_hat,

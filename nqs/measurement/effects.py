@@ -11,6 +11,7 @@ import numpy as np
 
 UNMEASURED = "I"
 
+PAULI_LETTERS = "XYZ"
 FURTHER_LETTERS = "ABCDEFGHJKLMNOPQRSTUVWabcdefghijklmnopqrstuvwxyz"
 """Letters free for single-site measurements that are no Pauli operator."""
 

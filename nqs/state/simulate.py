@@ -6,10 +6,9 @@ from math import comb
 import numpy as np
 
 from nqs.measurement.dataset import Measurements
-from nqs.measurement.effects import UNMEASURED, index_bits, outcome_probabilities
+from nqs.measurement.effects import PAULI_LETTERS, UNMEASURED, index_bits, outcome_probabilities
 
 MOST_SETTINGS = 3**10
-PAULI_LETTERS = "XYZ"
 UNIT = 1e-6
 """How far from 1 a norm or trace may be."""
 

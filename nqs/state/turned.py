@@ -45,7 +45,7 @@ def read_anew(
     return _read_anew(model, variables, rotated, bits, key, shared=shared)
 
 
-def drawn_again(
+def redrawn(
     model: nn.Module, variables: Any, places: np.ndarray, bits: np.ndarray, key: Array
 ) -> np.ndarray:
     """Some sites of samples of |ψ|² drawn again, given the others; samples as before."""

@@ -144,13 +144,18 @@ class Run:
 
         Notes the reason.
         """
+        reason = self.late(share, of_limit=of_limit)
+        self.stopped = reason or self.stopped
+        return reason is not None
+
+    def late(self, share: float, *, of_limit: float | None = None) -> str | None:
+        """The same without a note: which of the two it is, if any."""
         of_limit = share if of_limit is None else of_limit
         for name, part in (("budget", share), ("time limit", of_limit)):
             left = self._left(name, part)
             if left is not None and left <= 0:
-                self.stopped = name
-                return True
-        return False
+                return name
+        return None
 
     def budget_left(self, share: float) -> float | None:
         """Seconds until `share` of the budget is used; None without one."""

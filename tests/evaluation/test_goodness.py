@@ -11,12 +11,13 @@ from scipy.stats import kstest
 from nqs.evaluation.goodness import (
     Goodness,
     Pooled,
-    chi2_test,
     combined,
+    likelihood_ratio_test,
     pool,
     pool_groups,
     simulated_test,
 )
+from nqs.evaluation.heldout import nll
 from nqs.evaluation.identifiability import fisher_rank
 from nqs.evaluation.maximum_likelihood import pure_maximum_likelihood
 from nqs.evaluation.noise import NoiseTest, noise_tests
@@ -27,19 +28,20 @@ TRUTH = asymmetric_state(2, 3)
 ALARM = 0.01
 
 
-def table(psi):
-    return np.array([probabilities(psi, s) for s in ALL])
+def table(psi, settings=ALL):
+    return np.array([probabilities(psi, s) for s in settings])
 
 
-def judged(data):
-    """χ² of the exact fit, begun at the truth to be quick, and the fit itself."""
-    found = pure_maximum_likelihood(data, 1, also_from=TRUTH, starts=0)
+def judged(data, truth=TRUTH):
+    """G² of the exact fit, begun at the truth to be quick, and the fit itself."""
+    found = pure_maximum_likelihood(data, 1, also_from=truth, starts=0)
     rank = fisher_rank(found.vector, data).rank
-    return chi2_test(data.table(), table(found.vector), rank=rank, slack=0), found
+    p = table(found.vector, data.settings)
+    return likelihood_ratio_test(data.table(), p, rank=rank, slack=0, seed=1), found
 
 
 def judged_twice(data):
-    """χ² and the noise tests beside it."""
+    """G² and the noise tests beside it."""
     goodness, found = judged(data)
     return goodness, noise_tests(data, found)
 
@@ -49,9 +51,13 @@ def noisy(seed, **noise):
     return replace(simulate(TRUTH, ALL, 1500, seed, **noise), readout=None)
 
 
+def clean_sets():
+    return [simulate(TRUTH, ALL, 400, seed) for seed in range(40)]
+
+
 @pytest.fixture(scope="module")
 def fitted():
-    return [judged(simulate(TRUTH, ALL, 400, seed))[0] for seed in range(40)]
+    return [judged(data) for data in clean_sets()]
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +77,25 @@ def depolarised():
 
 def test_p_values_of_clean_shots_are_uniform(fitted):
     """Kolmogorov and Smirnov, 40 data sets; fails by chance once in 1,000."""
-    assert kstest([goodness.p_value for goodness in fitted], "uniform").pvalue > 1e-3
+    assert kstest([goodness.p_value for goodness, _ in fitted], "uniform").pvalue > 1e-3
+
+
+def test_p_values_are_uniform_where_most_cells_expect_few_shots():
+    """Three sites, 27 settings of 20 shots: 40 data sets; fails by chance once in 1,000."""
+    truth, settings = asymmetric_state(3), chosen_settings("all", 3, 1)
+    found = [judged(simulate(truth, settings, 20, seed), truth)[0] for seed in range(40)]
+    assert kstest([goodness.p_value for goodness in found], "uniform").pvalue > 1e-3
 
 
 def test_the_fit_uses_up_its_directions(fitted):
-    """χ² is cells − settings − 6 on average, within four errors of the mean of 40."""
-    free = np.array([sum(len(p.expected) - 1 for p in g.per_setting) for g in fitted])
-    total = np.array([sum(p.chi2 for p in g.per_setting) for g in fitted])
-    error = np.sqrt(2 * (free - 6).mean() / 40)
+    """G² falls from the truth to the fit by 6 on average, within four errors of the mean of 40."""
+    fallen = [
+        2 * data.shots * (nll(np.log(table(TRUTH)), data.table()).value - found.nll)
+        for data, (_, found) in zip(clean_sets(), fitted, strict=True)
+    ]
+    error = np.sqrt(2 * 6 / 40)
     assert error < 6 / 4  # or the directions would not show
-    assert abs((total - free).mean() + 6) < 4 * error
-    assert_allclose([g.chi2_per_dof for g in fitted], total / (free - 6), rtol=1e-12)
+    assert abs(np.mean(fallen) - 6) < 4 * error
 
 
 def test_clean_shots_raise_an_alarm_seldom(clean):
@@ -199,24 +213,23 @@ def test_chi2_is_the_sum_over_cells():
 
 
 def test_more_directions_than_cells_give_no_test():
-    counts = np.array([[50, 50.0]])
-    assert chi2_test(counts, np.array([[0.5, 0.5]]), rank=1, slack=0) is None
-
-
-def test_rare_outcomes_give_no_test():
-    """A fifth of the shots in cells that expect fewer than five."""
-    p = np.full((1, 64), 1 / 64)
-    assert chi2_test(np.full((1, 64), 2.0), p, rank=3, slack=0) is None
-    assert chi2_test(np.full((1, 64), 8.0), p, rank=3, slack=0) is not None
+    counts = np.array([[50, 50]])
+    assert likelihood_ratio_test(counts, np.array([[0.5, 0.5]]), rank=1, slack=0, seed=1) is None
 
 
 def test_what_a_fit_leaves_unused_gives_degrees_of_freedom_back():
-    counts = np.array([[60.0, 90, 50, 100]] * 4)
-    p = np.full((4, 4), 0.25)
-    total = sum(pool(c, q).chi2 for c, q in zip(counts, p, strict=True))
-    for slack, used in ((0, 6), (2.5, 3.5), (6, 0), (50, 0), (-3, 6)):
-        found = chi2_test(counts, p, rank=6, slack=slack)
-        assert found.chi2_per_dof * (12 - used) == pytest.approx(total)
+    """With many shots in every cell G² has one for each, less one of each setting, within a tenth."""
+    counts = np.array([[6000, 9000, 5000, 10000]] * 40)
+    p = np.full((40, 4), 0.25)
+    total = 40 * 2 * (counts[0] * np.log(counts[0] / 7500)).sum()
+    for slack, used in ((0, 60), (25, 35), (60, 0), (500, 0), (-3, 60)):
+        found = likelihood_ratio_test(counts, p, rank=60, slack=slack, seed=1)
+        assert found.chi2_per_dof * (120 - used) == pytest.approx(total, rel=0.1)
+
+
+def test_an_outcome_that_the_state_excludes_is_an_alarm():
+    p, counts = np.array([[0.5, 0.5, 0, 0]] * 9), np.array([[40, 55, 5, 0]] * 9)
+    assert likelihood_ratio_test(counts, p, rank=2, slack=0, seed=1).p_value == 0
 
 
 def test_simulated_p_values_of_a_state_not_fitted_are_uniform():
@@ -245,11 +258,11 @@ def test_too_few_shots_say_nothing():
 def test_several_tests_count_by_their_number():
     """Three p-values, the smallest times three, never above one."""
     tests = [NoiseTest("white noise", 0.1, 0.02), NoiseTest("readout flips", 0.0, 1.0)]
-    goodness = Goodness(1.0, 0.4, "chi-squared", [])
+    goodness = Goodness(1.0, 0.4, "likelihood ratio", [])
     p_value, method = combined(goodness, tests)
     assert p_value == pytest.approx(0.06)
-    assert all(name in method for name in ("chi-squared", "white noise", "readout flips"))
-    assert combined(goodness, []) == (0.4, "chi-squared")
+    assert all(name in method for name in ("likelihood ratio", "white noise", "readout flips"))
+    assert combined(goodness, []) == (0.4, "likelihood ratio")
     assert combined(goodness._replace(p_value=None), tests)[0] is None
     assert combined(goodness, [tests[1]])[0] == pytest.approx(0.8)
     assert combined(goodness._replace(p_value=0.9), [tests[1]])[0] == 1.0
