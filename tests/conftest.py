@@ -1,4 +1,8 @@
-"""Double precision once, for all tests; a compilation cache where the environment names one."""
+"""Double precision once, for all tests; a compilation cache where the environment names one.
+
+Programs are compiled without most optimisations, which takes longer than the tests that run them;
+a module that computes for longer says `OPTIMISED = True`.
+"""
 
 import os
 
@@ -18,6 +22,20 @@ if cache := os.environ.get("NQS_TEST_CACHE"):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def compiled_programs_are_given_back():
+def compiled_programs_are_given_back(request):
+    optimised = getattr(request.module, "OPTIMISED", False)
+    jax.config.update("jax_disable_most_optimizations", not optimised)
     yield
     give_back_programs()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def figures_are_left_blank():
+    """They are painted and not rendered; tests of the report take this back."""
+
+    def blank(self, file, **_):
+        file.write("<svg></svg>")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.savefig", blank)
+        yield

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
+OPTIMISED = True
+
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def figures_are_left_blank():
+    """They are drawn here as in the report."""
 
 
 def shown(code, names):

@@ -29,7 +29,12 @@ PRIORS = {
     "even sector": {"even": True, "ones": 3, "rotated": (0, 3)},
 }
 every_name = pytest.mark.parametrize("name", AUTOREGRESSIVE)
-every_prior = pytest.mark.parametrize("prior", PRIORS.values(), ids=list(PRIORS))
+every_prior = pytest.mark.parametrize(  # none knows of the ansatz that it is a prior of
+    ("name", "prior"),
+    [(name, PRIORS["even sector"]) for name in AUTOREGRESSIVE]
+    + [("recurrent", PRIORS[prior]) for prior in ("alone", "sector", "even")],
+    ids=str,
+)
 
 
 def in_turn(state, bits):
@@ -58,7 +63,6 @@ def test_the_menu_knows_which_they_are():
     assert set(AUTOREGRESSIVE) == {n for n, a in ANSATZE.items() if issubclass(a, Autoregressive)}
 
 
-@every_name
 @every_prior
 def test_every_way_of_reading_gives_the_same_log_psi(name, prior):
     """In turn with what is remembered, rows together, and all basis states by their beginnings.
@@ -73,17 +77,7 @@ def test_every_way_of_reading_gives_the_same_log_psi(name, prior):
     assert_allclose(np.exp(every_log_psi(state.model, state.variables)), psi, atol=1e-12)
 
 
-@every_name
-@pytest.mark.parametrize("sites", [1, 4, 7])
-def test_a_vector_is_as_long_as_it_has_to_be(name, sites):
-    """Fewer sites than are doubled, and more."""
-    state = lively(name, sites)
-    found = every_log_psi(state.model, state.variables)
-    assert_allclose(found, state.log_psi(basis_bits(sites)), atol=1e-12)
-
-
-@every_name
-@pytest.mark.parametrize("prior", [{}, PRIORS["even sector"]], ids=str)
+@every_prior
 def test_flipped_rows_are_read_as_if_alone(name, prior):
     """Flips of one site each, in three blocks, which leave a sector: there ψ is zero both times."""
     state, flips, blocks = lively(name, 6, **prior), np.eye(6, dtype=bool), (2, 4, 6)

@@ -19,6 +19,8 @@ from nqs.evaluation.entropy import (
 from nqs.state.state import State
 from nqs.systems.known import ghz, product, w
 
+OPTIMISED = True
+
 
 def reduced(psi, part):
     """Density matrix of `part`, by a sum over all of the rest."""

@@ -8,6 +8,8 @@ from numpy.testing import assert_allclose
 from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.overlap import OverlapTooSmall, Ratios, fidelity_of_ratios, sampled_fidelity
 
+OPTIMISED = True
+
 
 def neighbours(sites, seed, apart):
     """Two random complex vectors, not normalised."""

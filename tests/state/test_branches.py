@@ -1,5 +1,7 @@
 """Interfering branches and contractions against all amplitudes at once."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,12 +37,15 @@ def some_shots(groups, seed=0, shots=40):
     ]
 
 
+@partial(jax.jit, static_argnums=0)
+def every_log_probability(model, variables, plan):
+    return born.log_probabilities(model, variables, SITES, plan)
+
+
 def dense(state, groups, parts):
     """log P of the same shots from all amplitudes, (shots,)."""
     settings = tuple(s for group in groups for s in group)
-    table = born.log_probabilities(
-        state.model, state.variables, SITES, born.rotations(settings, EFFECTS)
-    )
+    table = every_log_probability(state.model, state.variables, born.rotations(settings, EFFECTS))
     first = np.cumsum([0, *map(len, groups)])
     return jnp.concatenate(
         [
@@ -50,8 +55,11 @@ def dense(state, groups, parts):
     )
 
 
-@pytest.mark.parametrize("name", NORMALISED)
-@pytest.mark.parametrize("groups", [GROUPS, WHOLE], ids=["unmeasured sites", "all measured"])
+@pytest.mark.parametrize(
+    ("name", "groups"),
+    [*((name, GROUPS) for name in NORMALISED), ("mps", WHOLE)],
+    ids=[*NORMALISED, "mps contracted"],
+)
 def test_branches_are_the_dense_born_rule(name, groups):
     """Value to 1e-10 and gradient to 1e-8, of a complex state without symmetry."""
     state = lively(name, SITES)

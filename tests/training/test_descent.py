@@ -1,5 +1,7 @@
 """Directions of descent against finite differences and dense algebra."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +26,11 @@ def everything(state):
     return Sampled(
         jnp.asarray(basis_bits(SITES), jnp.int32), weights, local - np.vdot(psi, H @ psi).real
     )
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def stepped(recipe, model, *rest):
+    return OPTIMISERS[recipe.optimiser].step(recipe, model, *rest)
 
 
 def displaced(state):
@@ -60,15 +67,8 @@ def test_adam_goes_down_the_gradient_of_the_energy(state):
     higher, lower = displaced(state)
     slope = (energies(higher) - energies(lower)) / 2e-6
     recipe = Recipe(optimiser="adam")
-    update, _ = OPTIMISERS["adam"].step(
-        recipe,
-        state.model,
-        state.variables,
-        everything(state),
-        memory_of(recipe, state.variables),
-        0,
-        1.0,
-    )
+    memory = memory_of(recipe, state.variables)
+    update, _ = stepped(recipe, state.model, state.variables, everything(state), memory, 0, 1.0)
     # the first step of Adam is the sign of the gradient
     assert np.abs(slope).max() > 0.1
     assert_allclose(update, slope / (np.abs(slope) + 1e-8), atol=1e-4)
@@ -87,8 +87,7 @@ def test_natural_gradients_solve_the_regularised_equations(state):
     number, parameters = rows.shape
     recipe = Recipe(shift=0.05, shift_decay=1.0, trust=1e9, momentum=0.7)
     memory = jnp.asarray(np.random.default_rng(0).normal(size=parameters))
-    step = OPTIMISERS["natural"].step
-    update, kept = step(recipe, state.model, state.variables, drawn, memory, 50, 0.1)
+    update, kept = stepped(recipe, state.model, state.variables, drawn, memory, 50, 0.1)
     shift = 0.05 * (rows**2).sum() / min(number, parameters)
     left = np.concatenate([rows, np.sqrt(shift) * np.eye(parameters)])
     right = np.concatenate([target - 0.7 * rows @ np.asarray(memory), np.zeros(parameters)])
