@@ -1,7 +1,7 @@
 """Double precision once, for all tests; a compilation cache where the environment names one.
 
-Programs are compiled without most optimisations, which takes longer than the tests that run them;
-a module that computes for longer says `OPTIMISED = True`.
+Programs are compiled without most optimisations, which take longer than most tests; a module whose
+tests compute for longer says `OPTIMISED = True`.
 """
 
 import os
@@ -11,6 +11,7 @@ import pytest
 os.environ.setdefault("NETKET_SHARDING", "0")  # one device is enough, and starts faster
 
 import jax  # after the environment it reads
+from blank import left_blank
 
 from nqs.jobs.start import give_back_programs
 
@@ -31,11 +32,7 @@ def compiled_programs_are_given_back(request):
 
 @pytest.fixture(autouse=True, scope="module")
 def figures_are_left_blank():
-    """They are painted and not rendered; tests of the report take this back."""
-
-    def blank(self, file, **_):
-        file.write("<svg></svg>")
-
+    """Tests of the report take this back."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matplotlib.figure.Figure.savefig", blank)
+        left_blank(patch)
         yield

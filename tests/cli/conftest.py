@@ -4,6 +4,7 @@ import sys
 from typing import NamedTuple
 
 import pytest
+from blank import left_blank
 
 from nqs.cli.main import app
 from nqs.cli.refused import exit_status
@@ -61,6 +62,7 @@ def finished(shots, quick, tmp_path_factory):
     """Folder of a finished run."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
+        left_blank(patch)
         patch.setattr(
             sys, "argv", ["nqs", "tomography", str(shots), "--out", str(folder), *quick, "--quiet"]
         )

@@ -234,7 +234,8 @@ def test_a_ladder_can_be_asked_for_at_any_size():
 @pytest.fixture(scope="module")
 def ladder(tmp_path_factory):
     """Shots, options, and the summary of a run that nobody interrupted."""
-    data, options = product_shots(["Z" * SITES], 600), {"steps": 90, "restarts": 1, "seed": 4}
+    data = product_shots(["Z" * SITES], 600)
+    options = {"steps": 90, "restarts": 1, "seed": 4, "strings": 128}  # other shots at each step
     folder = tmp_path_factory.mktemp("whole") / "run"
     return data, options, nqs.tomography(data, out=folder, **options).summary
 

@@ -7,6 +7,7 @@ from lively import lively
 from scipy.stats import chi2
 
 from nqs.measurement.effects import basis_index
+from nqs.state import simulate_large as large
 from nqs.state.simulate_large import of_matrices, simulate_large
 
 SITES, SETTINGS, SHOTS = 5, ("ZZZZZ", "XZYIZ"), 20_000
@@ -32,8 +33,9 @@ def probabilities(state, depolarising, flips):
 
 @pytest.mark.parametrize("depolarising", [0.0, 0.2])
 @pytest.mark.parametrize("flips", [None, READOUT], ids=["clean", "readout"])
-def test_shots_follow_the_born_rule_and_the_noise(depolarising, flips):
-    """Chi-square over all outcomes; fails by chance once in ten thousand."""
+def test_shots_follow_the_born_rule_and_the_noise(depolarising, flips, monkeypatch):
+    """Chi-square over all outcomes, drawn in three pieces; fails by chance once in ten thousand."""
+    monkeypatch.setattr(large, "_AT_ONCE", 7000)
     state = lively("mps", SITES)
     data = simulate_large(state, SETTINGS, SHOTS, 4, depolarising=depolarising, readout=flips)
     expected = SHOTS * probabilities(state, depolarising, flips)
