@@ -1,7 +1,7 @@
 """Double precision once, for all tests; a compilation cache where the environment names one.
 
 Programs are compiled without most optimisations, which take longer than most tests; a module whose
-tests compute for longer says `OPTIMISED = True`.
+tests compute for longer says `OPTIMISED = True`. NQS_TEST_OPTIMISED=1 compiles all as users do.
 """
 
 import os
@@ -15,7 +15,10 @@ from blank import left_blank
 
 from nqs.jobs.start import give_back_programs
 
+HASTY = not os.environ.get("NQS_TEST_OPTIMISED")
+
 jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_disable_most_optimizations", HASTY)
 if cache := os.environ.get("NQS_TEST_CACHE"):
     jax.config.update("jax_compilation_cache_dir", cache)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -24,9 +27,10 @@ if cache := os.environ.get("NQS_TEST_CACHE"):
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled_programs_are_given_back(request):
-    optimised = getattr(request.module, "OPTIMISED", False)
-    jax.config.update("jax_disable_most_optimizations", not optimised)
+    if getattr(request.module, "OPTIMISED", False):
+        jax.config.update("jax_disable_most_optimizations", False)
     yield
+    jax.config.update("jax_disable_most_optimizations", HASTY)
     give_back_programs()
 
 

@@ -10,6 +10,11 @@ from nqs.evaluation.noise import NoiseTest
 LEAST_EXPECTED = 5.0
 _SIMULATIONS = 400
 _DRAWN_CELLS = 2 * 10**7
+"""Numbers drawn in a second."""
+
+_FEWEST_DRAWS = 100
+"""Of a setting: the mean is then known to a tenth of the scatter of G²."""
+
 _TINY = 1e-300
 
 
@@ -27,7 +32,8 @@ class Pooled(NamedTuple):
 class Goodness(NamedTuple):
     """chi2_per_dof and p_value: None where the shots are too few to tell.
 
-    method: how the p-value was found. per_setting: Pooled of every setting.
+    method: how they were found: χ² is G² of the likelihood ratio, or Pearson's over merged cells
+    where p is simulated. per_setting: Pooled of every setting with shots, for Pearson's of each.
     """
 
     chi2_per_dof: float | None
@@ -68,17 +74,19 @@ def likelihood_ratio_test(
     """G² = 2 Σ n ln(n / expected) over all cells: what the shots gain by probabilities of their own.
 
     counts, probability: (settings, outcomes). A fit that ends at the maximum of the likelihood
-    lowers G² by one for each direction of its Fisher `rank`, however few shots a cell expects
+    lowers G² by one for each direction of its Fisher `rank`, also where cells expect few shots
     (which is not so of Pearson's sum over merged cells). One that stopped before it is worse by
     `slack` = 2·shots·(NLL − NLL at the maximum), expected to be one for each direction left
     unused: rank − slack are used, none at least. Mean and variance before the fit are those of
-    shots drawn from the state, for G² of rare outcomes is not χ²; the p-value is of the scaled χ²
-    that has both. None where no degree of freedom is left.
+    shots drawn from the state, for G² of rare outcomes is not χ² (Koehler, J. Am. Stat. Assoc. 81,
+    483 (1986)); the p-value is that of the scaled χ² that has both (Satterthwaite, Biometrics
+    Bull. 2, 110 (1946)). None where the fit could follow more than half of what shots scatter by:
+    then G² is little more than the slack.
     """
     kept = counts.sum(axis=1) > 0
     counts, probability = counts[kept], probability[kept]
     rng = np.random.default_rng([seed, 0x6522])
-    draws = int(np.clip(_DRAWN_CELLS // max(counts.size, 1), 64, _SIMULATIONS))
+    draws = int(np.clip(_DRAWN_CELLS // max(counts.size, 1), _FEWEST_DRAWS, _SIMULATIONS))
     total, mean, variance = 0.0, 0.0, 0.0
     for row, p in zip(counts, probability, strict=True):
         shots, p = int(row.sum()), p / p.sum()
@@ -86,11 +94,11 @@ def likelihood_ratio_test(
         total += float(_likelihood_ratio(row, shots * p))
         mean += float(drawn.mean())
         variance += float(drawn.var(ddof=1))
-    used = min(max(rank - slack, 0.0), rank)
-    dof, spread = mean - used, variance - 2 * used
-    if dof < 1 or spread <= 0:
+    if mean < max(2 * rank, 1) or variance < max(4 * rank, 1):
         return None
-    scale = spread / (2 * dof)
+    used = min(max(rank - slack, 0.0), rank)
+    dof = mean - used
+    scale = (variance - 2 * used) / (2 * dof)
     p_value = float(chdtrc(dof / scale, total / scale))
     pooled = [pool(c, p) for c, p in zip(counts, probability, strict=True)]
     return Goodness(total / dof, p_value, "likelihood ratio", pooled)

@@ -1,5 +1,6 @@
 """log Z of a state: exact as far as a vector reaches, beyond by annealing from a product state."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -16,8 +17,8 @@ from nqs.state.sampling import chain_method
 from nqs.state.state import State
 
 CHAINS = {"gibbs": 1024, "metropolis": 256, "exchange": 256}
-_FEWEST, _MOST = 256, 4096
-"""Temperatures: more until the error is small enough."""
+_FEWEST, _MORE, _MOST = 256, 4, 4096
+"""Temperatures: so many times more until the error is small enough."""
 
 _PURPOSE = 0xA15A
 
@@ -40,23 +41,27 @@ def log_norm(
     log_odds: np.ndarray,
     seed: int,
     wanted: float,
-    late: Callable[[], bool] = lambda: False,
+    late: Callable[[float], bool] = lambda seconds: False,
 ) -> Norm:
     """ln Σ |ψ|², nought of a normalised state.
 
     log_odds: (sites,) of bit 1, of a product state near ψ. wanted: an error that is small enough.
-    late: asked before each attempt but the first; no more are made once it says so.
+    late: asked before each attempt but the first, with the seconds that it will take; no more are
+    made once it says so.
     """
     if isinstance(state.model, Autoregressive):
         return Norm(0.0, None)
     if state.sites <= VECTOR_SITES:
         return Norm(float(_exact(state.model, state.variables, state.sites)), None)
     temperatures = _FEWEST
-    found = annealed_norm(state, log_odds, seed, temperatures)
-    while not (found.error or 0.0) <= wanted and temperatures < _MOST and not late():
-        temperatures *= 4
+    while True:
+        begun = time.monotonic()
         found = annealed_norm(state, log_odds, seed, temperatures)
-    return found
+        if (found.error or 0.0) <= wanted or temperatures >= _MOST:
+            return found
+        if late(_MORE * (time.monotonic() - begun)):
+            return found
+        temperatures *= _MORE
 
 
 def annealed_norm(state: State, log_odds: np.ndarray, seed: int, temperatures: int) -> Norm:

@@ -33,8 +33,8 @@ class Findings:
     good as the best. conjugate_excluded: whether ψ* is ruled out. against_baseline: held-out NLL
     of the state minus that of the exact maximum-likelihood state, paired. overfitting: held-out
     NLL minus training NLL. skipped: steps not taken for numbers that were not finite. baseline:
-    what against_baseline compares with; baseline_ansatz: that of a state that can be taken instead. frozen: of a state too large for a rank, sites that no
-    setting sees change together; unrotated: those that none rotates at all. refit_failed: the
+    what against_baseline compares with; baseline_ansatz: where it is one, to be taken instead.
+    frozen: of a state too large for a rank, sites that no setting sees change together; unrotated: those that none rotates at all. refit_failed: the
     state kept was not trained on the shots held out; None where none was to be trained again. Of
     a state that is not normalised r_hat and effective_samples of its chains, the error of its log
     Z, and what shots tell: the error of its held-out NLL above the baseline by them alone.

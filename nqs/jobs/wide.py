@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flax import linen as nn
@@ -12,7 +13,16 @@ from nqs.jobs.choices import Choice, refuse_large_matrix
 from nqs.jobs.rungs import choose as chosen_for
 from nqs.jobs.rungs import climb, families, matrix_products, strings_of
 from nqs.jobs.tried import Tried, gain, simplest
-from nqs.jobs.wide_fit import BASELINE, SEARCH, SHORTER, Fit, Templates, built, restarts
+from nqs.jobs.wide_fit import (
+    BASELINE,
+    BEFORE_BASELINE,
+    SEARCH,
+    SHORTER,
+    Fit,
+    Templates,
+    built,
+    restarts,
+)
 from nqs.jobs.wide_shots import Shots, divided, near
 from nqs.measurement.dataset import Measurements
 from nqs.state.reading import Reader
@@ -81,7 +91,6 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
     if sum(map(len, named)) > 1:
         ladder = climb(named, fit.briefly, gain)
         rung = simplest(ladder).rung
-        run.stopped = None  # sizes that were tried for less long leave the one kept its full time
     else:
         rung = named[0][0]
     chosen = fit(SEARCH, rung, fit.steps)
@@ -90,7 +99,8 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
         baseline = chosen
         if rung.name != "mps":
             tried = [t for t in ladder if t.rung.name == "mps"]
-            tried = tried or climb([matrix_products(data)], fit.briefly, gain)
+            late = partial(fit.briefly, share=BEFORE_BASELINE)
+            tried = tried or climb([matrix_products(data)], late, gain)
             baseline = fit(BASELINE, simplest(tried).rung, fit.steps)
     return Wide(data, fit.shots, ladder, chosen, baseline)
 

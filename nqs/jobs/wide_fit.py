@@ -1,6 +1,6 @@
 """One training of a wide reconstruction, whatever it is for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -41,8 +41,11 @@ SEARCH, BASELINE, LADDER = "search", "baseline", "ladder"
 _SHARES = {LADDER: 0.5, SEARCH: 0.75, BASELINE: 0.85}
 """How much of a budget or time limit may be used at the end of each phase; the rest judges."""
 
-_NORMED = 0.9
-"""How much of them may be used before log Z is left as well known as it is."""
+BEFORE_BASELINE = 0.8
+"""The same of the sizes that are tried for the baseline alone."""
+
+_NORMED = 0.05
+"""How much more of them log Z may take after its training."""
 
 SHORTER = 3
 """Times that the schedule of the ladder is shorter than that of the state chosen."""
@@ -70,10 +73,11 @@ class Fit:
     def steps(self) -> int:
         return int(self.config.training.steps or 1)
 
-    def briefly(self, rung: Rung) -> Tried:
-        return self(LADDER, rung, max(self.steps // SHORTER, 10))
+    def briefly(self, rung: Rung, share: float = _SHARES[LADDER]) -> Tried:
+        return self(LADDER, rung, max(self.steps // SHORTER, 10), share)
 
-    def __call__(self, purpose: str, rung: Rung, steps: int) -> Tried:
+    def __call__(self, purpose: str, rung: Rung, steps: int, share: float | None = None) -> Tried:
+        share = _SHARES[purpose] if share is None else share
         shots, model = self.shots, built(rung, self.sites, self.own)
         reader = Reader.of(model, shots.groups, shots.effects)
         strings = strings_of(rung, self.config, reader.contracted)
@@ -89,10 +93,10 @@ class Fit:
             Batches.of(reader, shots.train, shots.shares, strings),
             steps=steps,
             judge=judged_by(objective, looked_at),
-            share=_SHARES[purpose],
+            share=share,
             enough=partial(self._enough, objective, worth(looked_at)),
         )
-        return self._tried(rung, model, reader, progress)
+        return self._tried(rung, model, reader, progress, share)
 
     def _enough(
         self, objective: BatchLikelihood, held_out: float, progress: Progress, rows: list[dict]
@@ -114,9 +118,10 @@ class Fit:
         memory = objective.partition.begun(variables, self.tilt[0], seed)
         return begin(variables, str(self.config.training.optimiser), memory)
 
-    def _tried(self, rung, model, reader: Reader, progress: Progress) -> Tried:
+    def _tried(self, rung, model, reader: Reader, progress: Progress, share: float) -> Tried:
         progress = jax.device_get(progress)
-        kept = [self._kept(model, reader, progress, r) for r in range(len(progress.step))]
+        look = partial(self._looked_at, model, reader, share + _NORMED)
+        kept = [self._kept(look, progress, r) for r in range(len(progress.step))]
         return Tried(
             rung=rung,
             states=[each.state for each in kept],
@@ -128,29 +133,26 @@ class Fit:
             skipped=int(progress.skipped.sum()),
         )
 
-    def _kept(self, model, reader: Reader, progress: Progress, number: int) -> "_Kept":
+    def _kept(self, look: Callable, progress: Progress, number: int) -> "_Kept":
         """Of one restart its best state; or its last, where log Z was in doubt in training."""
-        best = self._looked_at(
-            model, reader, restart(progress.best, number), int(progress.best_step[number])
-        )
+        best = look(restart(progress.best, number), int(progress.best_step[number]))
         if not progress.memory:
             return best
-        last = self._looked_at(
-            model, reader, restart(progress.average, number), int(progress.step[number])
-        )
+        last = look(restart(progress.average, number), int(progress.step[number]))
         return min(best, last, key=lambda kept: -self._mean(kept.log_p).value)
 
-    def _looked_at(self, model, reader: Reader, variables: Any, step: int) -> "_Kept":
+    def _looked_at(self, model, reader: Reader, share: float, variables: Any, step: int) -> "_Kept":
         state = State(model, variables, self.sites)
         parts = [part.taken(slice(None)) for part in self.shots.held_out]
         log_p = shot_log_probabilities(model, variables, reader, parts)
         wanted = _SMALL * (self._mean(log_p).error or 0.0)
-        norm = log_norm(state, self.tilt[0], self.config.seed, wanted, self._late)
+        late = partial(self._late, share)
+        norm = log_norm(state, self.tilt[0], self.config.seed, wanted, late)
         return _Kept(state, step, norm, less_log_z(log_p, norm))
 
-    def _late(self) -> bool:
+    def _late(self, share: float, ahead: float) -> bool:
         self.run.heed()
-        return self.run.late(_NORMED) is not None
+        return self.run.out_of_time(share, ahead=ahead)
 
     def _mean(self, log_p: list[np.ndarray]) -> Estimate:
         return mean_of_strata(log_p, self.shots.shares)

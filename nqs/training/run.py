@@ -139,23 +139,20 @@ class Run:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def out_of_time(self, share: float, *, of_limit: float | None = None) -> bool:
+    def out_of_time(
+        self, share: float, *, of_limit: float | None = None, ahead: float = 0.0
+    ) -> bool:
         """True once `share` of the budget is used, or `of_limit`, else the same, of the time limit.
 
-        Notes the reason.
+        ahead: seconds that the next thing takes, of which no part can be left. Notes the reason.
         """
-        reason = self.late(share, of_limit=of_limit)
-        self.stopped = reason or self.stopped
-        return reason is not None
-
-    def late(self, share: float, *, of_limit: float | None = None) -> str | None:
-        """The same without a note: which of the two it is, if any."""
         of_limit = share if of_limit is None else of_limit
         for name, part in (("budget", share), ("time limit", of_limit)):
             left = self._left(name, part)
-            if left is not None and left <= 0:
-                return name
-        return None
+            if left is not None and left <= ahead:
+                self.stopped = name
+                return True
+        return False
 
     def budget_left(self, share: float) -> float | None:
         """Seconds until `share` of the budget is used; None without one."""

@@ -76,7 +76,7 @@ def test_netket_samples_to_the_dense_value(name):
         assert abs(energy.mean.real - expectation(state, matrix)) < 5 * energy.error_of_mean
 
 
-@pytest.mark.parametrize("name", OF_EACH_KIND)
+@pytest.mark.parametrize("name", NAMES)
 def test_local_energies_are_those_of_netkets_kernels(name):
     """One by one and complex, on NetKet's samples: the same sum, the same ratios of ψ."""
     state = lively(name, SITES)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from exact import asymmetric_state, probabilities
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import chdtrc
 from scipy.stats import kstest
 
 from nqs.evaluation.goodness import (
@@ -17,7 +18,6 @@ from nqs.evaluation.goodness import (
     pool_groups,
     simulated_test,
 )
-from nqs.evaluation.heldout import nll
 from nqs.evaluation.identifiability import fisher_rank
 from nqs.evaluation.maximum_likelihood import pure_maximum_likelihood
 from nqs.evaluation.noise import NoiseTest, noise_tests
@@ -51,13 +51,9 @@ def noisy(seed, **noise):
     return replace(simulate(TRUTH, ALL, 1500, seed, **noise), readout=None)
 
 
-def clean_sets():
-    return [simulate(TRUTH, ALL, 400, seed) for seed in range(40)]
-
-
 @pytest.fixture(scope="module")
 def fitted():
-    return [judged(data) for data in clean_sets()]
+    return [judged(simulate(TRUTH, ALL, 400, seed))[0] for seed in range(40)]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +73,7 @@ def depolarised():
 
 def test_p_values_of_clean_shots_are_uniform(fitted):
     """Kolmogorov and Smirnov, 40 data sets; fails by chance once in 1,000."""
-    assert kstest([goodness.p_value for goodness, _ in fitted], "uniform").pvalue > 1e-3
+    assert kstest([goodness.p_value for goodness in fitted], "uniform").pvalue > 1e-3
 
 
 def test_p_values_are_uniform_where_most_cells_expect_few_shots():
@@ -85,17 +81,6 @@ def test_p_values_are_uniform_where_most_cells_expect_few_shots():
     truth, settings = asymmetric_state(3), chosen_settings("all", 3, 1)
     found = [judged(simulate(truth, settings, 20, seed), truth)[0] for seed in range(40)]
     assert kstest([goodness.p_value for goodness in found], "uniform").pvalue > 1e-3
-
-
-def test_the_fit_uses_up_its_directions(fitted):
-    """G² falls from the truth to the fit by 6 on average, within four errors of the mean of 40."""
-    fallen = [
-        2 * data.shots * (nll(np.log(table(TRUTH)), data.table()).value - found.nll)
-        for data, (_, found) in zip(clean_sets(), fitted, strict=True)
-    ]
-    error = np.sqrt(2 * 6 / 40)
-    assert error < 6 / 4  # or the directions would not show
-    assert abs(np.mean(fallen) - 6) < 4 * error
 
 
 def test_clean_shots_raise_an_alarm_seldom(clean):
@@ -212,19 +197,47 @@ def test_chi2_is_the_sum_over_cells():
 # What is asked for
 
 
-def test_more_directions_than_cells_give_no_test():
-    counts = np.array([[50, 50]])
-    assert likelihood_ratio_test(counts, np.array([[0.5, 0.5]]), rank=1, slack=0, seed=1) is None
+def test_a_fit_that_can_follow_the_shots_is_not_tested_by_them():
+    """Z alone: 2^N − 1 directions for as many outcomes; G² would be the slack itself."""
+    p = np.abs(asymmetric_state(5)) ** 2
+    counts = np.random.default_rng(1).multinomial(2000, p)[None]
+    for slack in (0, 5, 30):
+        assert likelihood_ratio_test(counts, p[None], rank=31, slack=slack, seed=1) is None
+    assert likelihood_ratio_test(counts, p[None], rank=12, slack=0, seed=1) is not None
+
+
+LEVEL = np.full((40, 4), 0.25)
+"""Probabilities of cells of which each will hold thousands of shots."""
+
+
+def level(deviation):
+    """Shots with which G² is Σ deviation² / 7500 over 160 cells."""
+    return np.tile(7500 + deviation * np.array([1, -1, 1, -1]), (40, 1))
 
 
 def test_what_a_fit_leaves_unused_gives_degrees_of_freedom_back():
-    """With many shots in every cell G² has one for each, less one of each setting, within a tenth."""
-    counts = np.array([[6000, 9000, 5000, 10000]] * 40)
-    p = np.full((40, 4), 0.25)
-    total = 40 * 2 * (counts[0] * np.log(counts[0] / 7500)).sum()
-    for slack, used in ((0, 60), (25, 35), (60, 0), (500, 0), (-3, 60)):
-        found = likelihood_ratio_test(counts, p, rank=60, slack=slack, seed=1)
-        assert found.chi2_per_dof * (120 - used) == pytest.approx(total, rel=0.1)
+    """With many shots in every cell G² has one for each, less one of each setting."""
+    total = 160 * 60**2 / 7500
+    for slack, used in ((0, 40), (15, 25), (40, 0), (500, 0), (-30, 40)):
+        found = likelihood_ratio_test(level(60), LEVEL, rank=40, slack=slack, seed=1)
+        assert found.chi2_per_dof * (120 - used) == pytest.approx(total, rel=0.02)
+
+
+@pytest.mark.parametrize("used", [0, 25, 50])
+def test_with_many_shots_the_p_value_is_that_of_chi_squared(used):
+    """Two standard deviations above the mean, where a variance that is wrong shows."""
+    deviation = round(np.sqrt((120 - used + 2 * np.sqrt(2 * (120 - used))) * 7500 / 160))
+    counts = level(deviation)
+    found = likelihood_ratio_test(counts, LEVEL, rank=50, slack=50 - used, seed=1)
+    assert found.p_value == pytest.approx(chdtrc(120 - used, 160 * deviation**2 / 7500), rel=0.5)
+
+
+def test_settings_without_shots_and_outcomes_that_cannot_be_change_nothing():
+    p, counts = np.array([[0.2, 0.3, 0.5, 0]] * 9), np.array([[22, 25, 53, 0]] * 9)
+    found = likelihood_ratio_test(counts, p, rank=2, slack=0, seed=1)
+    more = [np.concatenate([table, last]) for table, last in ((counts, 0 * counts), (p, p))]
+    assert likelihood_ratio_test(*more, rank=2, slack=0, seed=1)[:3] == found[:3]
+    assert 0 < found.p_value < 1
 
 
 def test_an_outcome_that_the_state_excludes_is_an_alarm():

@@ -74,6 +74,12 @@ def test_a_finding_raises_its_warning_alone(alarm):
     assert sentence.endswith(".")
 
 
+def test_a_baseline_that_is_an_ansatz_can_be_taken():
+    worse = replace(SOUND, against_baseline=Estimate(0.005, 0.002))
+    assert "--ansatz" not in warnings(worse)[0]
+    assert warnings(replace(worse, baseline_ansatz="mps"))[0].endswith("or take --ansatz mps.")
+
+
 def test_all_findings_raise_all_warnings():
     """All but two, which mean nothing where all is Z."""
     everything = {k: v for changed, _ in ALARMS.values() for k, v in changed.items()}

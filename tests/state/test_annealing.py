@@ -9,6 +9,7 @@ from lively import lively
 from numpy.testing import assert_allclose
 from scipy.stats import chi2
 
+from nqs.evaluation import norm
 from nqs.evaluation.norm import annealed_norm, log_norm, of_weights
 from nqs.measurement.effects import basis_bits
 from nqs.state import annealing, born
@@ -57,10 +58,10 @@ def test_annealed_log_z_lies_within_its_errors(name):
     state = state_of(name)
     odds, exact = log_odds(state), float(exact_log_z(state.model, state.variables))
     found = [annealed_norm(state, odds, seed, 64) for seed in range(8)]
-    z = np.array([(norm.value - exact) / norm.error for norm in found])
+    z = np.array([(each.value - exact) / each.error for each in found])
     assert (z**2).sum() < chi2.ppf(1 - FALSE_ALARM, len(z))
     assert (z**2).sum() > chi2.ppf(FALSE_ALARM, len(z))
-    assert max(norm.error for norm in found) < 0.1
+    assert max(each.error for each in found) < 0.1
 
 
 def test_chains_on_the_way_are_of_the_state_between():
@@ -126,6 +127,22 @@ def test_witnesses_follow_a_state_that_learns_from_the_teachers(name):
     exact = float(exact_log_z(model, last))
     assert abs(exact - float(exact_log_z(model, first))) > 0.3
     assert abs(float(value) - exact) < 4 * float(error) < 0.8
+
+
+def test_log_z_is_left_as_it_is_where_time_runs_out(monkeypatch):
+    """The next attempt takes four times as long as the one before; it is asked for once."""
+    monkeypatch.setattr(norm, "VECTOR_SITES", 2)
+    state, asked = state_of("rbm-phase"), []
+
+    def late(seconds):
+        asked.append(seconds)
+        return True
+
+    found = log_norm(state, np.zeros(SITES), 1, 1e-9, late)
+    assert (found.temperatures, len(asked)) == (256, 1)
+    assert asked[0] > 0
+    assert log_norm(state, np.zeros(SITES), 1, np.inf, late).temperatures == 256
+    assert len(asked) == 1
 
 
 def test_a_normalised_state_costs_nothing():

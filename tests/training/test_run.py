@@ -207,6 +207,14 @@ def test_a_budget_counts_the_time_before_an_interruption_and_a_time_limit_does_n
     assert run.stopped == "budget"
 
 
+def test_what_takes_longer_than_is_left_is_out_of_time():
+    run = Run(budget=100.0)
+    assert not run.out_of_time(0.5, ahead=40.0)
+    assert run.stopped is None
+    assert run.out_of_time(0.5, ahead=60.0)
+    assert run.stopped == "budget"
+
+
 def test_without_limits_a_run_is_never_out_of_time():
     run = Run()
     run._started = time.monotonic() - 1e9
