@@ -6,8 +6,7 @@ def left_blank(patch):
 
     def blank(self, file, **_):
         lines = [line.get_xydata().tolist() for axes in self.axes for line in axes.lines]
-        bars = [bar.get_path().vertices.tolist() for axes in self.axes for bar in axes.patches]
-        boxes = [bar.get_transform().to_values() for axes in self.axes for bar in axes.patches]
-        file.write(f"<svg ><desc>{lines}{bars}{boxes}</desc></svg>")
+        bars = [bar.get_extents().bounds for axes in self.axes for bar in axes.patches]
+        file.write(f"<svg ><desc>{lines}{bars}</desc></svg>")
 
     patch.setattr("matplotlib.figure.Figure.savefig", blank)
