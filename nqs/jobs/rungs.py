@@ -126,6 +126,8 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
             training, "chains", 1024 if ansatz.name in _GIBBS else 256, f"log Z is sampled; {moves}"
         )
         fill(training, "sweeps", 1, "a step; the chains' weights make up for what they lag behind")
+    if ansatz.name == "mps":
+        fill(training, "restarts", 4, "half of them may end in a minimum that is not the lowest")
     fill(training, "restarts", 2, "of the state chosen; their agreement is judged")
     fill(training, "steps", 1500, "of the state chosen; a third of them for each size tried")
     fill(config.baseline, "method", "mps", "matrix-product states are what to beat at this size")

@@ -90,18 +90,19 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
     ladder: list[Tried] = []
     if sum(map(len, named)) > 1:
         ladder = climb(named, fit.briefly, gain)
-        rung = simplest(ladder).rung
+        best = simplest(ladder)
+        chosen = fit(SEARCH, best.rung, best)
     else:
-        rung = named[0][0]
-    chosen = fit(SEARCH, rung, fit.steps)
+        chosen = fit(SEARCH, named[0][0])
     baseline = None
     if config.baseline.method == "mps":
         baseline = chosen
-        if rung.name != "mps":
+        if chosen.rung.name != "mps":
             tried = [t for t in ladder if t.rung.name == "mps"]
             late = partial(fit.briefly, share=BEFORE_BASELINE)
             tried = tried or climb([matrix_products(data)], late, gain)
-            baseline = fit(BASELINE, simplest(tried).rung, fit.steps)
+            best = simplest(tried)
+            baseline = fit(BASELINE, best.rung, best)
     return Wide(data, fit.shots, ladder, chosen, baseline)
 
 

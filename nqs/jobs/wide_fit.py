@@ -74,10 +74,15 @@ class Fit:
         return int(self.config.training.steps or 1)
 
     def briefly(self, rung: Rung, share: float = _SHARES[LADDER]) -> Tried:
-        return self(LADDER, rung, max(self.steps // SHORTER, 10), share)
+        return self._fitted(LADDER, rung, max(self.steps // SHORTER, 10), share)
 
-    def __call__(self, purpose: str, rung: Rung, steps: int, share: float | None = None) -> Tried:
-        share = _SHARES[purpose] if share is None else share
+    def __call__(self, purpose: str, rung: Rung, tried: Tried | None = None) -> Tried:
+        """In full. tried: the same ansatz after less, which one of the restarts goes on from."""
+        return self._fitted(purpose, rung, self.steps, _SHARES[purpose], tried)
+
+    def _fitted(
+        self, purpose: str, rung: Rung, steps: int, share: float, tried: Tried | None = None
+    ) -> Tried:
         shots, model = self.shots, built(rung, self.sites, self.own)
         reader = Reader.of(model, shots.groups, shots.effects)
         strings = strings_of(rung, self.config, reader.contracted)
@@ -89,7 +94,7 @@ class Fit:
             phase_of(purpose, rung),
             objective,
             recipe(self.config, rate_of(rung, self.config), sampled=True),
-            partial(self._start, objective, purpose),
+            partial(self._start, objective, purpose, tried),
             Batches.of(reader, shots.train, shots.shares, strings),
             steps=steps,
             judge=judged_by(objective, looked_at),
@@ -105,8 +110,8 @@ class Fit:
         doubt = log_z_errors(objective, progress)
         return stopping.past_the_best(progress, rows, held_out, STEPS_PER_DISPATCH, doubt)
 
-    def _start(self, objective: BatchLikelihood, purpose: str) -> Progress:
-        """Every restart near the product state of single-site means.
+    def _start(self, objective: BatchLikelihood, purpose: str, tried: Tried | None) -> Progress:
+        """Every restart near the product state of single-site means, but for one that was tried.
 
         Between two phases of a site that fit one setting each lie outcomes that a product
         state excludes: a wall that no gradient climbs, at any of many sites.
@@ -115,6 +120,9 @@ class Fit:
         seed = self.config.seed
         variables = initial_variables(objective.model, self.sites, seed, number)
         variables = biased(variables, *map(jnp.asarray, self.tilt))
+        if tried is not None:
+            tried_on = tried.state.variables
+            variables = jax.tree.map(lambda all, one: all.at[0].set(one), variables, tried_on)
         memory = objective.partition.begun(variables, self.tilt[0], seed)
         return begin(variables, str(self.config.training.optimiser), memory)
 
