@@ -2,16 +2,22 @@
 
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from interrupted import stopped_at
+from numpy.testing import assert_array_equal
 
 import nqs
 from nqs.config.tomography import Data, Tomography
-from nqs.jobs import rungs, wide_shots
+from nqs.jobs import rungs, wide, wide_shots
 from nqs.jobs.rungs import Rung, climb
+from nqs.jobs.wide_fit import SEARCH, Fit
 from nqs.measurement.dataset import Measurements
+from nqs.state.partition import Normalised
 from nqs.state.simulate_large import of_matrices
+from nqs.training.run import Run
+from nqs.training.stream import BatchLikelihood
 
 SITES = 18
 
@@ -220,6 +226,19 @@ def test_held_out_shots_are_no_more_than_tell_states_apart():
     parts = wide_shots.divided(data, config)
     assert parts.held_out[0].shots == 200
     assert parts.train[0].shots == 800
+
+
+def test_a_size_that_was_tried_is_trained_on_beside_a_fresh_start():
+    data = product_shots(["Z" * SITES], 400)
+    asked = Tomography(ansatz={"name": "mps", "bond": 2}, training={"steps": 60, "restarts": 2})
+    config, _, _ = wide.choose(asked, data)
+    shots = wide_shots.divided(data, config)
+    fit = Fit(shots, config, SITES, None, Run(), wide_shots.near(shots))
+    tried = fit.briefly(Rung("mps", {"bond": 2, "phase": False}))
+    model = tried.state.model
+    begun = fit._start(BatchLikelihood(model, Normalised()), SEARCH, tried).variables
+    jax.tree.map(lambda all, one: assert_array_equal(all[0], one), begun, tried.state.variables)
+    assert all((leaf[0] != leaf[1]).any() for leaf in jax.tree.leaves(begun))
 
 
 def test_a_ladder_can_be_asked_for_at_any_size():
