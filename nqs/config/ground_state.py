@@ -26,21 +26,36 @@ Term = Annotated[tuple[float, str], BeforeValidator(_pair)]
 
 class Hamiltonian(Table):
     name: str | None = Field(
-        default=None, description="ising, xxz, heisenberg, j1j2, rydberg or pauli"
+        default=None,
+        description="ising, xxz, xyz, heisenberg, j1j2, rydberg, cluster, toric, hubbard, molecule or "
+        "pauli",
     )
-    lattice: str | None = Field(default=None, description="chain or square; or edges")
+    lattice: str | None = Field(
+        default=None, description="chain, square, triangular or kagome; or edges"
+    )
     size: list[int] | None = Field(default=None, description="lengths of the lattice")
     periodic: bool | None = Field(default=None, description="closed in every direction; false")
     edges: list[list[int]] | None = Field(default=None, description="pairs of sites")
     J: Couplings | None = Field(default=None, description="one, or one for each edge; 1")
     h: Couplings | None = Field(default=None, description="ising: transverse field; 1")
     g: Couplings | None = Field(default=None, description="ising: longitudinal field; 0")
+    alpha: float | None = Field(
+        default=None, gt=0, description="ising, xxz, xyz, heisenberg: all pairs, J / distance^alpha"
+    )
     disorder_seed: int | None = Field(
         default=None, ge=0, description="of couplings {uniform = [low, high]}; 0"
     )
     delta: float | None = Field(default=None, description="xxz: anisotropy; rydberg: detuning; 1")
-    hx: Couplings | None = Field(default=None, description="xxz: field along X; 0")
-    hz: Couplings | None = Field(default=None, description="xxz: field along Z; 0")
+    Jx: Couplings | None = Field(default=None, description="xyz: X X; toric: vertices; 1")
+    Jy: Couplings | None = Field(default=None, description="xyz: Y Y; 1")
+    Jz: Couplings | None = Field(default=None, description="xyz: Z Z; toric: faces; 1")
+    hx: Couplings | None = Field(
+        default=None, description="xxz, xyz, cluster, toric: field along X; 0"
+    )
+    hy: Couplings | None = Field(default=None, description="xyz: field along Y; 0")
+    hz: Couplings | None = Field(
+        default=None, description="xxz, xyz, cluster, toric: field along Z; 0"
+    )
     J1: float | None = Field(default=None, description="j1j2: nearest neighbours; 1")
     J2: float | None = Field(default=None, description="j1j2: next nearest; 0.5")
     omega: float | None = Field(default=None, description="rydberg: Rabi frequency; 1")
@@ -50,6 +65,20 @@ class Hamiltonian(Table):
     cutoff: float | None = Field(
         default=None, gt=0, description="rydberg: largest distance, in units of the spacing; none"
     )
+    t: float | None = Field(default=None, description="hubbard: hopping; 1")
+    U: float | None = Field(default=None, description="hubbard: repulsion on a site; 4")
+    electrons: list[int] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=2,
+        description="hubbard: spin up, spin down; half filling",
+    )
+    geometry: str | None = Field(
+        default=None, description='molecule: atoms in ångström, "Li 0 0 0; H 0 0 1.5949"'
+    )
+    basis: str | None = Field(default=None, description="molecule: orbitals; sto-3g")
+    charge: int | None = Field(default=None, description="molecule: 0")
+    spin: int | None = Field(default=None, ge=0, description="molecule: unpaired electrons; 0")
     file: str | None = Field(default=None, description="pauli: text, JSON, HDF5 or OpenFermion")
     terms: list[Term] | None = Field(default=None, description='pauli: [[0.5, "X0 Y3"], …]')
     units: Literal["pauli", "spin-half"] = Field(

@@ -81,7 +81,9 @@ def facts(found: System) -> Facts:
         lengths=None if found.lattice is None else found.lattice.lengths,
         periodic=periodic,
         conserves=conserves,
-        lowest=lowest_magnetisation(total, rotated),
+        lowest=lowest_magnetisation(total, rotated)
+        if found.electrons is None
+        else total.sites - 2 * sum(found.electrons),
         elements=len(total.flips[0]),
         rotated=rotated,
         positive=stoquastic(total),

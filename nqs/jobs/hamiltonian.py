@@ -1,6 +1,7 @@
 """A Hamiltonian from its config, and the energy that is known of it."""
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +13,11 @@ from nqs.config.ground_state import GroundState, Hamiltonian, Reference, Uniform
 from nqs.measurement import quarantine
 from nqs.measurement.problems import FormatError
 from nqs.state.reach import VECTOR_SITES
-from nqs.systems import hamiltonians, lattices, pauli_files
-from nqs.systems.exact import ising_chain_energy, lanczos, reachable
+from nqs.systems import fermions, hamiltonians, lattices, pauli_files
+from nqs.systems.exact import heisenberg_ring_energy, ising_chain_energy, lanczos, reachable
 from nqs.systems.lattices import Lattice
 from nqs.systems.pauli import PauliSum
+from nqs.systems.symmetry import same
 
 PATHS = ("hamiltonian.file",)
 """Keys of the config that are paths."""
@@ -23,14 +25,55 @@ PATHS = ("hamiltonian.file",)
 ON_LATTICE = ("lattice", "size", "periodic", "edges")
 """Keys that say where the sites are."""
 
-_KEYS = {
-    "ising": ("J", "h", "g", "disorder_seed"),
-    "xxz": ("J", "delta", "hx", "hz", "disorder_seed", "units"),
-    "heisenberg": ("J", "disorder_seed", "units"),
-    "j1j2": ("J1", "J2", "units"),
-    "rydberg": ("omega", "delta", "V", "C6", "spacing", "cutoff"),
-    "pauli": ("file", "terms"),
+
+@dataclass(frozen=True)
+class Model:
+    """A Hamiltonian on a lattice.
+
+    make: of the lattice and couplings, which are its keys. spins: whether it may be counted in spins of 1/2.
+    on_sites: whether the qubits are the sites of the lattice. more: keys besides the couplings.
+    """
+
+    make: Callable[..., PauliSum]
+    spins: bool = False
+    on_sites: bool = True
+    more: tuple[str, ...] = ()
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Every coupling, and what it is where it is left out."""
+        known = list(inspect.signature(self.make).parameters.values())[1:]
+        return {p.name: p.default for p in known}
+
+    @property
+    def randomised(self) -> tuple[str, ...]:
+        """Couplings that may be one for each edge or site."""
+        known = inspect.signature(self.make).parameters.values()
+        return tuple(p.name for p in known if p.annotation == hamiltonians.Couplings)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        units = ("units",) if self.spins else ()
+        disorder = ("disorder_seed",) if self.randomised else ()
+        return (*self.defaults, *self.more, *disorder, *units)
+
+
+MODELS = {
+    "ising": Model(hamiltonians.ising),
+    "xxz": Model(hamiltonians.xxz, spins=True),
+    "xyz": Model(hamiltonians.xyz, spins=True),
+    "heisenberg": Model(hamiltonians.heisenberg, spins=True),
+    "j1j2": Model(hamiltonians.j1j2, spins=True),
+    "rydberg": Model(hamiltonians.rydberg, more=("C6", "spacing")),
+    "cluster": Model(hamiltonians.cluster),
+    "toric": Model(hamiltonians.toric, on_sites=False),
+    "hubbard": Model(fermions.hubbard, on_sites=False, more=("electrons",)),
 }
+"""Hamiltonians on a lattice, by name."""
+
+_ELSEWHERE = {"pauli": ("file", "terms"), "molecule": ("geometry", "basis", "charge", "spin")}
+"""Keys of those that have no lattice, or need none."""
+
 _LANCZOS_STATES = 2**18
 """Basis states up to which the exact energy is computed beside every run: some seconds."""
 
@@ -49,6 +92,7 @@ class System:
 
     total: in the units of the config. lattice: None where none is known of a Pauli sum.
     size: lengths of a periodic lattice, None for any other. parameters: for the summary.
+    electrons: spin up and spin down, where the qubits are orbitals.
     spin_model: whether energies are counted from Tr H / 2^N, so that a V-score means
     something. A sum of Pauli strings is one where it has no constant: a molecule has.
     """
@@ -59,16 +103,18 @@ class System:
     size: tuple[int, ...] | None
     parameters: dict[str, Any]
     spin_model: bool
+    electrons: tuple[int, int] | None = None
 
 
 def system(config: Hamiltonian) -> System:
     """The Hamiltonian that a config names; ValueError says what is wrong."""
-    name = config.name
-    if name is None or name not in _KEYS:
+    name, names = config.name, (*MODELS, *_ELSEWHERE)
+    if name is None or name not in names:
         found = "no Hamiltonian is named" if name is None else f"unknown Hamiltonian {name!r}"
-        raise ValueError(f"{found}; choose hamiltonian.name from {', '.join(_KEYS)}.")
+        raise ValueError(f"{found}; choose hamiltonian.name from {', '.join(names)}.")
     given = config.model_dump(exclude_none=True, exclude={"name"}, exclude_defaults=True)
-    known = _KEYS[name] + ON_LATTICE
+    known = MODELS[name].keys if name in MODELS else _ELSEWHERE[name]
+    known += () if name == "molecule" else ON_LATTICE
     for key in given:
         if key not in known:
             raise ValueError(
@@ -76,14 +122,42 @@ def system(config: Hamiltonian) -> System:
             )
     if name == "pauli":
         return pauli_system(_pauli(config), config)
-    lattice = _lattice(config)
-    arguments = _arguments(name, config, lattice)
-    total = getattr(hamiltonians, name)(lattice, **arguments)
+    if name == "molecule":
+        return _molecule(config, given)
+    model, lattice = MODELS[name], _lattice(config)
+    total = model.make(lattice, **_arguments(name, config, lattice))
     if config.units == "spin-half":
         total = PauliSum.from_bits(
             total.x, total.z, total.coefficients * _spin_factors(total), total.constant
         )
-    return System(name, total, lattice, _periods(config), _defaults(name, config) | given, True)
+    parameters = _defaults(name, config) | given
+    if name == "hubbard":
+        electrons = _electrons(config, lattice.sites)
+        parameters["electrons"] = list(electrons)
+        return System(name, total, None, None, parameters, True, electrons)
+    if not model.on_sites:
+        return System(name, total, None, None, parameters, True)
+    return System(name, total, lattice, _periods(config), parameters, True)
+
+
+def _electrons(config: Hamiltonian, orbitals: int) -> tuple[int, int]:
+    """Spin up and spin down; half filling where the config is silent."""
+    up, down = config.electrons or ((orbitals + 1) // 2, orbitals // 2)
+    if not (0 <= up <= orbitals and 0 <= down <= orbitals):
+        raise ValueError(
+            f"hamiltonian.electrons is {[up, down]}; expected two numbers from 0 to {orbitals}."
+        )
+    return up, down
+
+
+def _molecule(config: Hamiltonian, given: dict[str, Any]) -> System:
+    if config.geometry is None:
+        raise ValueError(
+            'a molecule takes its geometry in ångström, such as geometry = "Li 0 0 0; H 0 0 1.5949".'
+        )
+    chosen: dict[str, Any] = {"basis": "sto-3g", "charge": 0, "spin": 0} | given
+    total, electrons = fermions.molecule(**chosen)
+    return System("molecule", total, None, None, chosen, False, electrons)
 
 
 def pauli_system(total: PauliSum, config: Hamiltonian) -> System:
@@ -107,8 +181,7 @@ def _periods(config: Hamiltonian) -> tuple[int, ...] | None:
 
 def _defaults(name: str, config: Hamiltonian) -> dict[str, Any]:
     """The couplings of a Hamiltonian that the config leaves to it."""
-    known = inspect.signature(getattr(hamiltonians, name)).parameters.values()
-    found = {p.name: p.default for p in known if p.default not in (p.empty, None)}
+    found = {k: v for k, v in MODELS[name].defaults.items() if v is not None}
     if name == "rydberg" and config.C6 is not None:
         del found["V"]
     if any(isinstance(getattr(config, key), Uniform) for key in found):
@@ -161,10 +234,10 @@ def _lattice(config: Hamiltonian) -> Lattice:
 
 
 def _arguments(name: str, config: Hamiltonian, lattice: Lattice) -> dict[str, Any]:
-    """The couplings that are given; random ones drawn in the order J, h, g, hx, hz."""
+    """The couplings that are given; random ones drawn in the order in which they are listed."""
     if name == "rydberg":
         return _rydberg(config)
-    keys = [k for k in _KEYS[name] if k not in ("disorder_seed", "units")]
+    keys = list(MODELS[name].defaults)
     random = any(isinstance(getattr(config, key), Uniform) for key in keys)
     if config.disorder_seed is not None and not random:
         raise ValueError(
@@ -176,7 +249,8 @@ def _arguments(name: str, config: Hamiltonian, lattice: Lattice) -> dict[str, An
     for key in keys:
         value = getattr(config, key)
         if isinstance(value, Uniform):
-            number = len(lattice.edges) if key == "J" else lattice.sites
+            on_edges = key[0] == "J" or not MODELS[name].on_sites
+            number = len(lattice.edges) if on_edges else lattice.sites
             low, high = value.uniform
             value = rng.uniform(low, high, number)
         if value is not None:
@@ -227,6 +301,9 @@ def exact(found: System, reference: Reference, magnetisation: int | None) -> Exa
     chain = _free_fermions(found.total)
     if chain is not None:
         return Exact(chain, "free fermions")
+    ring = _bethe(found.total)
+    if ring is not None and magnetisation in (None, 0):
+        return Exact(ring, "Bethe ansatz")
     if reachable(found.total, magnetisation, _LANCZOS_STATES):
         try:
             energy = lanczos(found.total, magnetisation).energy
@@ -235,6 +312,17 @@ def exact(found: System, reference: Reference, magnetisation: int | None) -> Exa
         where = "" if magnetisation is None else f" at Σ Z = {magnetisation}"
         return Exact(energy, f"Lanczos{where}")
     return given
+
+
+def _bethe(total: PauliSum) -> float | None:
+    """Of σ·σ of neighbours along a ring of even length, all of one positive strength; else None."""
+    sites, strength = total.sites, total.scale
+    if sites < 4 or sites % 2 or not strength or len(total.coefficients) != 3 * sites:
+        return None
+    ring = hamiltonians.heisenberg(lattices.chain(sites, periodic=True), strength)
+    if total.constant or not same(total, ring):
+        return None
+    return strength * heisenberg_ring_energy(sites)
 
 
 def _free_fermions(total: PauliSum) -> float | None:

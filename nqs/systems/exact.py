@@ -12,6 +12,7 @@ LANCZOS_STATES = 2**21
 LANCZOS_BYTES = 4e9
 """Of the matrix elements looked up beforehand."""
 
+_BETHE_STEPS = 1000
 _LISTED_SITES = 26
 INDEX_SITES = 62
 """Sites up to which all basis states are gone through, and up to which they have an index."""
@@ -53,6 +54,26 @@ def ising_chain_energy(J, h, *, periodic: bool = False) -> float:
         gap = 2 * values[-1] if sign * parity < 0 else 0.0
         sectors.append(-values.sum() + gap)
     return float(min(sectors))
+
+
+def heisenberg_ring_energy(sites: int) -> float:
+    """Lowest energy of H = Σ σ_i·σ_{i+1} on a ring of an even number of sites, in Pauli matrices.
+
+    Rapidities of 2 arctan 2λ_j = 2π I_j / N + (2/N) Σ_k arctan(λ_j − λ_k), with I_j in a row around 0.
+    Bethe, Z. Phys. 71, 205 (1931); Hulthén, Ark. Mat. Astron. Fys. 26A, 11 (1938).
+    """
+    if sites < 4 or sites % 2:
+        raise ValueError(f"a ring of {sites} sites; expected an even number from 4.")
+    numbers = np.arange(sites // 2) - (sites // 2 - 1) / 2
+    rapidities = np.zeros(len(numbers))
+    for _ in range(_BETHE_STEPS):
+        scattered = np.arctan(rapidities[:, None] - rapidities[None]).sum(axis=1)
+        moved = np.tan((np.pi * numbers + scattered) / sites) / 2
+        change = np.abs(moved - rapidities).max()
+        rapidities = moved
+        if change < 1e-14:
+            break
+    return float(sites - (8 / (1 + 4 * rapidities**2)).sum())
 
 
 def sector_size(sites: int, magnetisation: int | None) -> int:

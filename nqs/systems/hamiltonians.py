@@ -1,6 +1,6 @@
 """Hamiltonians by name, as sums of Pauli strings in Pauli matrices (not spins of 1/2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,18 +10,51 @@ from nqs.systems.pauli import PauliSum, refuse_too_many_terms
 Couplings = float | Sequence[float] | np.ndarray
 
 
-def ising(lattice: Lattice, J: Couplings = 1.0, h: Couplings = 1.0, g: Couplings = 0.0) -> PauliSum:
+def ising(
+    lattice: Lattice,
+    J: Couplings = 1.0,
+    h: Couplings = 1.0,
+    g: Couplings = 0.0,
+    alpha: float | None = None,
+) -> PauliSum:
     """H = −Σ_(ij) J_ij Z_i Z_j − Σ_i h_i X_i − Σ_i g_i Z_i, in Pauli matrices.
 
     J: one number, or one for each edge in lattice order. h, g: one, or one for each site.
-    Pfeuty, Ann. Phys. 57, 79 (1970).
+    alpha: J_ij = J / r_ij^α of every pair instead of the edges.
+    Pfeuty, Ann. Phys. 57, 79 (1970); with alpha: Koffel et al., Phys. Rev. Lett. 109, 267203 (2012).
     """
+    bonds, couplings = _bonds(lattice, {"J": J}, alpha)
     parts = [
-        _pairs(lattice, "ZZ", -_each("J", J, len(lattice.edges), "edge")),
+        _pairs(bonds, "ZZ", -couplings["J"]),
         _singles(lattice, "X", -_each("h", h, lattice.sites, "site")),
         _singles(lattice, "Z", -_each("g", g, lattice.sites, "site")),
     ]
     return _sum(parts)
+
+
+def xyz(
+    lattice: Lattice,
+    Jx: Couplings = 1.0,
+    Jy: Couplings = 1.0,
+    Jz: Couplings = 1.0,
+    hx: Couplings = 0.0,
+    hy: Couplings = 0.0,
+    hz: Couplings = 0.0,
+    alpha: float | None = None,
+) -> PauliSum:
+    """H = Σ_(ij) (Jx X_i X_j + Jy Y_i Y_j + Jz Z_i Z_j) − Σ_i h_i·σ_i, in Pauli matrices.
+
+    alpha: J_ij = J / r_ij^α of every pair instead of the edges. No sign is rotated away.
+    Baxter, Ann. Phys. 70, 323 (1972).
+    """
+    bonds, couplings = _bonds(lattice, {"Jx": Jx, "Jy": Jy, "Jz": Jz}, alpha)
+    fields = {"hx": hx, "hy": hy, "hz": hz}
+    pairs = [_pairs(bonds, 2 * k[1].upper(), strength) for k, strength in couplings.items()]
+    singles = [
+        _singles(lattice, k[1].upper(), -_each(k, field, lattice.sites, "site"))
+        for k, field in fields.items()
+    ]
+    return _sum(pairs + singles)
 
 
 def xxz(
@@ -30,30 +63,25 @@ def xxz(
     delta: float = 1.0,
     hx: Couplings = 0.0,
     hz: Couplings = 0.0,
+    alpha: float | None = None,
 ) -> PauliSum:
     """H = Σ_(ij) J_ij (X_i X_j + Y_i Y_j + Δ Z_i Z_j) − Σ hx_i X_i − Σ hz_i Z_i, in Pauli matrices.
 
     Four times the energy of spins 1/2. No sign is rotated away: J > 0 is
-    antiferromagnetic and its ground state has Marshall's signs.
+    antiferromagnetic and its ground state has Marshall's signs. alpha: J_ij = J / r_ij^α of
+    every pair instead of the edges.
     Yang and Yang, Phys. Rev. 150, 321 (1966).
     """
-    couplings = _each("J", J, len(lattice.edges), "edge")
-    parts = [
-        _pairs(lattice, "XX", couplings),
-        _pairs(lattice, "YY", couplings),
-        _pairs(lattice, "ZZ", delta * couplings),
-        _singles(lattice, "X", -_each("hx", hx, lattice.sites, "site")),
-        _singles(lattice, "Z", -_each("hz", hz, lattice.sites, "site")),
-    ]
-    return _sum(parts)
+    J = _each("J", J, len(lattice.edges), "edge") if alpha is None else J
+    return xyz(lattice, J, J, delta * np.asarray(J, float), hx, 0.0, hz, alpha)
 
 
-def heisenberg(lattice: Lattice, J: Couplings = 1.0) -> PauliSum:
+def heisenberg(lattice: Lattice, J: Couplings = 1.0, alpha: float | None = None) -> PauliSum:
     """H = Σ_(ij) J_ij (X_i X_j + Y_i Y_j + Z_i Z_j), in Pauli matrices: four times S·S.
 
-    Bethe, Z. Phys. 71, 205 (1931).
+    alpha: J_ij = J / r_ij^α of every pair instead of the edges. Bethe, Z. Phys. 71, 205 (1931).
     """
-    return xxz(lattice, J)
+    return xxz(lattice, J, alpha=alpha)
 
 
 def j1j2(lattice: Lattice, J1: float = 1.0, J2: float = 0.5) -> PauliSum:
@@ -97,6 +125,89 @@ def rydberg(
         ],
         constant,
     )
+
+
+def cluster(lattice: Lattice, J: float = 1.0, hx: Couplings = 0.0, hz: Couplings = 0.0) -> PauliSum:
+    """H = −J Σ_i X_i ∏_{j next to i} Z_j − Σ hx_i X_i − Σ hz_i Z_i.
+
+    Without fields its ground state is the graph state of the lattice, at −J for each site.
+    Hein, Eisert and Briegel, Phys. Rev. A 69, 062311 (2004).
+    """
+    next_to = np.zeros((lattice.sites, lattice.sites), bool)
+    next_to[lattice.edges[:, 0], lattice.edges[:, 1]] = True
+    own = np.eye(lattice.sites, dtype=bool)
+    stabilisers = PauliSum.from_bits(own, next_to | next_to.T, np.full(lattice.sites, -J))
+    return _sum([stabilisers, *_along_x_and_z(lattice.sites, hx, hz)])
+
+
+def toric(
+    lattice: Lattice,
+    Jx: float = 1.0,
+    Jz: float = 1.0,
+    hx: Couplings = 0.0,
+    hz: Couplings = 0.0,
+) -> PauliSum:
+    """H = −Jx Σ_vertices ∏ X − Jz Σ_faces ∏ Z − Σ hx_e X_e − Σ hz_e Z_e; a qubit on every edge.
+
+    lattice: a square one, whose edges in their order are the qubits. Without fields the ground
+    states of a periodic one lie at −Jx for each vertex and −Jz for each face.
+    Kitaev, Ann. Phys. 303, 2 (2003).
+    """
+    if len(lattice.size) != 2 or lattice.lengths is None or min(lattice.size) < 3:
+        raise ValueError(
+            f"the toric code lies on the edges of a square of three rows and columns at least; this is "
+            f"a {lattice.name} of size {list(lattice.size)}."
+        )
+    number = {frozenset(pair): n for n, pair in enumerate(lattice.edges.tolist())}
+    edges = len(number)
+    stars = np.zeros((lattice.sites, edges), bool)
+    stars[lattice.edges.T, np.arange(edges)] = True
+    place = np.arange(lattice.sites).reshape(lattice.size)
+    corners = [
+        place,
+        np.roll(place, -1, 1),
+        np.roll(place, (-1, -1), (0, 1)),
+        np.roll(place, -1, 0),
+    ]
+    faces = []
+    for around in np.stack([c.reshape(-1) for c in corners], axis=1).tolist():
+        sides = [frozenset(s) for s in zip(around, [*around[1:], around[0]], strict=True)]
+        if all(side in number for side in sides):  # an open square has no faces across its ends
+            faces.append(np.isin(np.arange(edges), [number[side] for side in sides]))
+    x, z = np.zeros((len(faces), edges), bool), np.zeros_like(stars)
+    return _sum(
+        [
+            PauliSum.from_bits(stars, z, np.full(len(stars), -Jx)),
+            PauliSum.from_bits(x, np.array(faces), np.full(len(faces), -Jz)),
+            *_along_x_and_z(edges, hx, hz),
+        ]
+    )
+
+
+def _along_x_and_z(sites: int, hx: Couplings, hz: Couplings) -> list[PauliSum]:
+    graph = Lattice("edges", sites, np.zeros((0, 2), np.int64))
+    fields = (("X", "hx", hx), ("Z", "hz", hz))
+    return [_singles(graph, c, -_each(name, field, sites, "site")) for c, name, field in fields]
+
+
+def _bonds(
+    lattice: Lattice, couplings: Mapping[str, Couplings], alpha: float | None
+) -> tuple[Lattice, dict[str, np.ndarray]]:
+    """Pairs that interact, and how strongly: edges, or with `alpha` all pairs by their distance."""
+    if alpha is None:
+        number = len(lattice.edges)
+        return lattice, {k: _each(k, J, number, "edge") for k, J in couplings.items()}
+    distance = lattice.distances()
+    pairs = np.argwhere(np.triu(distance > 0))
+    falloff = distance[tuple(pairs.T)] ** -alpha
+    found = {}
+    for name, J in couplings.items():
+        if np.ndim(J):
+            raise ValueError(
+                f"{name} is one for each edge, and alpha couples every pair; give one."
+            )
+        found[name] = _each(name, J, 1, "pair")[0] * falloff
+    return Lattice("edges", lattice.sites, pairs), found
 
 
 def _each(name: str, value: Couplings, number: int, what: str) -> np.ndarray:

@@ -16,7 +16,7 @@ def translation_invariant(total: PauliSum, size: Sequence[int]) -> bool:
     for axis in range(len(size)):
         order = np.roll(number, 1, axis).reshape(-1)
         moved = PauliSum.from_bits(total.x[:, order], total.z[:, order], total.coefficients)
-        if not _equal(total, moved):
+        if not same(total, moved):
             return False
     return True
 
@@ -32,7 +32,7 @@ def spin_rotation_invariant(total: PauliSum) -> bool:
     It does where it conserves Σ Z and is the same with X, Y, Z in place of Y, Z, X.
     """
     turned = PauliSum.from_bits(total.x ^ total.z, total.x, total.coefficients, total.constant)
-    return total.conserves_magnetisation() and _equal(total, turned)
+    return total.conserves_magnetisation() and same(total, turned)
 
 
 def lowest_magnetisation(total: PauliSum, rotated: Sequence[int] | None) -> int | None:
@@ -109,8 +109,8 @@ def stoquastic(total: PauliSum, rotated: Sequence[int] = ()) -> bool:
     return True
 
 
-def _equal(one: PauliSum, other: PauliSum) -> bool:
-    """Both come sorted from `from_bits`."""
+def same(one: PauliSum, other: PauliSum) -> bool:
+    """Whether two sums have the same strings and strengths; both come sorted from `from_bits`."""
     return (
         one.x.shape == other.x.shape
         and bool((one.x == other.x).all() and (one.z == other.z).all())

@@ -7,10 +7,11 @@ from numpy.testing import assert_allclose
 
 import nqs
 from nqs.config import toml
-from nqs.config.ground_state import GroundState, Hamiltonian, Reference
+from nqs.config.ground_state import GroundState, Hamiltonian, Reference, Uniform
 from nqs.jobs import ground_state as job
-from nqs.jobs.hamiltonian import exact, pauli_system
-from nqs.systems.exact import ising_chain_energy
+from nqs.jobs.energy_choices import facts
+from nqs.jobs.hamiltonian import exact, pauli_system, system
+from nqs.systems.exact import heisenberg_ring_energy, ising_chain_energy
 from nqs.systems.hamiltonians import heisenberg, ising
 from nqs.systems.lattices import chain, square
 
@@ -41,6 +42,51 @@ def test_free_fermions_are_known_whoever_wrote_the_chain():
         found["ring"].energy, ising_chain_energy(np.full(30, 0.7), np.full(30, 1.1), periodic=True)
     )
     assert found["field"] is found["ladder"] is None
+
+
+def test_a_long_ring_is_known_by_bethes_ansatz():
+    """Beyond Lanczos, in any units; not where a bond differs or favours equal spins."""
+    ring = Hamiltonian(name="heisenberg", lattice="chain", size=[40], periodic=True)
+    found = exact(system(ring), Reference(), 0)
+    assert (found.method, found.energy) == ("Bethe ansatz", heisenberg_ring_energy(40))
+    halves = exact(system(ring.model_copy(update={"units": "spin-half"})), Reference(), None)
+    assert_allclose(halves.energy, found.energy / 4)
+    bonds = [1.0] * 39 + [1.1]
+    for other in ({"J": bonds}, {"J": -1.0}, {"periodic": False}, {"size": [41]}):
+        assert exact(system(ring.model_copy(update=other)), Reference(), None) is None
+
+
+def test_qubits_may_lie_elsewhere_than_on_the_sites():
+    """On edges, or orbitals of both spins with their electrons, half of them where it is silent."""
+    square = {"lattice": "square", "size": [3, 3], "periodic": True}
+    code = system(Hamiltonian(name="toric", **square))
+    assert (code.total.sites, code.lattice, code.electrons) == (18, None, None)
+    chain = {"lattice": "chain", "size": [3]}
+    half = system(Hamiltonian(name="hubbard", **chain))
+    assert (half.total.sites, half.electrons) == (6, (2, 1))
+    assert facts(half).lowest == 0
+    fewer = system(Hamiltonian(name="hubbard", U=2.0, electrons=[1, 1], **chain))
+    assert facts(fewer).lowest == 2
+    assert fewer.parameters["t"] == 1.0
+    with pytest.raises(
+        ValueError, match=r"electrons is \[4, 1\]; expected two numbers from 0 to 3"
+    ):
+        system(Hamiltonian(name="hubbard", electrons=[4, 1], **chain))
+    with pytest.raises(ValueError, match="a molecule takes its geometry in ångström"):
+        system(Hamiltonian(name="molecule"))
+    with pytest.raises(ValueError, match=r"hamiltonian\.lattice has no effect on 'molecule'"):
+        system(Hamiltonian(name="molecule", geometry="H 0 0 0; H 0 0 1", lattice="chain"))
+
+
+def test_random_couplings_are_as_many_as_they_couple():
+    """Of xyz one for each edge and site, of the toric code one for each of its qubits."""
+    random = Uniform(uniform=[0.5, 1.5])
+    on = {"lattice": "square", "size": [3, 3], "periodic": True, "disorder_seed": 7}
+    spins = system(Hamiltonian(name="xyz", Jx=random, Jy=0.0, Jz=0.0, hy=random, **on))
+    assert len(np.unique(spins.total.coefficients)) == 18 + 9
+    assert np.abs(spins.total.coefficients).min() >= 0.5
+    code = system(Hamiltonian(name="toric", hz=random, **on))
+    assert len(code.total.coefficients) == 18 + 18
 
 
 def test_a_reference_is_no_bound_unless_it_says_so():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from nqs.systems.exact import ising_chain_energy, lanczos, sector
+from nqs.systems.exact import heisenberg_ring_energy, ising_chain_energy, lanczos, sector
 from nqs.systems.hamiltonians import heisenberg, ising, xxz
 from nqs.systems.lattices import chain, square
 from nqs.systems.pauli import PauliSum
@@ -18,6 +18,21 @@ def test_free_fermions_are_right_for_couplings_of_any_sign(periodic, seed):
     J, h = rng.normal(size=sites if periodic else sites - 1), rng.normal(size=sites)
     found = lanczos(ising(chain(sites, periodic), J, h)).energy
     assert_allclose(ising_chain_energy(J, h, periodic=periodic), found, atol=1e-9)
+
+
+@pytest.mark.parametrize("sites", [4, 6, 10, 14])
+def test_rapidities_give_the_energy_of_a_ring(sites):
+    found = lanczos(heisenberg(chain(sites, True)), 0).energy
+    assert_allclose(heisenberg_ring_energy(sites), found, atol=1e-9)
+
+
+def test_long_rings_approach_hulthens_energy():
+    """1 − 4 ln 2 a site, from below, by about π² / (3 N²) a site in Pauli matrices."""
+    assert_allclose(heisenberg_ring_energy(100), -177.2918283, atol=1e-6)
+    apart = 1 - 4 * np.log(2) - heisenberg_ring_energy(400) / 400
+    assert_allclose(apart, np.pi**2 / (3 * 400**2), rtol=0.03)
+    with pytest.raises(ValueError, match="ring of 5 sites; expected an even number"):
+        heisenberg_ring_energy(5)
 
 
 @pytest.mark.parametrize(

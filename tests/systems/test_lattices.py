@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from nqs.systems.lattices import chain, from_edges, lattice, square
+from nqs.systems.lattices import chain, from_edges, kagome, lattice, square, triangular
 
 
 def test_edges_run_right_then_down_and_close_last():
@@ -33,11 +33,39 @@ def test_distances_go_the_shortest_way_round():
     assert_allclose(square(3, 4).distances()[0, 11], np.sqrt(4 + 9))
 
 
-def test_neighbours_of_first_order_are_the_edges():
-    made = square(4, 3, True)
+@pytest.mark.parametrize(
+    "made",
+    [triangular(12, 3, True), triangular(3, 11, True), kagome(2, 7, True), square(3, 9, True)],
+)
+def test_no_way_round_is_shorter(made):
+    """Against all ways up to twenty times round, on lattices that are long and skew."""
+    apart = made.positions[:, None] - made.positions[None]
+    times = np.stack(np.meshgrid(np.arange(-20, 21), np.arange(-20, 21)), axis=-1).reshape(-1, 2)
+    ways = [np.linalg.norm(apart + t @ made.periods, axis=-1) for t in times]
+    assert_allclose(made.distances(), np.min(ways, axis=0), atol=1e-12)
+
+
+@pytest.mark.parametrize(("made", "degree"), [(triangular(4, 5, True), 6), (kagome(3, 4, True), 4)])
+def test_every_site_has_its_neighbours(made, degree):
+    assert (np.bincount(made.edges.reshape(-1)) == degree).all()
+
+
+def test_a_kagome_has_triangles_that_share_corners():
+    assert kagome(1, 2).edges.tolist() == [[0, 1], [0, 2], [1, 2], [1, 3], [3, 4], [3, 5], [4, 5]]
+    assert triangular(2, 2).edges.tolist() == [[0, 1], [0, 2], [1, 3], [1, 2], [2, 3]]
+    assert kagome(2, 2).lengths is None
+    assert triangular(2, 3).lengths == (2, 3)
+
+
+@pytest.mark.parametrize("made", [square(4, 3, True), triangular(3, 4, True), kagome(3, 3, True)])
+def test_neighbours_of_first_order_are_the_edges(made):
     edges = np.unique(np.sort(made.edges), axis=0)
     assert made.neighbours(1).tolist() == edges.tolist()
+
+
+def test_neighbours_of_second_order():
     assert len(square(4, 4, True).neighbours(2)) == 32
+    assert len(triangular(6, 6, True).neighbours(2)) == 108
     assert chain(5).neighbours(2).tolist() == [[0, 2], [1, 3], [2, 4]]
 
 
