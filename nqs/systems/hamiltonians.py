@@ -72,8 +72,9 @@ def xxz(
     every pair instead of the edges.
     Yang and Yang, Phys. Rev. 150, 321 (1966).
     """
-    J = _each("J", J, len(lattice.edges), "edge") if alpha is None else J
-    return xyz(lattice, J, J, delta * np.asarray(J, float), hx, 0.0, hz, alpha)
+    bonds, couplings = _bonds(lattice, {"J": J}, alpha)
+    J = couplings["J"]
+    return xyz(bonds, J, J, delta * J, hx, 0.0, hz)
 
 
 def heisenberg(lattice: Lattice, J: Couplings = 1.0, alpha: float | None = None) -> PauliSum:

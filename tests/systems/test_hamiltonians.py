@@ -61,8 +61,11 @@ def test_with_alpha_every_pair_is_coupled_by_its_distance():
         on({i: c, i + 2: c}) for i in (0, 1) for c in "XYZ"
     )
     assert_allclose(matrix(heisenberg(ring, 0.8, alpha=1.7)), near, atol=1e-12)
-    with pytest.raises(ValueError, match="alpha couples every pair; give one"):
-        ising(ring, [1.0, 2.0, 3.0, 4.0], alpha=2.0)
+    for made in (ising, heisenberg):
+        with pytest.raises(
+            ValueError, match=r"^J is one for each edge, and alpha couples every pair"
+        ):
+            made(ring, [1.0, 2.0, 3.0, 4.0], alpha=2.0)
 
 
 def test_cluster_is_its_formula():
