@@ -27,8 +27,7 @@ Term = Annotated[tuple[float, str], BeforeValidator(_pair)]
 class Hamiltonian(Table):
     name: str | None = Field(
         default=None,
-        description="ising, xxz, xyz, heisenberg, j1j2, rydberg, cluster, toric, hubbard, molecule or "
-        "pauli",
+        description="ising, xxz, xyz, heisenberg, j1j2, rydberg, cluster, toric or pauli",
     )
     lattice: str | None = Field(
         default=None, description="chain, square, triangular or kagome; or edges"
@@ -65,20 +64,6 @@ class Hamiltonian(Table):
     cutoff: float | None = Field(
         default=None, gt=0, description="rydberg: largest distance, in units of the spacing; none"
     )
-    t: float | None = Field(default=None, description="hubbard: hopping; 1")
-    U: float | None = Field(default=None, description="hubbard: repulsion on a site; 4")
-    electrons: list[int] | None = Field(
-        default=None,
-        min_length=2,
-        max_length=2,
-        description="hubbard: spin up, spin down; half filling",
-    )
-    geometry: str | None = Field(
-        default=None, description='molecule: atoms in ångström, "Li 0 0 0; H 0 0 1.5949"'
-    )
-    basis: str | None = Field(default=None, description="molecule: orbitals; sto-3g")
-    charge: int | None = Field(default=None, description="molecule: 0")
-    spin: int | None = Field(default=None, ge=0, description="molecule: unpaired electrons; 0")
     file: str | None = Field(default=None, description="pauli: text, JSON, HDF5 or OpenFermion")
     terms: list[Term] | None = Field(default=None, description='pauli: [[0.5, "X0 Y3"], …]')
     units: Literal["pauli", "spin-half"] = Field(

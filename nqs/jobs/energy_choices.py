@@ -81,9 +81,7 @@ def facts(found: System) -> Facts:
         lengths=None if found.lattice is None else found.lattice.lengths,
         periodic=periodic,
         conserves=conserves,
-        lowest=lowest_magnetisation(total, rotated)
-        if found.electrons is None
-        else total.sites - 2 * sum(found.electrons),
+        lowest=lowest_magnetisation(total, rotated),
         elements=len(total.flips[0]),
         rotated=rotated,
         positive=stoquastic(total),
