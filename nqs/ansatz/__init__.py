@@ -34,7 +34,7 @@ def build(
     sites: int,
     *,
     size: Sequence[int] = (),
-    ones: int | None = None,
+    ones: int | Sequence[int] | None = None,
     rotated: Sequence[int] = (),
     precision: str = "float64",
     **options,
@@ -42,7 +42,8 @@ def build(
     """The ansatz called `name` on `sites` sites; ValueError names the menu where unknown.
 
     size: lengths of the lattice of an ansatz that knows of it, as in `lattice_size`. ones,
-    rotated: number of bits 1, and sites of a Marshall sign, as in `with_prior`. precision:
+    rotated: number of bits 1, of all sites or of each part, and sites of a Marshall sign, as in
+    `with_prior`. precision:
     float32 where the ansatz has it. options: of the module; even = True makes an
     autoregressive state `Even`.
     """

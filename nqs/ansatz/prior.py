@@ -1,6 +1,7 @@
 """What is known of a state before it is trained: Marshall's signs and a fixed magnetisation."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,17 +13,18 @@ from nqs.ansatz.autoregressive import Autoregressive, NextBit, Places
 
 
 class Prior(nn.Module):
-    """ψ(σ) · ∏_{i ∈ rotated} (−1)^{σ_i}, and zero but in one sector of Σ Z.
+    """ψ(σ) · ∏_{i ∈ rotated} (−1)^{σ_i}, and zero but in one sector of Σ Z, or of Σ Z of each part.
 
     The signs are those of an antiferromagnet on two sublattices:
     Marshall, Proc. R. Soc. A 232, 48 (1955).
 
-    inner: any state that is not autoregressive. ones: number of bits 1 in the sector,
-    None for all. rotated: sites whose bit 1 carries a factor −1.
+    inner: any state that is not autoregressive. ones: number of bits 1 in each of as many equal
+    parts of the sites, one after another, None for all. rotated: sites whose bit 1 carries a
+    factor −1.
     """
 
     inner: nn.Module
-    ones: int | None = None
+    ones: tuple[int, ...] | None = None
     rotated: tuple[int, ...] = ()
 
     @property
@@ -35,7 +37,8 @@ class Prior(nn.Module):
         if self.rotated:
             log_psi += 1j * jnp.pi * (bits[..., np.array(self.rotated)].sum(-1) % 2)
         if self.ones is not None:
-            log_psi = jnp.where(bits.sum(-1) == self.ones, log_psi, -jnp.inf)
+            each = bits.reshape(*bits.shape[:-1], len(self.ones), -1).sum(-1)
+            log_psi = jnp.where((each == np.array(self.ones)).all(-1), log_psi, -jnp.inf)
         return log_psi
 
 
@@ -71,14 +74,21 @@ class AutoregressivePrior(Around):
     Hibat-Allah et al., Phys. Rev. Research 2, 023358 (2020), section II C.
     """
 
-    ones: int | None = None
+    ones: tuple[int, ...] | None = None
     rotated: tuple[int, ...] = ()
 
+    @property
+    def length(self) -> int:
+        """Sites of a part."""
+        return self.sites // len(self.ones or (0,))
+
     def told(self, expected: NextBit, number: Array, site: Any) -> NextBit:
+        """number: of bits 1 behind the site, in its part."""
         log_odds, (zero_phase, one_phase) = expected
         if self.ones is not None:
-            one = number < self.ones
-            zero = site - number < self.sites - self.ones
+            ones = jnp.asarray(self.ones)[site // self.length]
+            one = number < ones
+            zero = site % self.length - number < self.length - ones
             settled = jnp.where(one, jnp.inf, -jnp.inf).astype(log_odds.dtype)
             log_odds = jnp.where(zero & one, log_odds, settled)
         if self.rotated:
@@ -88,10 +98,13 @@ class AutoregressivePrior(Around):
 
     def advance(self, memory: Any, bit: Array, site: Any) -> Any:
         inner, seen = memory
-        return self.inner.advance(inner, bit, site), seen + bit.astype(jnp.int32)
+        seen = jnp.where((site + 1) % self.length == 0, 0, seen + bit.astype(jnp.int32))
+        return self.inner.advance(inner, bit, site), seen
 
     def expected(self, last: Array, places: Places) -> NextBit:
-        seen = jnp.where(places.behind, last, 0).sum(axis=1)
+        part = places.site // self.length
+        same = (places.site - 1) // self.length == part[:, None]  # as the bit that is seen there
+        seen = jnp.where(places.behind & same, last, 0).sum(axis=1)
         return self.told(self.inner.expected(last, places), seen, places.site)
 
 
@@ -120,11 +133,19 @@ class Even(Around):
 
 
 def with_prior(
-    model: nn.Module, sites: int, ones: int | None = None, rotated: tuple[int, ...] = ()
+    model: nn.Module,
+    sites: int,
+    ones: int | Sequence[int] | None = None,
+    rotated: tuple[int, ...] = (),
 ) -> nn.Module:
-    """The state with what is known of it; the same module where nothing is."""
+    """The state with what is known of it; the same module where nothing is.
+
+    ones: of all sites, or of each part, as in `Prior`.
+    """
     if ones is None and not rotated:
         return model
+    if ones is not None:
+        ones = (ones,) if isinstance(ones, int) else tuple(ones)
     if isinstance(model, Autoregressive):
         return AutoregressivePrior(sites=sites, inner=model, ones=ones, rotated=rotated)
     return Prior(inner=model, ones=ones, rotated=rotated)

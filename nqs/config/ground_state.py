@@ -27,7 +27,8 @@ Term = Annotated[tuple[float, str], BeforeValidator(_pair)]
 class Hamiltonian(Table):
     name: str | None = Field(
         default=None,
-        description="ising, xxz, xyz, heisenberg, j1j2, rydberg, cluster, toric or pauli",
+        description="ising, xxz, xyz, heisenberg, j1j2, rydberg, cluster, toric, hubbard, molecule or "
+        "pauli",
     )
     lattice: str | None = Field(
         default=None, description="chain, square, triangular or kagome; or edges"
@@ -64,6 +65,20 @@ class Hamiltonian(Table):
     cutoff: float | None = Field(
         default=None, gt=0, description="rydberg: largest distance, in units of the spacing; none"
     )
+    t: float | None = Field(default=None, description="hubbard: hopping; 1")
+    U: float | None = Field(default=None, description="hubbard: repulsion on a site; 4")
+    electrons: list[int] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=2,
+        description="hubbard: spin up, spin down; half filling",
+    )
+    geometry: str | None = Field(
+        default=None, description='molecule: atoms in ångström, "Li 0 0 0; H 0 0 1.5949"'
+    )
+    basis: str | None = Field(default=None, description="molecule: orbitals; sto-3g")
+    charge: int | None = Field(default=None, description="molecule: 0")
+    spin: int | None = Field(default=None, ge=0, description="molecule: unpaired electrons; 0")
     file: str | None = Field(default=None, description="pauli: text, JSON, HDF5 or OpenFermion")
     terms: list[Term] | None = Field(default=None, description='pauli: [[0.5, "X0 Y3"], …]')
     units: Literal["pauli", "spin-half"] = Field(
@@ -72,8 +87,8 @@ class Hamiltonian(Table):
 
 
 class Ansatz(Network):
-    magnetisation: int | None = Field(
-        default=None, description="Σ Z of every configuration; chosen"
+    magnetisation: int | Annotated[list[int], Field(min_length=2, max_length=2)] | None = Field(
+        default=None, description="Σ Z of every configuration, or of each half of its sites; chosen"
     )
     free_magnetisation: bool = Field(
         default=False, description="leave Σ Z free, whatever theory says of it"
@@ -117,6 +132,15 @@ class Training(Table):
     )
 
 
+class Excited(Table):
+    above: list[str] = Field(
+        default=[], description="folders of runs of the same Hamiltonian: the next level is sought"
+    )
+    penalty: float | None = Field(
+        default=None, gt=0, description="energy of what overlaps with them, above the gap; chosen"
+    )
+
+
 class Evaluation(Table):
     samples: int = Field(
         default=16384, ge=100, le=10**8, description="fresh ones behind the final energy"
@@ -143,5 +167,6 @@ class GroundState(Table):
     hamiltonian: Hamiltonian = Hamiltonian()
     ansatz: Ansatz = Ansatz()
     training: Training = Training()
+    excited: Excited = Excited()
     evaluation: Evaluation = Evaluation()
     reference: Reference = Reference()

@@ -14,7 +14,7 @@ from nqs.jobs.energy_choices import (
     options,
     summands,
 )
-from nqs.systems.exact import sector_size
+from nqs.systems.sectors import sector_size
 
 
 def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
@@ -46,6 +46,7 @@ def _check_idle(config: GroundState, own: bool | None) -> None:
         f"sampler {training.sampler}": [(training, "sweeps")],
         "sampler all": [(config.evaluation, "samples")],
         "grow_from = []": [(training, key) for key in ("grow_steps", "grow_samples")],
+        "excited.above = []": [(config.excited, "penalty")],
         "a module of your own": [(config.ansatz, key) for key in sorted(OPTIONS)],
     }
     applies = {
@@ -53,6 +54,7 @@ def _check_idle(config: GroundState, own: bool | None) -> None:
         f"sampler {training.sampler}": training.sampler not in ("metropolis", "exchange"),
         "sampler all": training.sampler == "all",
         "grow_from = []": not training.grow_from,
+        "excited.above = []": not config.excited.above,
         "a module of your own": own is not None,
     }
     for beside, keys in idle.items():
@@ -74,6 +76,10 @@ def _check_growth(config: GroundState) -> None:
     training, hamiltonian = config.training, config.hamiltonian
     if not training.grow_from:
         return
+    if config.excited.above:
+        raise ValueError(
+            "training.grow_from has no lower levels on its shorter chains; leave it out."
+        )
     if config.ansatz.name != "recurrent" or hamiltonian.lattice != "chain" or hamiltonian.periodic:
         raise ValueError(
             "training.grow_from needs the ansatz 'recurrent' on an open chain, where its cell is the "
@@ -87,7 +93,7 @@ def _check_growth(config: GroundState) -> None:
             raise ValueError(
                 f"training.grow_from needs a uniform chain, and hamiltonian.{key} is another one at each place."
             )
-    if (sigma := config.ansatz.magnetisation) is not None:
+    if isinstance(sigma := config.ansatz.magnetisation, int):
         for length in training.grow_from:
             if (length - sigma) % 2 or abs(sigma) > length:
                 raise ValueError(
@@ -101,21 +107,18 @@ def _check_growth(config: GroundState) -> None:
 
 
 def _check_sector(config: GroundState, known: Facts) -> None:
-    ansatz, sites = config.ansatz, known.sites
+    ansatz = config.ansatz
     if ansatz.magnetisation is not None:
         if ansatz.free_magnetisation:
             raise ValueError(
                 "ansatz.magnetisation is given, and ansatz.free_magnetisation = true; take one."
             )
-        if not known.conserves:
+        if not (known.conserves if isinstance(ansatz.magnetisation, int) else known.halves):
             raise ValueError(
                 f"ansatz.magnetisation is {ansatz.magnetisation}, but this Hamiltonian does not conserve "
-                "Σ Z; leave it out."
-            )
-        if abs(ansatz.magnetisation) > sites or (ansatz.magnetisation - sites) % 2:
-            raise ValueError(
-                f"ansatz.magnetisation is {ansatz.magnetisation}; {sites} sites have "
-                f"{-sites}, {2 - sites}, … {sites}."
+                "Σ Z"
+                + ("" if isinstance(ansatz.magnetisation, int) else " of either half")
+                + "; leave it out."
             )
         if ansatz.name in PERIODIC and ansatz.magnetisation != 0:
             raise ValueError(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nqs.config.ground_state import GroundState
+from nqs.config.ground_state import Evaluation, GroundState, Training
 from nqs.config.menu import (
     ANSATZ_OPTIONS,
     AUTOREGRESSIVE,
@@ -17,11 +17,12 @@ from nqs.config.menu import (
 )
 from nqs.jobs.choices import Choice
 from nqs.jobs.hamiltonian import System
-from nqs.systems.exact import INDEX_SITES, sector_size
 from nqs.systems.pauli import PauliSum
+from nqs.systems.sectors import INDEX_SITES, ones_of, sector_size
 from nqs.systems.symmetry import (
     flip_invariant,
     lowest_magnetisation,
+    spin_rotation_invariant,
     stoquastic,
     sublattice,
     translation_invariant,
@@ -47,8 +48,10 @@ class Facts:
     flips: whether it commutes with the flip of all spins; periodic: and with all translations
     of its lattice, if one is known: lattice; lengths: those of a grid, open or not, else None.
     conserves: whether Σ Z is conserved; lowest: Σ Z of a ground state, None where theory does
-    not tell. elements: of each basis state. rotated: sites of Marshall's sign, None where the
-    lattice is not bipartite. positive: whether a positive ground state exists, marshall:
+    not tell; of each half of the sites, where spin up and down of fermions are kept. halves: whether
+    Σ Z of each half is conserved. excited: whether other states lie below the one that is sought.
+    touching: sum of the strengths of the strings that act on a site, on average. elements: of each
+    basis state. rotated: sites of Marshall's sign, None where the lattice is not bipartite. positive: whether a positive ground state exists, marshall:
     whether one does under that sign. uniform: whether all strings of the same letters have the
     same strength, along a chain: what a cell that is the same at every site can do without knowing where it is.
     """
@@ -58,8 +61,11 @@ class Facts:
     lattice: bool
     lengths: tuple[int, ...] | None
     periodic: bool
+    excited: bool
+    touching: float
     conserves: bool
-    lowest: int | None
+    halves: bool
+    lowest: int | list[int] | None
     elements: int
     rotated: tuple[int, ...] | None
     positive: bool
@@ -67,7 +73,12 @@ class Facts:
     uniform: bool
 
 
-def facts(found: System) -> Facts:
+def facts(found: System, level: int = 0) -> Facts:
+    """What is known of the ground state, or of a state that lies above `level` others.
+
+    Of the latter it is neither its signs nor whether it is even, and its Σ Z only where a rotation of
+    all spins brings every multiplet to the least one, or electrons are counted.
+    """
     total = found.total
     flips = flip_invariant(total)
     periodic = flips and found.size is not None and translation_invariant(total, found.size)
@@ -80,14 +91,25 @@ def facts(found: System) -> Facts:
         lattice=found.lattice is not None,
         lengths=None if found.lattice is None else found.lattice.lengths,
         periodic=periodic,
+        excited=level > 0,
+        touching=float(np.abs(total.coefficients) @ (total.x | total.z).sum(axis=1)) / total.sites,
         conserves=conserves,
-        lowest=lowest_magnetisation(total, rotated),
+        halves=conserves and total.sites % 2 == 0 and total.conserves_magnetisation(2),
+        lowest=_lowest(found, rotated, level),
         elements=len(total.flips[0]),
         rotated=rotated,
-        positive=stoquastic(total),
-        marshall=rotated is not None and bool(rotated) and stoquastic(total, rotated),
+        positive=not level and stoquastic(total),
+        marshall=not level and bool(rotated) and stoquastic(total, rotated or ()),
         uniform=chain and _uniform(total),
     )
+
+
+def _lowest(found: System, rotated: tuple[int, ...] | None, level: int) -> int | list[int] | None:
+    if found.electrons is None:
+        if level and not spin_rotation_invariant(found.total):
+            return None
+        return lowest_magnetisation(found.total, rotated)
+    return [found.total.sites // 2 - 2 * number for number in found.electrons]
 
 
 def _uniform(total: PauliSum) -> bool:
@@ -116,7 +138,11 @@ def choose(
     ansatz, training = config.ansatz, config.training
     if own is None:
         if not ansatz.free_magnetisation:
-            fill(ansatz, "magnetisation", known.lowest, "H conserves it, and a ground state has it")
+            why = "H conserves it, and a ground state has it"
+            if isinstance(known.lowest, list):
+                why = "of spin up and of spin down, from the electrons of each"
+            fill(ansatz, "magnetisation", known.lowest, why)
+        _refuse_impossible(ansatz, known.sites)
         if known.marshall and not known.positive:
             fill(
                 ansatz,
@@ -126,13 +152,15 @@ def choose(
             )
         _ansatz(ansatz, known, known.marshall if ansatz.marshall else known.positive, fill)
     autoregressive = ansatz.name in AUTOREGRESSIVE if own is None else own
+    few = summands(config, known)
     if training.samples == "all":
         fill(training, "sampler", "all", "samples = all")
+    elif few is not None and few <= _FEW and _silent(config):
+        fill(training, "sampler", "all", _listed(config, few))
     elif autoregressive:
         fill(training, "sampler", "direct", "exact samples from the conditionals")
-    elif (few := summands(config, known)) is not None:
-        listing = "all" if few <= _FEW and training.samples is None else "exact"
-        fill(training, "sampler", listing, f"{few:,} configurations, one of each symmetry")
+    elif few is not None:
+        fill(training, "sampler", "exact", _listed(config, few))
     else:
         move = "metropolis" if ansatz.magnetisation is None else "exchange"
         fill(training, "sampler", move, "chains that go on from step to step")
@@ -142,6 +170,9 @@ def choose(
     fill(training, "steps", 1000, "enough for the systems tried; more lowers the energy further")
     if training.optimiser == "adam":
         fill(training, "rate", 0.01, "for adam")
+    if known.excited:
+        why = "three times what acts on a site, well above a gap"
+        fill(config.excited, "penalty", 3 * known.touching, why)
     exact = training.sampler == "all"
     why = "exact sums" if exact else "sampled sums"
     if training.optimiser == "natural":
@@ -153,6 +184,14 @@ def choose(
     return config, made
 
 
+def _refuse_impossible(ansatz: Any, sites: int) -> None:
+    if ansatz.magnetisation is not None:
+        try:
+            ones_of(sites, ansatz.magnetisation)
+        except ValueError as problem:
+            raise ValueError(f"ansatz.magnetisation is {ansatz.magnetisation}: {problem}") from None
+
+
 def couplings(config: GroundState, found: System) -> list[Choice]:
     """Fill in the couplings that the config leaves to the Hamiltonian, and say so."""
     made = []
@@ -161,6 +200,21 @@ def couplings(config: GroundState, found: System) -> list[Choice]:
             setattr(config.hamiltonian, key, value)
             made.append(Choice(f"hamiltonian.{key}", value, "its default"))
     return made
+
+
+def _silent(config: GroundState) -> bool:
+    """Whether nothing is asked for that has no meaning beside exact sums."""
+    training = config.training
+    return (
+        training.samples is None
+        and training.sweeps == Training().sweeps
+        and config.evaluation == Evaluation()
+    )
+
+
+def _listed(config: GroundState, few: int) -> str:
+    symmetry = ", one of each symmetry" if config.ansatz.name in PERIODIC else ""
+    return f"{few:,} configurations{symmetry}"
 
 
 _RECIPE = (("rate", 0.05, 0.1), ("shift", 1e-6, 1e-4), ("trust", 0.3, 0.1))
@@ -177,9 +231,10 @@ def summands(config: GroundState, known: Facts) -> int | None:
 
 
 def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
-    if known.periodic and known.conserves and not ansatz.magnetisation:
+    symmetric = known.periodic and not known.excited and not ansatz.magnetisation
+    if symmetric and known.conserves:
         fill(ansatz, "name", "conv", "H has all translations of its lattice")
-    elif known.periodic and settled and not ansatz.magnetisation:
+    elif symmetric and settled:
         fill(ansatz, "name", "rbm-symmetric", "H has all translations of its lattice")
     fill(ansatz, "name", "recurrent", "normalised: its samples are exact")
     if ansatz.name in LATTICE:

@@ -10,6 +10,7 @@ import numpy as np
 from nqs.evaluation import alarms, checks
 from nqs.evaluation.energy import Energy, sampled_energy, summed_energy
 from nqs.evaluation.heldout import Estimate
+from nqs.jobs import excited
 from nqs.jobs.choices import Choice
 from nqs.jobs.hamiltonian import exact
 from nqs.jobs.judge import versions
@@ -39,7 +40,8 @@ def judge(
         )
     run.heed()
     system = problem.system
-    known = exact(system, config.reference, config.ansatz.magnetisation)
+    level = len(config.excited.above)
+    known = exact(system, config.reference, config.ansatz.magnetisation, level)
     run.heed()
     v_score = found.v_score(state.sites, system.total.constant) if system.spin_model else None
     found_out = alarms.checks(
@@ -56,6 +58,10 @@ def judge(
     )
     if known is not None and config.reference.energy is not None:
         found_out.append(alarms.reference(config.reference.energy, known.energy, known.method))
+    levels: dict[str, Any] = {}
+    if problem.below:
+        levels, more = excited.said(problem.below, state, found.energy, config.seed)
+        found_out += more
     summary = _about(problem, made, run)
     summary["verdict"] = checks.level(found_out)
     summary["warnings"] = checks.alarms(found_out)
@@ -71,6 +77,7 @@ def judge(
         "exact": None if known is None else known._asdict(),
         "relative_error": None if known is None else _relative(found.energy, known.energy),
         "sampling": _sampling(found),
+        **levels,
     }
     return summary, {} if found.local is None else {"local_energies": _binned(found.local)}
 

@@ -84,7 +84,7 @@ def chosen(config: GroundState, found: System, model: Any = None):
 
     model: the ansatz where it is a module of the user's.
     """
-    known = energy_choices.facts(found)
+    known = energy_choices.facts(found, len(config.excited.above))
     own = None
     if model is not None:
         from nqs.ansatz.autoregressive import Autoregressive
@@ -130,10 +130,12 @@ def prepared(config: GroundState, found: System, model: Any = None):
     from nqs.jobs.start import prepare
 
     prepare()  # before anything of JAX is built
+    from nqs.jobs import excited
     from nqs.jobs.energy_cost import refuse_too_large
     from nqs.jobs.optimise import problem
 
-    made = problem(config, found, model)
+    excited.refuse_other_runs(config, found)
+    made = problem(config, found, model, excited.lower_states(config))
     refuse_too_large(made)
     return made
 

@@ -13,13 +13,14 @@ from nqs.config.ground_state import GroundState, Hamiltonian, Reference, Uniform
 from nqs.measurement import quarantine
 from nqs.measurement.problems import FormatError
 from nqs.state.reach import VECTOR_SITES
-from nqs.systems import hamiltonians, lattices, pauli_files
+from nqs.systems import fermions, hamiltonians, lattices, pauli_files
 from nqs.systems.exact import heisenberg_ring_energy, ising_chain_energy, lanczos, reachable
 from nqs.systems.lattices import Lattice
 from nqs.systems.pauli import PauliSum
+from nqs.systems.sectors import Magnetisation
 from nqs.systems.symmetry import same
 
-PATHS = ("hamiltonian.file",)
+PATHS = ("hamiltonian.file", "excited.above")
 """Keys of the config that are paths."""
 
 ON_LATTICE = ("lattice", "size", "periodic", "edges")
@@ -67,11 +68,12 @@ MODELS = {
     "rydberg": Model(hamiltonians.rydberg, more=("C6", "spacing")),
     "cluster": Model(hamiltonians.cluster),
     "toric": Model(hamiltonians.toric, on_sites=False),
+    "hubbard": Model(fermions.hubbard, on_sites=False, more=("electrons",)),
 }
 """Hamiltonians on a lattice, by name."""
 
-_PAULI = ("file", "terms")
-"""Keys of a sum of Pauli strings, which needs no lattice."""
+_ELSEWHERE = {"pauli": ("file", "terms"), "molecule": ("geometry", "basis", "charge", "spin")}
+"""Keys of those that have no lattice, or need none."""
 
 _LANCZOS_STATES = 2**18
 """Basis states up to which the exact energy is computed beside every run: some seconds."""
@@ -91,8 +93,10 @@ class System:
 
     total: in the units of the config. lattice: None where none is known of a Pauli sum.
     size: lengths of a periodic lattice, None for any other. parameters: for the summary.
+    electrons: spin up and spin down, where the qubits are orbitals.
     spin_model: whether energies are counted from Tr H / 2^N, so that a V-score means
-    something. A sum of Pauli strings is one where it has no constant: a molecule has.
+    something. A sum of Pauli strings is one where it has no constant: a molecule has. Electrons are
+    one where they fill half, so that their mean energy at infinite temperature is that of all states.
     """
 
     name: str
@@ -101,16 +105,18 @@ class System:
     size: tuple[int, ...] | None
     parameters: dict[str, Any]
     spin_model: bool
+    electrons: tuple[int, int] | None = None
 
 
 def system(config: Hamiltonian) -> System:
     """The Hamiltonian that a config names; ValueError says what is wrong."""
-    name, names = config.name, (*MODELS, "pauli")
+    name, names = config.name, (*MODELS, *_ELSEWHERE)
     if name is None or name not in names:
         found = "no Hamiltonian is named" if name is None else f"unknown Hamiltonian {name!r}"
         raise ValueError(f"{found}; choose hamiltonian.name from {', '.join(names)}.")
     given = config.model_dump(exclude_none=True, exclude={"name"}, exclude_defaults=True)
-    known = (MODELS[name].keys if name in MODELS else _PAULI) + ON_LATTICE
+    known = MODELS[name].keys if name in MODELS else _ELSEWHERE[name]
+    known += () if name == "molecule" else ON_LATTICE
     for key in given:
         if key not in known:
             raise ValueError(
@@ -118,6 +124,8 @@ def system(config: Hamiltonian) -> System:
             )
     if name == "pauli":
         return pauli_system(_pauli(config), config)
+    if name == "molecule":
+        return _molecule(config, given)
     model, lattice = MODELS[name], _lattice(config)
     total = model.make(lattice, **_arguments(name, config, lattice))
     if config.units == "spin-half":
@@ -125,9 +133,34 @@ def system(config: Hamiltonian) -> System:
             total.x, total.z, total.coefficients * _spin_factors(total), total.constant
         )
     parameters = _defaults(name, config) | given
+    if name == "hubbard":
+        electrons = _electrons(config, lattice.sites)
+        parameters["electrons"] = list(electrons)
+        half = all(2 * number == lattice.sites for number in electrons)
+        return System(name, total, None, None, parameters, half, electrons)
     if not model.on_sites:
         return System(name, total, None, None, parameters, True)
     return System(name, total, lattice, _periods(config), parameters, True)
+
+
+def _electrons(config: Hamiltonian, orbitals: int) -> tuple[int, int]:
+    """Spin up and spin down; half filling where the config is silent."""
+    up, down = config.electrons or ((orbitals + 1) // 2, orbitals // 2)
+    if not (0 <= up <= orbitals and 0 <= down <= orbitals):
+        raise ValueError(
+            f"hamiltonian.electrons is {[up, down]}; expected two numbers from 0 to {orbitals}."
+        )
+    return up, down
+
+
+def _molecule(config: Hamiltonian, given: dict[str, Any]) -> System:
+    if config.geometry is None:
+        raise ValueError(
+            'a molecule takes its geometry in ångström, such as geometry = "Li 0 0 0; H 0 0 1.5949".'
+        )
+    chosen: dict[str, Any] = {"basis": "sto-3g", "charge": 0, "spin": 0} | given
+    total, electrons = fermions.molecule(**chosen)
+    return System("molecule", total, None, None, chosen, False, electrons)
 
 
 def pauli_system(total: PauliSum, config: Hamiltonian) -> System:
@@ -262,25 +295,33 @@ def ground_vector(path: Path) -> np.ndarray:
     return psi
 
 
-def exact(found: System, reference: Reference, magnetisation: int | None) -> Exact | None:
-    """The exact energy where it can be had, else the one the config knows."""
+def exact(
+    found: System, reference: Reference, magnetisation: Magnetisation | None, level: int = 0
+) -> Exact | None:
+    """The exact energy of a level where it can be had, else the one the config knows.
+
+    level: how many lie below; each of a degenerate one counts.
+    """
     given = None
     if reference.energy is not None:
         method = reference.method or "given in the config"
         given = Exact(reference.energy, method, reference.exact)
-    chain = _free_fermions(found.total)
-    if chain is not None:
-        return Exact(chain, "free fermions")
-    ring = _bethe(found.total)
-    if ring is not None and magnetisation in (None, 0):
-        return Exact(ring, "Bethe ansatz")
+    if not level:
+        chain = _free_fermions(found.total)
+        if chain is not None:
+            return Exact(chain, "free fermions")
+        ring = _bethe(found.total)
+        if ring is not None and magnetisation in (None, 0):
+            return Exact(ring, "Bethe ansatz")
     if reachable(found.total, magnetisation, _LANCZOS_STATES):
         try:
-            energy = lanczos(found.total, magnetisation).energy
+            energy = lanczos(found.total, magnetisation, level=level).energy
         except RuntimeError:  # it did not converge
             return given
         where = "" if magnetisation is None else f" at Σ Z = {magnetisation}"
-        return Exact(energy, f"Lanczos{where}")
+        if isinstance(magnetisation, list):
+            where += " of either half"
+        return Exact(energy, f"Lanczos{where}", bound=not level)
     return given
 
 

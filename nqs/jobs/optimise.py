@@ -15,13 +15,16 @@ from nqs.ansatz.prior import with_prior
 from nqs.config.ground_state import GroundState
 from nqs.config.menu import PERIODIC, SINGLE_PRECISION
 from nqs.jobs.energy_choices import options
+from nqs.jobs.excited import Lower
 from nqs.jobs.hamiltonian import System, system
-from nqs.state.draws import Draws
+from nqs.state.draws import Draws, Given
+from nqs.state.levels import Levels
 from nqs.state.listed import Listed, listed
 from nqs.state.local_energy import joined
+from nqs.state.markov import sector_of
 from nqs.state.state import State, initial_variables
 from nqs.systems.elements import Elements, elements
-from nqs.systems.exact import sector_size
+from nqs.systems.sectors import ones_of, sector_size
 from nqs.systems.symmetry import sublattice
 from nqs.training.descent import Recipe
 from nqs.training.lower import lower
@@ -49,7 +52,7 @@ class Problem:
     """One ground state to be found: a system, its ansatz in both precisions, and the recipe.
 
     options: that build the ansatz again. quick: the model that is trained.
-    own: a module of the user's, or None.
+    own: a module of the user's, or None. below: states that the one that is sought is orthogonal to.
     """
 
     config: GroundState
@@ -58,6 +61,7 @@ class Problem:
     quick: nn.Module
     options: dict[str, Any]
     own: nn.Module | None
+    below: tuple[Lower, ...] = ()
 
     @property
     def sites(self) -> int:
@@ -88,7 +92,8 @@ class Problem:
     def draws(self) -> Draws:
         training = self.config.training
         number = training.samples if isinstance(training.samples, int) else 1
-        return Draws(str(training.sampler), number, training.sweeps, self.options.get("ones"))
+        below = tuple(known.state.model for known in self.below)
+        return Draws(str(training.sampler), number, training.sweeps, sector_of(self.model), below)
 
     @cached_property
     def listed(self) -> Listed | None:
@@ -102,6 +107,15 @@ class Problem:
             flip=self.symmetric,
             rotated=tuple(self.options.get("rotated", ())),
         )
+
+    def given(self) -> Given:
+        """What the draws look up."""
+        states = None if self.listed is None else jax.tree.map(jnp.asarray, self.listed)
+        levels = None
+        if self.below:
+            own = tuple(jax.tree.map(jnp.asarray, known.state.variables) for known in self.below)
+            levels = Levels(own, jnp.asarray(self.config.excited.penalty, jnp.float64))
+        return Given(self.elements, states, levels)
 
     def teacher(self) -> Teacher:
         training = self.config.training
@@ -149,17 +163,20 @@ class Problem:
         return float(int(self.config.training.steps or 0) * self.rows() * self.sites**2)
 
 
-def problem(config: GroundState, found: System, own: nn.Module | None) -> Problem:
-    """What a chosen config trains. own: the user's module, in place of a name."""
+def problem(
+    config: GroundState, found: System, own: nn.Module | None, below: tuple[Lower, ...] = ()
+) -> Problem:
+    """What a chosen config trains. own: the user's module, in place of a name. below: lower levels."""
     ansatz, sites = config.ansatz, found.total.sites
     facts: dict[str, Any] = {}
     if ansatz.magnetisation is not None:
-        facts["ones"] = (sites - ansatz.magnetisation) // 2
+        ones = ones_of(sites, ansatz.magnetisation)
+        facts["ones"] = ones[0] if len(ones) == 1 else list(ones)
     if ansatz.marshall and found.lattice is not None:
         facts["rotated"] = list(sublattice(found.lattice) or ())
     if own is not None:
         model = with_prior(own, sites, facts.get("ones"), tuple(facts.get("rotated", ())))
-        return Problem(config, found, model, model, facts, own)
+        return Problem(config, found, model, model, facts, own, below)
     given = options(config) | facts
     if ansatz.name in PERIODIC and found.size is not None:
         given["size"] = list(found.size)
@@ -167,7 +184,7 @@ def problem(config: GroundState, found: System, own: nn.Module | None) -> Proble
     quick = model
     if config.training.precision == "float32" and ansatz.name in SINGLE_PRECISION:
         quick = menu.build(str(ansatz.name), sites, precision="float32", **given)
-    return Problem(config, found, model, quick, given, None)
+    return Problem(config, found, model, quick, given, None, below)
 
 
 def _of_length(larger: Problem, number: int) -> Problem:
@@ -190,13 +207,11 @@ def optimise(whole: Problem, run: Run) -> Trained:
     for share, (name, part) in zip(_SHARE * work / work[-1], phases.items(), strict=True):
         variables = part.start() if before is None else grown(before, part.start())
         teacher = part.teacher()
-        states = part.listed
         descent = lower(
             run,
             name,
             teacher,
-            part.elements,
-            None if states is None else jax.tree.map(jnp.asarray, states),
+            part.given(),
             variables,
             steps=int(part.config.training.steps or 0),
             share=float(share),

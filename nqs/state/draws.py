@@ -8,11 +8,16 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from nqs.state import levels
+from nqs.state.levels import Levels
 from nqs.state.listed import Listed, list_energies, log_weights
 from nqs.state.local_energy import local_energies
 from nqs.state.markov import random_bits, sweeps
 from nqs.state.sampling import draw_directly
 from nqs.systems.elements import Elements
+
+_OTHERS = 0xBE10
+"""Folded into the key of a step for the samples of lower states."""
 
 
 class Drawn(NamedTuple):
@@ -36,18 +41,28 @@ class Draws:
     method: "direct" from the conditionals of an autoregressive state; "metropolis" and
     "exchange" by chains that go on from step to step, `sweeps` between two steps;
     "exact" from all of `Listed`; "all" takes each of `Listed` once, with its weight.
-    ones: number of bits 1 where the magnetisation is fixed.
+    ones: number of bits 1 in each part where the magnetisation is fixed.
+    below: lower states that ψ is kept orthogonal to, as in `Levels`; autoregressive but for a list.
     """
 
     method: str
     samples: int
     sweeps: int = 1
-    ones: int | None = None
+    ones: tuple[int, ...] | None = None
+    below: tuple[nn.Module, ...] = ()
 
     @property
     def moves(self) -> bool:
         """Whether chains are carried on from step to step."""
         return self.method in ("metropolis", "exchange")
+
+
+class Given(NamedTuple):
+    """What the draws look up. states: for "exact" and "all". levels: variables of what lies below."""
+
+    elements: Elements
+    states: Listed | None = None
+    levels: Levels | None = None
 
 
 def begin(draws: Draws, sites: int, key: Array) -> Array:
@@ -61,30 +76,35 @@ def draw(
     draws: Draws,
     model: nn.Module,
     variables: Any,
-    e: Elements,
+    given: Given,
     blocks: tuple[int, ...],
-    states: Listed | None,
     chains: Array,
     key: Array,
 ) -> Drawn:
     """Configurations distributed as |ψ|², or all of them with their weight, and their energies.
 
-    blocks: `joined` of the flips of e. states: for "exact" and "all", None for others.
+    blocks: `joined` of the flips.
     """
-    if states is not None:
-        return _from_list(draws, model, variables, states, chains, key)
+    if given.states is not None:
+        return _from_list(draws, model, variables, given, chains, key)
     acceptance = jnp.ones(())
     if draws.method == "direct":
         bits = draw_directly(model, variables, key, draws.samples)[0].astype(jnp.int32)
     else:
         chains, acceptance = sweeps(draws.method, model, variables, chains, key, 0, draws.sweeps)
         bits = chains
-    energy = local_energies(model, variables, e, bits, blocks=blocks)
+    energy = local_energies(model, variables, given.elements, bits, blocks=blocks)
+    if given.levels is not None:
+        other = jax.random.fold_in(key, _OTHERS)
+        energy += levels.of_samples(draws.below, given.levels, model, variables, bits, other)
     return Drawn(bits, jnp.full(len(bits), 1 / len(bits)), energy, chains, acceptance)
 
 
-def _from_list(draws, model, variables, states: Listed, chains, key) -> Drawn:
+def _from_list(draws, model, variables, given: Given, chains, key) -> Drawn:
+    states: Any = given.states
     log_psi, energy = list_energies(model, variables, states)
+    if given.levels is not None:
+        energy += levels.of_list(draws.below, given.levels, log_psi, states)
     log_p = log_weights(log_psi, states)
     if draws.method == "all":
         return Drawn(states.bits, jnp.exp(log_p), energy, chains, jnp.ones(()))

@@ -13,8 +13,8 @@ from nqs.ansatz.symmetric import shifts
 from nqs.measurement.effects import index_bits
 from nqs.state.pieces import in_turn
 from nqs.systems.elements import diagonal, elements, off_diagonal
-from nqs.systems.exact import sector
 from nqs.systems.pauli import PauliSum
+from nqs.systems.sectors import Magnetisation, sector
 
 
 class Listed(NamedTuple):
@@ -34,7 +34,7 @@ class Listed(NamedTuple):
 
 def listed(
     total: PauliSum,
-    magnetisation: int | None = None,
+    magnetisation: Magnetisation | None = None,
     *,
     size: tuple[int, ...] | None = None,
     flip: bool = False,

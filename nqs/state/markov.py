@@ -19,32 +19,38 @@ def gibbs_sweep(model: Any, variables: Any, bits: Array, key: Array) -> tuple[Ar
     return bits.astype(jnp.int32), jnp.ones(())
 
 
+def sector_of(model: Any) -> tuple[int, ...] | None:
+    """Number of bits 1 in each part of every configuration where a state has only such, else None."""
+    return getattr(model, "ones", None)
+
+
 def is_boltzmann(model: Any) -> bool:
     """Whether |ψ|² is the marginal of hidden units that can be drawn in one go."""
     return hasattr(model, "hidden_field") and hasattr(model, "visible_field")
 
 
-def _flip(key: Array, bits: Array) -> tuple[Array, Array]:
+def _flip(key: Array, bits: Array, parts: int) -> tuple[Array, Array]:
     """One bit of each chain turned over, and whether any is."""
     chains, sites = bits.shape
     site = jax.random.randint(key, (chains,), 0, sites + 1)
     return jnp.where(jnp.arange(sites) == site[:, None], 1 - bits, bits), site < sites
 
 
-def _exchange(key: Array, bits: Array) -> tuple[Array, Array]:
-    """A 0 and a 1 of each chain exchanged, anywhere, and whether any are."""
+def _exchange(key: Array, bits: Array, parts: int) -> tuple[Array, Array]:
+    """A 1 of each chain, anywhere, and a 0 of the same part exchanged, and whether any are."""
     chains, sites = bits.shape
     lots = jax.random.uniform(key, (2, chains, sites + 1))
     one = jnp.argmax(jnp.where(bits == 1, lots[0, :, :-1], -1.0), axis=1)
-    zero = jnp.argmax(jnp.where(bits == 0, lots[1, :, :-1], -1.0), axis=1)
     places = jnp.arange(sites)
-    moved = (lots[0, :, -1] > 1 / (sites + 1)) & (bits.max(axis=1) > bits.min(axis=1))
+    beside = (bits == 0) & (places * parts // sites == (one * parts // sites)[:, None])
+    zero = jnp.argmax(jnp.where(beside, lots[1, :, :-1], -1.0), axis=1)
+    moved = (lots[0, :, -1] > 1 / (sites + 1)) & bits.any(axis=1) & beside.any(axis=1)
     turned = (places == one[:, None]) ^ (places == zero[:, None])
     return jnp.where(turned & moved[:, None], 1 - bits, bits), moved
 
 
 def _metropolis_sweep(
-    move: Callable[[Array, Array], tuple[Array, Array]],
+    move: Callable[[Array, Array, int], tuple[Array, Array]],
     model: Any,
     variables: Any,
     bits: Array,
@@ -56,13 +62,15 @@ def _metropolis_sweep(
     a chain would otherwise return after every second sweep.
     """
 
+    parts = len(sector_of(model) or (0,))
+
     def log_density(bits):
         return 2 * model.apply(variables, bits).real
 
     def propose(number, carry):
         bits, log_p, taken, proposed = carry
         for_move, for_choice = jax.random.split(jax.random.fold_in(key, number))
-        new, moved = move(for_move, bits)
+        new, moved = move(for_move, bits, parts)
         new_log_p = log_density(new)
         threshold = jnp.log(jax.random.uniform(for_choice, (len(bits),)))
         # a chain that begins where ψ vanishes walks freely until it finds the state
@@ -88,12 +96,14 @@ SWEEPS: dict[str, Callable[..., tuple[Array, Array]]] = {
 """One sweep of all chains: (model, variables, bits (chains, sites), key) → (bits, acceptance)."""
 
 
-def random_bits(key: Array, chains: int, sites: int, ones: int | None = None) -> Array:
-    """Where chains begin, (chains, sites) int32: fair coins, or `ones` bits 1 at random places."""
+def random_bits(key: Array, chains: int, sites: int, ones: tuple[int, ...] | None = None) -> Array:
+    """Where chains begin, (chains, sites) int32: fair coins, or `ones` bits 1 at random places of
+    each part."""
     if ones is None:
         return jax.random.bernoulli(key, shape=(chains, sites)).astype(jnp.int32)
-    first = jnp.broadcast_to(jnp.arange(sites) < ones, (chains, sites)).astype(jnp.int32)
-    return jax.random.permutation(key, first, axis=1, independent=True)
+    first = (jnp.arange(sites // len(ones)) < jnp.array(ones)[:, None]).astype(jnp.int32)
+    first = jnp.broadcast_to(first, (chains, *first.shape))
+    return jax.random.permutation(key, first, axis=2, independent=True).reshape(chains, sites)
 
 
 def sweeps(

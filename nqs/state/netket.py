@@ -1,13 +1,15 @@
 """A state handed on to NetKet; the only file of this room that imports it."""
 
 import itertools
+from functools import reduce
+from operator import mul
 from typing import Any
 
 import netket as nk
 from flax import linen as nn
 
 from nqs.ansatz.autoregressive import Autoregressive
-from nqs.state.sampling import sector_of
+from nqs.state.markov import sector_of
 
 
 def mcstate(model: nn.Module, variables: Any, sites: int, sampler=None, **options):
@@ -27,6 +29,8 @@ def _sampler(model: nn.Module, sites: int):
         return nk.sampler.ARDirectSampler(nk.hilbert.Qubit(sites))
     if ones is None:
         return nk.sampler.MetropolisLocal(nk.hilbert.Qubit(sites))
-    hilbert = nk.hilbert.Fock(1, sites, n_particles=ones)
-    anywhere = list(itertools.combinations(range(sites), 2))
-    return nk.sampler.MetropolisExchange(hilbert, clusters=anywhere)
+    length = sites // len(ones)
+    parts = [nk.hilbert.Fock(1, length, n_particles=number) for number in ones]
+    begins = range(0, sites, length)
+    anywhere = [p for b in begins for p in itertools.combinations(range(b, b + length), 2)]
+    return nk.sampler.MetropolisExchange(reduce(mul, parts), clusters=anywhere)

@@ -12,7 +12,8 @@ from jax import Array
 
 from nqs.ansatz.autoregressive import Autoregressive
 from nqs.state.annealing import Chains, annealed, followed, log_norm, log_norm_error
-from nqs.state.sampling import chain_method, sector_of
+from nqs.state.markov import sector_of
+from nqs.state.sampling import chain_method
 
 _PURPOSE = 0xA15
 _FIRST_TEMPERATURES = 64

@@ -16,7 +16,7 @@ from nqs.ansatz.autoregressive import Autoregressive
 from nqs.measurement.effects import UNMEASURED, index_bits, rotating_nothing
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import born, products, turned
-from nqs.state.markov import is_boltzmann, random_bits, sweeps
+from nqs.state.markov import is_boltzmann, random_bits, sector_of, sweeps
 from nqs.state.reach import DENSE_SITES, VECTOR_SITES
 
 _PURPOSE = 0x5A3B1E
@@ -350,11 +350,6 @@ def chain_method(model: nn.Module) -> str:
     if is_boltzmann(model):
         return "gibbs"
     return "metropolis" if sector_of(model) is None else "exchange"
-
-
-def sector_of(model: nn.Module) -> int | None:
-    """Number of bits 1 in every configuration where a state has only such, else None."""
-    return getattr(model, "ones", None)
 
 
 def _key(seed: int, purpose: str) -> Array:

@@ -1,21 +1,24 @@
 """Exact ground-state energies: free fermions for Ising chains, Lanczos for small systems."""
 
-from itertools import combinations
-from math import comb
 from typing import NamedTuple
 
 import numpy as np
 
 from nqs.systems.pauli import PauliSum
+from nqs.systems.sectors import (
+    INDEX_SITES,
+    LISTED_STATES,
+    Magnetisation,
+    parts,
+    sector,
+    sector_size,
+)
 
-LANCZOS_STATES = 2**21
+LANCZOS_STATES = LISTED_STATES
 LANCZOS_BYTES = 4e9
 """Of the matrix elements looked up beforehand."""
 
 _BETHE_STEPS = 1000
-_LISTED_SITES = 26
-INDEX_SITES = 62
-"""Sites up to which all basis states are gone through, and up to which they have an index."""
 
 
 class GroundState(NamedTuple):
@@ -76,37 +79,9 @@ def heisenberg_ring_energy(sites: int) -> float:
     return float(sites - (8 / (1 + 4 * rapidities**2)).sum())
 
 
-def sector_size(sites: int, magnetisation: int | None) -> int:
-    """Number of basis states with Σ Z = magnetisation, of all where None."""
-    if magnetisation is None:
-        return 2**sites
-    return comb(sites, (sites - magnetisation) // 2) if abs(magnetisation) <= sites else 0
-
-
-def sector(sites: int, magnetisation: int | None) -> np.ndarray:
-    """Sorted index of the basis states with Σ Z = magnetisation, all where None."""
-    if sites > INDEX_SITES or (magnetisation is None and sites > _LISTED_SITES):
-        most = INDEX_SITES if magnetisation is not None else _LISTED_SITES
-        raise ValueError(f"{sites} sites have too many basis states; the limit is {most} sites.")
-    if magnetisation is None:
-        return np.arange(2**sites)
-    if abs(magnetisation) > sites or (magnetisation - sites) % 2:
-        raise ValueError(
-            f"no basis state of {sites} sites has Σ Z = {magnetisation}; expected "
-            f"{-sites}, {2 - sites}, … {sites}."
-        )
-    ones = (sites - magnetisation) // 2
-    if sites <= _LISTED_SITES:
-        index = np.arange(2**sites)
-        return index[np.bitwise_count(index) == ones]
-    states = sector_size(sites, magnetisation)
-    if states > LANCZOS_STATES:
-        raise ValueError(f"{states:,} basis states are too many; the limit is {LANCZOS_STATES:,}.")
-    places = np.array(list(combinations(range(sites), ones)), np.int64).reshape(states, ones)
-    return np.sort((np.int64(1) << places).sum(axis=1))
-
-
-def reachable(hamiltonian: PauliSum, magnetisation: int | None, most: int = LANCZOS_STATES) -> bool:
+def reachable(
+    hamiltonian: PauliSum, magnetisation: Magnetisation | None, most: int = LANCZOS_STATES
+) -> bool:
     """Whether a sector is within reach of Lanczos, and of no more than `most` states."""
     states = sector_size(hamiltonian.sites, magnetisation)
     if states > most or hamiltonian.sites > INDEX_SITES:
@@ -115,16 +90,21 @@ def reachable(hamiltonian: PauliSum, magnetisation: int | None, most: int = LANC
 
 
 def lanczos(
-    hamiltonian: PauliSum, magnetisation: int | None = None, *, start: np.ndarray | None = None
+    hamiltonian: PauliSum,
+    magnetisation: Magnetisation | None = None,
+    *,
+    start: np.ndarray | None = None,
+    level: int = 0,
 ) -> GroundState:
     """Lowest eigenvector, within a sector of Σ Z where one is named; about 20 sites.
 
-    start: vector to begin with, which settles what of a degenerate level is found.
+    start: vector to begin with, which settles what of a degenerate level is found. level: how many
+    eigenvectors lie below the one that is returned.
     ValueError where H leaves the sector, or the sector has too many states.
     """
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    if magnetisation is not None and not hamiltonian.conserves_magnetisation():
+    if magnetisation is not None and not hamiltonian.conserves_magnetisation(parts(magnetisation)):
         raise ValueError("this Hamiltonian does not conserve Σ Z; leave out the magnetisation.")
     number = sector_size(hamiltonian.sites, magnetisation)
     if not reachable(hamiltonian, magnetisation):
@@ -136,12 +116,16 @@ def lanczos(
     states = sector(hamiltonian.sites, magnetisation)
     dtype = float if hamiltonian.real else complex
     times = hamiltonian.action(None if magnetisation is None else states)
+    if level >= len(states):
+        raise ValueError(f"{len(states)} basis states have no level {level}, counted from 0.")
     if len(states) <= 64:
         columns = [times(column) for column in np.eye(len(states), dtype=dtype)]
         values, vectors = np.linalg.eigh(np.stack(columns, axis=1))
-        return GroundState(float(values[0]), states, vectors[:, 0])
+        return GroundState(float(values[level]), states, vectors[:, level])
     operator = LinearOperator((len(states),) * 2, lambda psi: times(psi.reshape(-1)), dtype=dtype)
     if start is None:
         start = np.random.default_rng(0).normal(size=len(states))  # the same every time
-    values, vectors = eigsh(operator, k=1, which="SA", v0=start.astype(dtype), ncv=24)
-    return GroundState(float(values[0]), states, vectors[:, 0])
+    v0 = start.astype(dtype)
+    values, vectors = eigsh(operator, k=1 + level, which="SA", v0=v0, ncv=24 + 2 * level)
+    which = np.argsort(values)[level]
+    return GroundState(float(values[which]), states, vectors[:, which])

@@ -127,8 +127,10 @@ class PauliSum:
         named = [(float(c), row) for c, row in zip(self.coefficients, rows, strict=True)]
         return [(self.constant, f"I{self.sites - 1}"), *named]
 
-    def conserves_magnetisation(self) -> bool:
+    def conserves_magnetisation(self, parts: int = 1) -> bool:
         """Whether Σ Z commutes with H; False as well where a term flips more than 16 sites.
+
+        parts: equal parts of the sites, in a row, of each of which it does.
 
         Per flipped set, and for each pattern of Z outside it: the element must vanish on
         all bits of the set but those with as many ones before as after the flip.
@@ -140,7 +142,8 @@ class PauliSum:
             if len(inside) > _MOST_FLIPPED:
                 return False
             bits = _all_bits(len(inside))
-            unbalanced = 2 * bits.sum(axis=1) != len(inside)
+            part = inside * parts // self.sites == np.arange(parts)[:, None]
+            unbalanced = (2 * bits @ part.T != part.sum(axis=1)).any(axis=1)
             terms = np.flatnonzero(group == number)
             outside = self.z[terms].copy()
             outside[:, inside] = False

@@ -6,8 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nqs.state.listed import Listed
-from nqs.systems.elements import Elements
+from nqs.state.draws import Given
 from nqs.training.descent import memory_of
 from nqs.training.run import NumericalFailure, Run
 from nqs.training.variational import (
@@ -29,8 +28,7 @@ def lower(
     run: Run,
     phase: str,
     teacher: Teacher,
-    e: Elements,
-    states: Listed | None,
+    given: Given,
     variables: Any,
     *,
     steps: int,
@@ -43,12 +41,12 @@ def lower(
     shortens the schedule, so that the rate still comes to rest. NaN, an exploded energy or chains that stand still bring the last good
     state back at half the rate; NumericalFailure after three times. Interrupted on a signal.
     """
-    d = run.phases.get(phase) or started(teacher, variables, e.flips.shape[1], steps)
+    d = run.phases.get(phase) or started(teacher, variables, given.elements.flips.shape[1], steps)
     first, spent, begun_at = True, 0.0, int(d.step)
     while int(d.step) < int(d.steps) and not run.out_of_time(share, of_limit=of_limit):
         d = _plain(d)
         begun, before = time.monotonic(), d
-        d, curve = descend(teacher, e, states, d)
+        d, curve = descend(teacher, given, d)
         curve = jax.tree.map(np.asarray, curve)
         seconds = time.monotonic() - begun
         if first:

@@ -9,10 +9,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from nqs.state.draws import Draws, begin, draw
-from nqs.state.listed import Listed
+from nqs.state.draws import Draws, Given, begin, draw
 from nqs.state.markov import sweeps
-from nqs.systems.elements import Elements
 from nqs.training.descent import Recipe, Sampled, learning_rate, memory_of, moved
 
 STEPS_PER_DISPATCH = 10
@@ -97,20 +95,16 @@ def fresh_chains(teacher: Teacher, d: Descent) -> Array:
 
 
 @partial(jax.jit, static_argnames="teacher")
-def descend(
-    teacher: Teacher, e: Elements, states: Listed | None, descent: Descent
-) -> tuple[Descent, Curve]:
+def descend(teacher: Teacher, given: Given, descent: Descent) -> tuple[Descent, Curve]:
     """Ten steps; those beyond the end of the schedule change nothing."""
     key = jax.random.fold_in(jax.random.key(teacher.seed), _PURPOSE + 1)
-    one = partial(_step, teacher, e, states, key)
+    one = partial(_step, teacher, given, key)
     return jax.lax.scan(lambda d, _: one(d), descent, None, length=STEPS_PER_DISPATCH)
 
 
-def _step(teacher, e, states, key, d: Descent):
+def _step(teacher, given, key, d: Descent):
     key = jax.random.fold_in(key, d.step)
-    drawn = draw(
-        teacher.draws, teacher.model, d.variables, e, teacher.blocks, states, d.chains, key
-    )
+    drawn = draw(teacher.draws, teacher.model, d.variables, given, teacher.blocks, d.chains, key)
     energy = jnp.sum(drawn.weights * drawn.energy)
     deviation = drawn.energy - energy
     variance = jnp.sum(drawn.weights * jnp.abs(deviation) ** 2)

@@ -102,6 +102,16 @@ def test_a_state_of_fixed_magnetisation_stays_in_its_sector_in_netket(name):
     assert abs(energy.mean - np.vdot(psi, total.times(psi))) < 5 * energy.error_of_mean
 
 
+def test_exchanges_in_netket_keep_the_magnetisation_of_each_half():
+    """Within five binomial errors of effective samples, a tenth of all; by chance once in 10⁵."""
+    state = lively("rbm", 6, ones=(2, 1))
+    sampled = state.to_netket(n_samples=4096, seed=1, sampler_seed=2)
+    bits = np.asarray(sampled.samples).reshape(-1, 6)
+    assert (bits.reshape(-1, 2, 3).sum(axis=2) == [2, 1]).all()
+    one = (np.abs(state.vector().reshape((2,) * 6)) ** 2)[:, :, :, 1].sum()
+    assert abs(bits[:, 3].mean() - one) < 5 * np.sqrt(10 * one * (1 - one) / len(bits))
+
+
 def spelt(word):
     return " ".join(f"{letter}{site}" for site, letter in enumerate(word) if letter != "I")
 

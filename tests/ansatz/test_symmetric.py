@@ -81,6 +81,23 @@ def test_a_recurrent_state_is_normalised_inside_its_sector():
     assert_allclose(np.sum(np.exp(2 * state.log_psi(basis_bits(5)).real)), 1, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["recurrent", "transformer", "rbm"])
+def test_a_state_may_hold_the_magnetisation_of_each_half(name):
+    """Read site by site, together, and all of them at once; the autoregressive ones normalised."""
+    state, bits = lively(name, 6, seed=3, ones=(2, 1), rotated=(1, 3)), basis_bits(6)
+    inside = (bits[:, :3].sum(axis=1) == 2) & (bits[:, 3:].sum(axis=1) == 1)
+    log_psi = state.log_psi(bits)
+    assert np.isfinite(log_psi).tolist() == inside.tolist()
+    psi = np.exp(log_psi)
+    if name != "rbm":
+        assert_allclose(np.sum(np.abs(psi) ** 2), 1, atol=1e-12)
+    assert_allclose(state.vector(), psi / np.linalg.norm(psi), atol=1e-12)
+    free = lively(name, 6, seed=3)
+    free = State(free.model, {"params": state.variables["params"]["inner"]}, 6)
+    turned = np.exp(1j * np.angle(psi) - 1j * np.angle(np.exp(free.log_psi(bits))))
+    assert_allclose(turned[inside], (-1.0) ** bits[inside][:, [1, 3]].sum(axis=1), atol=1e-9)
+
+
 def test_samples_of_a_constrained_recurrent_state_stay_in_their_sector():
     state = lively("recurrent", 8, seed=2, ones=3, rotated=(0, 2))
     drawn = state.sample(4000, seed=1)

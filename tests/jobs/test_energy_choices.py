@@ -1,4 +1,4 @@
-"""What a ground state chooses of an ansatz that knows its lattice."""
+"""What a ground state chooses: its samples, and an ansatz that knows its lattice."""
 
 import pytest
 
@@ -16,9 +16,19 @@ def choices(hamiltonian, **ansatz):
     return chosen(config, system(config.hamiltonian))
 
 
+def test_few_configurations_are_all_summed_unless_samples_are_asked_for():
+    config, made = choices(RYDBERG)
+    assert (config.training.sampler, config.training.samples) == ("all", "all")
+    assert ("training.sampler", "64 configurations") in {(c.key, c.why) for c in made}
+    for table in ("training", "evaluation"):
+        asked = {"hamiltonian": RYDBERG, table: {"samples": 500}}
+        asked = toml.checked(GroundState, asked, "test")
+        assert chosen(asked, system(asked.hamiltonian))[0].training.sampler == "direct"
+
+
 def test_an_array_is_that_of_the_hamiltonian():
-    config, made = choices(RYDBERG, name="recurrent-2d")
-    assert config.ansatz.size == [2, 3]
+    config, made = choices(RYDBERG | {"size": [2, 6]}, name="recurrent-2d")
+    assert config.ansatz.size == [2, 6]
     assert config.training.sampler == "direct"
     assert "ansatz.size" in {choice.key for choice in made}
     again, made = chosen(config, system(config.hamiltonian))

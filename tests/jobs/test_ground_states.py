@@ -116,6 +116,23 @@ def test_exact_sums_over_orbits_lower_a_frustrated_energy_to_the_exact_one():
     )
 
 
+def test_electrons_of_either_spin_are_kept(tmp_path):
+    """Two sites: E = (U − √(U² + 16 t²)) / 2 with one of each, −t and degenerate with one alone."""
+    config = tmp_path / "dimer.toml"
+    config.write_text(
+        'job = "ground-state"\n[hamiltonian]\nname = "hubbard"\nlattice = "chain"\nsize = [2]\n'
+        "t = 0.8\nU = 3.0\n"
+    )
+    found = nqs.ground_state(config, hidden=4, steps=200).summary
+    assert found["ansatz"]["ones"] == [1, 1]
+    assert found["sampling"]["samples"] is None
+    assert_allclose(found["energy"]["value"], (3 - np.sqrt(9 + 16 * 0.64)) / 2, atol=1e-6)
+    assert found["v_score"] is not None
+    one = nqs.ground_state(config, "rbm", electrons=[1, 0], steps=200).summary
+    assert_allclose(one["energy"]["value"], -0.8, atol=1e-6)
+    assert one["v_score"] is None
+
+
 PERIODIC = """
 [hamiltonian]
 name = "heisenberg"

@@ -9,6 +9,7 @@ import nqs
 from nqs.config import toml
 from nqs.config.ground_state import GroundState, Hamiltonian, Reference, Uniform
 from nqs.jobs import ground_state as job
+from nqs.jobs.energy_choices import facts
 from nqs.jobs.hamiltonian import exact, pauli_system, system
 from nqs.systems.exact import heisenberg_ring_energy, ising_chain_energy
 from nqs.systems.hamiltonians import heisenberg, ising
@@ -55,10 +56,26 @@ def test_a_long_ring_is_known_by_bethes_ansatz():
         assert exact(system(ring.model_copy(update=other)), Reference(), None) is None
 
 
-def test_qubits_may_lie_on_the_edges():
+def test_qubits_may_lie_elsewhere_than_on_the_sites():
+    """On edges, or orbitals of both spins with their electrons, half of them where it is silent."""
     square = {"lattice": "square", "size": [3, 3], "periodic": True}
     code = system(Hamiltonian(name="toric", **square))
-    assert (code.total.sites, code.lattice) == (18, None)
+    assert (code.total.sites, code.lattice, code.electrons) == (18, None, None)
+    chain = {"lattice": "chain", "size": [3]}
+    half = system(Hamiltonian(name="hubbard", **chain))
+    assert (half.total.sites, half.electrons) == (6, (2, 1))
+    assert facts(half).lowest == [-1, 1]
+    fewer = system(Hamiltonian(name="hubbard", U=2.0, electrons=[1, 1], **chain))
+    assert facts(fewer).lowest == [1, 1]
+    assert fewer.parameters["t"] == 1.0
+    with pytest.raises(
+        ValueError, match=r"electrons is \[4, 1\]; expected two numbers from 0 to 3"
+    ):
+        system(Hamiltonian(name="hubbard", electrons=[4, 1], **chain))
+    with pytest.raises(ValueError, match="a molecule takes its geometry in ångström"):
+        system(Hamiltonian(name="molecule"))
+    with pytest.raises(ValueError, match=r"hamiltonian\.lattice has no effect on 'molecule'"):
+        system(Hamiltonian(name="molecule", geometry="H 0 0 0; H 0 0 1", lattice="chain"))
 
 
 def test_random_couplings_are_as_many_as_they_couple():

@@ -10,7 +10,7 @@ from exact import FALSE_ALARM, chance, frequencies
 from lively import lively
 from numpy.testing import assert_allclose
 
-from nqs.state.draws import Draws, begin, draw
+from nqs.state.draws import Draws, Given, begin, draw
 from nqs.state.listed import list_energies, listed, log_weights
 from nqs.state.local_energy import joined, local_energies
 from nqs.systems.elements import elements
@@ -26,11 +26,12 @@ def on_device(tree):
     return jax.tree.map(jnp.asarray, tree)
 
 
-def drawn(draws, state, total, states=None, steps=1):
+def drawn(draws, state, total, states=None, steps=1, levels=None):
     """The bits of `steps` draws one after another, (steps · samples, sites)."""
     e = on_device(elements(total))
     blocks = joined(np.asarray(e.flips))
-    once = jax.jit(partial(draw, draws, state.model, state.variables, e, blocks, states))
+    given = Given(e, states, levels)
+    once = jax.jit(partial(draw, draws, state.model, state.variables, given, blocks))
     chains, found = begin(draws, state.sites, jax.random.key(0)), []
     for step in range(steps):
         one = once(chains, jax.random.key(100 + step))
@@ -45,9 +46,11 @@ def drawn(draws, state, total, states=None, steps=1):
     ("name", "method", "ones"),
     [
         ("recurrent", "direct", None),
-        ("recurrent", "direct", 2),
+        ("recurrent", "direct", (2,)),
         ("rbm", "metropolis", None),
-        ("rbm", "exchange", 2),
+        ("rbm", "exchange", (2,)),
+        ("rbm", "exchange", (2, 1)),
+        ("recurrent", "direct", (2, 0)),
         ("conv", "exact", None),
     ],
 )
@@ -55,7 +58,7 @@ def test_configurations_follow_the_square_of_psi(name, method, ones):
     """Chains are read every forty sweeps, long after what they remember."""
     options = {} if ones is None else {"ones": ones}
     state = lively(name, SITES, seed=2, **options)
-    total = HEISENBERG if ones else ising(chain(SITES))
+    total = HEISENBERG if ones else ising(chain(SITES))  # its exchanges leave a half
     states = on_device(listed(total)) if method == "exact" else None
     draws = Draws(method, 1000, sweeps=40, ones=ones)
     bits, last = drawn(draws, state, total, states, steps=5)
@@ -70,7 +73,7 @@ def test_configurations_follow_the_square_of_psi(name, method, ones):
 
 def test_exchanges_keep_the_number_of_ones():
     state = lively("rbm", 7, seed=1, ones=3)
-    bits, _ = drawn(Draws("exchange", 64, 3, 3), state, heisenberg(chain(7)), steps=3)
+    bits, _ = drawn(Draws("exchange", 64, 3, (3,)), state, heisenberg(chain(7)), steps=3)
     assert (bits.sum(axis=1) == 3).all()
 
 

@@ -47,6 +47,11 @@ def test_products_are_those_of_the_matrices():
     assert_allclose(matrix(jordan_wigner(terms, 4)), expected, atol=1e-14)
 
 
+def test_hubbard_keeps_the_electrons_of_either_spin_and_not_those_of_a_site():
+    assert hubbard(chain(3)).conserves_magnetisation(2)
+    assert not hubbard(chain(4)).conserves_magnetisation(4)
+
+
 def test_hubbard_is_its_formula():
     graph = from_edges([[0, 1], [2, 1]])
     a = [annihilator(m, 6) for m in range(6)]

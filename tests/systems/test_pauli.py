@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from nqs.systems.exact import sector
 from nqs.systems.pauli import PauliSum
+from nqs.systems.sectors import sector
 
 SITES = 3
 

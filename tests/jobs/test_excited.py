@@ -1,0 +1,87 @@
+"""Levels above those that other runs have found."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import nqs
+from nqs.config.ground_state import Hamiltonian
+from nqs.jobs.energy_choices import facts
+from nqs.jobs.hamiltonian import pauli_system
+from nqs.systems.exact import lanczos
+from nqs.systems.hamiltonians import ising, xxz
+from nqs.systems.lattices import chain
+
+CHAIN = ising(chain(5), [1.0, 0.8, 1.2, 0.9], 1.3, 0.1)
+
+
+def vector_energy(state):
+    psi = state.vector()
+    return np.vdot(psi, CHAIN.times(psi)).real
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory):
+    return nqs.ground_state(
+        CHAIN, hidden=8, steps=150, out=tmp_path_factory.mktemp("levels") / "ground"
+    )
+
+
+@pytest.fixture(scope="module")
+def first(ground, tmp_path_factory):
+    out = tmp_path_factory.mktemp("levels") / "first"
+    return nqs.ground_state(CHAIN, hidden=8, steps=300, above=[str(ground.folder)], out=out)
+
+
+def test_the_next_level_is_found_and_its_gap_said(ground, first):
+    """Nothing keeps the levels apart: the fields leave no flip of all spins, the bonds no reflection."""
+    found, exact = first.summary, [lanczos(CHAIN, level=n).energy for n in (0, 1)]
+    assert found["verdict"] == "ok", found["warnings"]
+    assert_allclose(found["energy"]["value"], exact[1], atol=1e-3)
+    assert_allclose(found["exact"]["energy"], exact[1], rtol=1e-9)
+    assert_allclose(found["gap"]["value"], exact[1] - exact[0], atol=2e-3)
+    assert found["gap"]["error"] is None
+    (below,) = found["levels_below"]
+    assert below["energy"]["value"] == ground.summary["energy"]["value"]
+    overlap = abs(np.vdot(first.state.vector(), ground.state.vector())) ** 2
+    assert_allclose(below["overlap"]["value"], overlap, atol=1e-12)
+    assert overlap < 1e-3
+    assert_allclose(vector_energy(first.state), found["energy"]["value"], rtol=1e-9)
+
+
+def test_a_level_may_lie_above_several(ground, first):
+    """From samples, whose energy has an error, and so has the gap; the check by vectors."""
+    above = [str(ground.folder), str(first.folder)]
+    second = nqs.ground_state(CHAIN, hidden=8, steps=40, samples=64, above=above)
+    found = second.summary
+    assert found["gap"]["error"] == found["energy"]["error"] > 0
+    psi = second.state.vector()
+    overlaps = [abs(np.vdot(psi, other.state.vector())) ** 2 for other in (ground, first)]
+    assert_allclose(
+        [row["overlap"]["value"] for row in found["levels_below"]], overlaps, atol=1e-12
+    )
+    assert max(overlaps) < 0.1
+    assert found["energy"]["value"] > first.summary["energy"]["value"]
+
+
+def test_of_an_excited_state_less_is_known():
+    """Not its signs, nor Σ Z unless every multiplet has a member there."""
+    easy = pauli_system(xxz(chain(6), 1.0, 0.5), Hamiltonian(lattice="chain", size=[6]))
+    ground, excited = facts(easy), facts(easy, 1)
+    assert (ground.lowest, ground.marshall) == (0, True)
+    assert (excited.lowest, excited.marshall, excited.positive) == (None, False, False)
+    isotropic = pauli_system(xxz(chain(6), 1.0, 1.0), Hamiltonian(lattice="chain", size=[6]))
+    assert facts(isotropic, 1).lowest == 0
+
+
+def test_what_does_not_lie_below_is_refused(ground, tmp_path):
+    name = str(ground.folder)
+    for settings, message in (
+        ({"above": [str(tmp_path)]}, "no finished run"),
+        ({"above": [name, name]}, "twice"),
+        ({"penalty": 2.0}, r"excited\.penalty has no effect beside excited\.above = \[\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            nqs.ground_state(CHAIN, **settings)
+    with pytest.raises(ValueError, match="whose Hamiltonian is another one"):
+        nqs.ground_state(ising(chain(5, True)), above=[name])
