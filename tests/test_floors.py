@@ -5,7 +5,7 @@ from pathlib import Path
 
 NQS = Path(__file__).parent.parent / "nqs"
 FLOORS = [
-    {"config", "statistics"},
+    {"config", "groups", "statistics"},
     {"measurement", "systems", "ansatz"},
     {"state"},
     {"training", "evaluation"},

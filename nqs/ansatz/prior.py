@@ -132,6 +132,13 @@ class Even(Around):
         return self.told(self.inner.expected(differs, places), last, places.site)
 
 
+def said_of(model: Any, name: str, default: Any) -> Any:
+    """An attribute of a state, or of the one that is inside its priors."""
+    while not hasattr(model, name) and hasattr(model, "inner"):
+        model = model.inner
+    return getattr(model, name, default)
+
+
 def with_prior(
     model: nn.Module,
     sites: int,

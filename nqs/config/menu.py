@@ -13,8 +13,8 @@ ANSATZ_OPTIONS = {
     "rbm-positive": ("hidden",),
     "rbm-phase": ("hidden",),
     "rbm": ("hidden",),
-    "rbm-symmetric": ("size", "features"),
-    "conv": ("size", "features", "signed"),
+    "rbm-symmetric": ("size", "features", "point_group"),
+    "conv": ("size", "features", "signed", "point_group"),
 }
 
 AUTO = "auto"

@@ -66,3 +66,7 @@ class Network(Table):
         default=None, ge=1, le=512, description="rbm-symmetric, conv: filters; chosen"
     )
     signed: bool | None = Field(default=None, description="conv: ψ may change sign; chosen")
+    point_group: bool | None = Field(
+        default=None,
+        description="rbm-symmetric, conv: rotations and reflections of the lattice leave ψ as it is; chosen",
+    )

@@ -88,6 +88,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "heads", gcd(4, int(ansatz.hidden or 0)), "of equal shares of hidden")
     elif ansatz.name in PERIODIC:
         fill(ansatz, "features", 8, "filters of the length of the ring")
+        fill(ansatz, "point_group", False, "shots need not have it")
         if ansatz.name == "conv":
             fill(ansatz, "signed", not data.only_z, "rotated settings see signs")
     elif ansatz.name in ANSATZ_OPTIONS:

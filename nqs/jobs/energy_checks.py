@@ -33,6 +33,11 @@ def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
                 f"ansatz {ansatz.name!r} has all translations of a periodic lattice and the flip of all "
                 "spins, which this Hamiltonian has not; choose recurrent or rbm."
             )
+        if ansatz.point_group and not known.turns:
+            raise ValueError(
+                "ansatz.point_group needs a Hamiltonian that rotations and reflections of its lattice leave "
+                "as it is, which this one is not; leave it out."
+            )
     _check_sector(config, known)
     _check_sampler(config, known, own)
     _check_growth(config)

@@ -15,6 +15,7 @@ from nqs.config.menu import (
     SINGLE_PRECISION,
     lattice_size,
 )
+from nqs.groups import point_group
 from nqs.jobs.choices import Choice
 from nqs.jobs.hamiltonian import System
 from nqs.systems.pauli import PauliSum
@@ -22,6 +23,7 @@ from nqs.systems.sectors import INDEX_SITES, ones_of, sector_size
 from nqs.systems.symmetry import (
     flip_invariant,
     lowest_magnetisation,
+    point_group_invariant,
     spin_rotation_invariant,
     stoquastic,
     sublattice,
@@ -46,7 +48,7 @@ class Facts:
     """What of the Hamiltonian decides; all known without loading JAX.
 
     flips: whether it commutes with the flip of all spins; periodic: and with all translations
-    of its lattice, if one is known: lattice; lengths: those of a grid, open or not, else None.
+    of its lattice, if one is known: lattice; turns: and with its rotations and reflections; lengths: those of a grid, open or not, else None.
     conserves: whether Σ Z is conserved; lowest: Σ Z of a ground state, None where theory does
     not tell; of each half of the sites, where spin up and down of fermions are kept. halves: whether
     Σ Z of each half is conserved. excited: whether other states lie below the one that is sought.
@@ -61,6 +63,7 @@ class Facts:
     lattice: bool
     lengths: tuple[int, ...] | None
     periodic: bool
+    turns: bool
     excited: bool
     touching: float
     conserves: bool
@@ -91,6 +94,7 @@ def facts(found: System, level: int = 0) -> Facts:
         lattice=found.lattice is not None,
         lengths=None if found.lattice is None else found.lattice.lengths,
         periodic=periodic,
+        turns=periodic and point_group_invariant(total, found.size or ()),
         excited=level > 0,
         touching=float(np.abs(total.coefficients) @ (total.x | total.z).sum(axis=1)) / total.sites,
         conserves=conserves,
@@ -224,10 +228,19 @@ _RECIPE = (("rate", 0.05, 0.1), ("shift", 1e-6, 1e-4), ("trust", 0.3, 0.1))
 def summands(config: GroundState, known: Facts) -> int | None:
     """Configurations to be listed, one of each orbit, roughly; None where they are too many."""
     states = sector_size(known.sites, config.ansatz.magnetisation)
-    orbits = states // (2 * known.sites if config.ansatz.name in PERIODIC else 1)
+    orbits = states // symmetries(config, known.sites)
     if states > MOST_LISTED or orbits > MOST_SUMMED or known.sites > INDEX_SITES:
         return None
     return orbits if states * known.elements <= MOST_ELEMENTS else None
+
+
+def symmetries(config: GroundState, sites: int) -> int:
+    """How many leave the ansatz as it is: configurations of an orbit, of most of them."""
+    ansatz = config.ansatz
+    if ansatz.name not in PERIODIC:
+        return 1
+    turned = len(point_group(tuple(ansatz.size or [sites]))) if ansatz.point_group else 1
+    return 2 * sites * turned
 
 
 def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
@@ -258,8 +271,10 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
         fill(ansatz, "layers", 2, "enough to look from what is found")
         fill(ansatz, "heads", gcd(4, ansatz.hidden), "of equal shares of hidden")
     elif ansatz.name == "rbm-symmetric":
+        fill(ansatz, "point_group", False, "more features instead")
         fill(ansatz, "features", 12, "filters of the size of the lattice")
     elif ansatz.name == "conv":
+        fill(ansatz, "point_group", False, "more features instead")
         fill(ansatz, "features", 6, "filters of the size of the lattice")
         fill(ansatz, "signed", not settled, "ψ is positive" if settled else "signs are not known")
     elif ansatz.name not in AUTOREGRESSIVE:

@@ -1,8 +1,10 @@
 """What a ground state costs: memory that is refused beforehand where it is not there, and time."""
 
+from nqs.ansatz.prior import said_of
 from nqs.jobs.optimise import Problem
 from nqs.state.pieces import ROWS
 from nqs.state.reach import VECTOR_SITES, available_memory
+from nqs.training.slopes import ENTRIES
 
 _BASE = 4e8
 """Bytes of Python, JAX and the compiled programs."""
@@ -29,13 +31,13 @@ def _training(problem: Problem) -> float:
         return 2 * configurations
     rows *= 1 if getattr(problem.model, "real", False) else 2
     jacobian = 3 * width * rows * problem.parameters
-    # a convolution as wide as the lattice is differentiated with every weight at every place
-    spread = rows * problem.parameters * sites * width / 2 if problem.symmetric else 0.0
-    return jacobian + spread + 4 * width * min(rows, problem.parameters) ** 2 + configurations
+    differentiated = said_of(problem.model, "numbers_differentiated", 0)
+    around = 3 * width * min(rows * differentiated, ENTRIES)
+    return jacobian + around + 4 * width * min(rows, problem.parameters) ** 2 + configurations
 
 
 def _width(problem: Problem) -> int:
-    return getattr(problem.model, "numbers_kept", _WIDTH)
+    return said_of(problem.model, "numbers_kept", _WIDTH)
 
 
 def _judging(problem: Problem) -> float:

@@ -14,7 +14,7 @@ from nqs import ansatz as menu
 from nqs.ansatz.prior import with_prior
 from nqs.config.ground_state import GroundState
 from nqs.config.menu import PERIODIC, SINGLE_PRECISION
-from nqs.jobs.energy_choices import options
+from nqs.jobs.energy_choices import options, symmetries
 from nqs.jobs.excited import Lower
 from nqs.jobs.hamiltonian import System, system
 from nqs.state.draws import Draws, Given
@@ -104,6 +104,7 @@ class Problem:
             self.system.total,
             self.config.ansatz.magnetisation,
             size=self.system.size if self.symmetric else None,
+            point=bool(self.symmetric and self.config.ansatz.point_group),
             flip=self.symmetric,
             rotated=tuple(self.options.get("rotated", ())),
         )
@@ -155,8 +156,8 @@ class Problem:
         training, known = self.config.training, self.config.ansatz
         if isinstance(training.samples, int):
             return training.samples
-        symmetries = 2 * self.sites if self.symmetric else 1
-        return -(-sector_size(self.sites, known.magnetisation) // symmetries)
+        number = symmetries(self.config, self.sites) if self.own is None else 1
+        return -(-sector_size(self.sites, known.magnetisation) // number)
 
     def work(self) -> float:
         """How long it trains, in units of its own: flips times sites that are read."""

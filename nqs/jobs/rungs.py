@@ -111,6 +111,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill_size(ansatz, data, fill)
     if ansatz.name in PERIODIC:
         fill(ansatz, "features", 8, "filters of the length of the ring")
+        fill(ansatz, "point_group", False, "shots need not have it")
         if ansatz.name == "conv":
             fill(ansatz, "signed", not data.only_z, "rotated settings see signs")
     elif ansatz.name in ("rbm-positive", "rbm-phase", "rbm"):

@@ -9,7 +9,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from nqs.ansatz.symmetric import shifts
+from nqs.groups import space_group
 from nqs.measurement.effects import index_bits
 from nqs.state.pieces import in_turn
 from nqs.systems.elements import diagonal, elements, off_diagonal
@@ -37,25 +37,27 @@ def listed(
     magnetisation: Magnetisation | None = None,
     *,
     size: tuple[int, ...] | None = None,
+    point: bool = False,
     flip: bool = False,
     rotated: tuple[int, ...] = (),
 ) -> Listed:
     """All basis states of a sector of Σ Z; with a size, one of each orbit.
 
-    size: of a periodic lattice whose translations leave H and |ψ| as they are; flip:
-    whether flipping all spins does, too. rotated: sites of ψ's Marshall sign.
+    size: of a periodic lattice whose translations leave H and |ψ| as they are; point: whether its
+    rotations and reflections do, flip: whether flipping all spins does, too. rotated: sites of
+    ψ's Marshall sign.
     """
+    group = None if size is None else space_group(size, point)
     states = sector(total.sites, magnetisation)
     e = elements(total)
     length = np.ones(len(states))
-    if size is not None:
-        least, length = _orbits(states, size, flip)
-        states = least
+    if group is not None:
+        states, length = _orbits(states, group, flip)
     bits: Any = index_bits(states, total.sites).astype(np.int32)
     place_value = 1 << np.arange(total.sites - 1, -1, -1)
     connected = states[:, None] ^ (e.flips @ place_value)
     element = np.asarray(off_diagonal(e, bits))
-    least = connected if size is None else _least(connected, size, flip)
+    least = connected if group is None else _least(connected, group, flip)
     which = np.minimum(np.searchsorted(states, least), len(states) - 1)
     inside = states[which] == least  # what rounding leaves of elements out of the sector is not
     turned = int(place_value[list(rotated)].sum()) if rotated else 0
@@ -69,17 +71,17 @@ def listed(
     )
 
 
-def _orbits(states, size, flip) -> tuple[np.ndarray, np.ndarray]:
+def _orbits(states, group, flip) -> tuple[np.ndarray, np.ndarray]:
     """The least index of every orbit and its length; states are closed under the symmetries."""
-    return np.unique(_least(states, size, flip), return_counts=True)
+    return np.unique(_least(states, group, flip), return_counts=True)
 
 
-def _least(states: np.ndarray, size: tuple[int, ...], flip: bool) -> np.ndarray:
-    """The least index that translations, and flips if `flip`, make of each state."""
-    sites = int(np.prod(size))
+def _least(states: np.ndarray, group: np.ndarray, flip: bool) -> np.ndarray:
+    """The least index that permutations, and flips if `flip`, make of each state."""
+    sites = group.shape[1]
     place_value = 1 << np.arange(sites - 1, -1, -1)
     least = states.copy()
-    for moved in shifts(size):
+    for moved in group:
         image = np.zeros_like(states)
         for site, place in enumerate(moved):
             image |= ((states // place_value[site]) & 1) * place_value[place]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nqs.groups import point_group
 from nqs.systems.lattices import Lattice
 from nqs.systems.pauli import PauliSum
 
@@ -15,10 +16,20 @@ def translation_invariant(total: PauliSum, size: Sequence[int]) -> bool:
     number = np.arange(np.prod(size)).reshape(size)
     for axis in range(len(size)):
         order = np.roll(number, 1, axis).reshape(-1)
-        moved = PauliSum.from_bits(total.x[:, order], total.z[:, order], total.coefficients)
-        if not same(total, moved):
+        if not _permuted(total, order):
             return False
     return True
+
+
+def point_group_invariant(total: PauliSum, size: Sequence[int]) -> bool:
+    """Whether H commutes with every rotation and reflection of an array about its middle."""
+    return all(_permuted(total, order) for order in point_group(tuple(size)))
+
+
+def _permuted(total: PauliSum, order: np.ndarray) -> bool:
+    """Whether sites in another order leave H as it is."""
+    moved = PauliSum.from_bits(total.x[:, order], total.z[:, order], total.coefficients)
+    return same(total, moved)
 
 
 def flip_invariant(total: PauliSum) -> bool:

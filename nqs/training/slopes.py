@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from nqs.ansatz.prior import said_of
 from nqs.state.pieces import in_turn
 from nqs.state.reading import Reading, alone
 from nqs.training.flat import flattened
 
-_ENTRIES = 2**24
+ENTRIES = 2**24
 """Numbers that differentiating takes at once, roughly, so that memory does not grow with the rows."""
 
 _KEPT = 100
@@ -34,7 +35,8 @@ def log_psi_slopes(model: Any, variables: Any, bits: Array) -> Array:
         log_psi = log_psi[0]
         return log_psi.real[None] if is_real(model) else jnp.stack([log_psi.real, log_psi.imag])
 
-    return _in_rows(parts, vector, bits, 2 * vector.size)
+    entries = max(2 * vector.size, said_of(model, "numbers_differentiated", 0))
+    return _in_rows(parts, vector, bits, entries)
 
 
 def shot_slopes(model: Any, variables: Any, reading: Reading) -> Array:
@@ -54,4 +56,4 @@ def shot_slopes(model: Any, variables: Any, reading: Reading) -> Array:
 def _in_rows(function: Callable, vector: Array, rows: Any, entries: int) -> Array:
     """∂ function(vector, row) of each row of a tree, (rows, *outputs, parameters), some at a time."""
     every = jax.vmap(jax.jacrev(function), in_axes=(None, 0))
-    return in_turn(partial(every, vector), rows, max(1, _ENTRIES // entries))
+    return in_turn(partial(every, vector), rows, max(1, ENTRIES // entries))

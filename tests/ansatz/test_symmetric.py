@@ -7,12 +7,17 @@ from lively import lively
 from numpy.testing import assert_allclose
 
 from nqs.ansatz import build
-from nqs.ansatz.symmetric import shifts
+from nqs.groups import point_group, shifts
 from nqs.measurement.effects import basis_bits
 from nqs.state.state import State
 
 SIZES = [(6,), (2, 3)]
-KINDS = [("rbm-symmetric", {}), ("conv", {}), ("conv", {"signed": True})]
+KINDS = [
+    ("rbm-symmetric", {}),
+    ("conv", {}),
+    ("conv", {"signed": True}),
+    ("conv", {"signed": True, "point_group": True}),
+]
 
 
 def rolled(bits, size, shift):
@@ -31,6 +36,42 @@ def test_translations_and_the_flip_of_all_spins_change_nothing(name, options, si
         assert_allclose(np.exp(state.log_psi(rolled(bits, size, shift))), psi, rtol=1e-10)
     assert_allclose(np.exp(state.log_psi(1 - bits)), psi, rtol=1e-10)
     assert_allclose(psi.imag, 0, atol=1e-9 * np.abs(psi).max())
+
+
+@pytest.mark.parametrize("name", ["rbm-symmetric", "conv"])
+def test_rotations_and_reflections_change_nothing_where_asked_for(name):
+    """About any place: those of a rectangle about its middle, beside the translations."""
+    size, bits = (2, 5), basis_bits(10)
+    array = bits.reshape(-1, *size)
+    turned = [array[:, ::-1], array[:, :, ::-1], np.roll(array, 1, 2)[:, :, ::-1]]
+    alone, state = (
+        lively(name, 10, seed=1, strength=0.1, size=size, point_group=p) for p in (False, True)
+    )
+    log_psi = state.log_psi(bits)
+    for image in turned:
+        assert_allclose(state.log_psi(image.reshape(-1, 10)), log_psi, atol=1e-10)
+    before, changed = (alone.log_psi(x.reshape(-1, 10)) for x in (bits, turned[1]))
+    assert np.abs(changed - before).max() > 1e-3
+    images = [array, *turned[:2], array[:, ::-1, ::-1]]
+    added = sum(alone.log_psi(image.reshape(-1, 10)) for image in images)
+    assert_allclose(log_psi - log_psi[0], added - added[0], atol=1e-9)
+
+
+def test_the_point_group_of_an_array_is_that_of_its_lengths():
+    for size, operations in [((5,), 2), ((2, 3), 4), ((3, 3), 8), ((1, 4), 2), ((2, 2, 2), 48)]:
+        found = point_group(size)
+        assert len(found) == operations
+        assert found[0].tolist() == list(range(np.prod(size)))
+        together = {tuple(a[b]) for a in found for b in found}
+        assert together == set(map(tuple, found))  # a group
+
+
+def test_few_rows_are_read_as_many_are():
+    """Up to sixteen of them, each place by itself."""
+    for options in ({}, {"point_group": True}):
+        state, bits = lively("conv", 6, seed=2, size=(2, 3), **options), basis_bits(6)
+        each = [state.log_psi(row[None])[0] for row in bits[:5]]
+        assert_allclose(each, state.log_psi(bits)[:5], rtol=1e-12)
 
 
 def test_the_signed_network_has_both_signs_and_the_other_one():

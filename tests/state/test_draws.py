@@ -78,18 +78,19 @@ def test_exchanges_keep_the_number_of_ones():
 
 
 CASES = {
-    "ring": (ising(chain(6, True)), None, (6,), True, ()),
-    "heisenberg": (HEISENBERG, 0, (6,), True, (1, 3, 5)),
-    "frustrated": (j1j2(square(2, 4, True)), 0, (2, 4), True, ()),
-    "no symmetry": (ising(chain(5), g=0.2), None, None, False, ()),
+    "ring": (ising(chain(6, True)), None, (6,), True, (), False),
+    "heisenberg": (HEISENBERG, 0, (6,), True, (1, 3, 5), False),
+    "frustrated": (j1j2(square(2, 4, True)), 0, (2, 4), True, (), False),
+    "turned": (ising(square(3, 3, True)), None, (3, 3), True, (), True),
+    "no symmetry": (ising(chain(5), g=0.2), None, None, False, (), False),
 }
 
 
 @pytest.mark.parametrize(
-    ("total", "magnetisation", "size", "flip", "rotated"), CASES.values(), ids=list(CASES)
+    ("total", "magnetisation", "size", "flip", "rotated", "point"), CASES.values(), ids=list(CASES)
 )
 def test_orbits_have_the_energies_of_their_members_and_all_of_their_weight(
-    total, magnetisation, size, flip, rotated
+    total, magnetisation, size, flip, rotated, point
 ):
     """Six sites with three bits 1: Marshall's sign of a translated state is the opposite."""
     name = "recurrent" if size is None else "conv"
@@ -97,9 +98,10 @@ def test_orbits_have_the_energies_of_their_members_and_all_of_their_weight(
     if magnetisation is not None:
         options["ones"] = total.sites // 2
     if size is not None:
-        options |= {"size": size, "signed": True}
+        options |= {"size": size, "signed": True, "point_group": point}
     state = lively(name, total.sites, seed=4, **options)
-    states = on_device(listed(total, magnetisation, size=size, flip=flip, rotated=rotated))
+    symmetries = {"size": size, "point": point, "flip": flip, "rotated": rotated}
+    states = on_device(listed(total, magnetisation, **symmetries))
     compiled = jax.jit(list_energies, static_argnums=0)
     log_psi, energy = compiled(state.model, state.variables, states)
     expected = local_energies(
@@ -113,3 +115,6 @@ def test_orbits_have_the_energies_of_their_members_and_all_of_their_weight(
     assert_allclose(np.exp(states.log_length).sum(), full)
     if size is not None:
         assert len(states.bits) < full / (total.sites - 2)
+    if point:
+        fewer = listed(total, magnetisation, **symmetries | {"point": False})
+        assert len(states.bits) < len(fewer.bits)
