@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from nqs.ansatz.averaged import averaged
 from nqs.ansatz.mps import MatrixProduct
 from nqs.ansatz.prior import Even, with_prior
 from nqs.ansatz.rbm import RBMComplex, RBMPhase, RBMPositive
@@ -36,6 +37,8 @@ def build(
     size: Sequence[int] = (),
     ones: int | Sequence[int] | None = None,
     rotated: Sequence[int] = (),
+    average: Sequence[str] = (),
+    lengths: Sequence[int] = (),
     precision: str = "float64",
     **options,
 ) -> nn.Module:
@@ -43,7 +46,8 @@ def build(
 
     size: lengths of the lattice of an ansatz that knows of it, as in `lattice_size`. ones,
     rotated: number of bits 1, of all sites or of each part, and sites of a Marshall sign, as in
-    `with_prior`. precision:
+    `with_prior`. average, lengths: symmetries that an autoregressive state is averaged over, as in
+    `Averaged`. precision:
     float32 where the ansatz has it. options: of the module; even = True makes an
     autoregressive state `Even`.
     """
@@ -56,6 +60,8 @@ def build(
     model: Any = ANSATZE[name](sites=sites, **options)
     if even:
         model = Even(sites=sites, inner=model)
+    if average:
+        return averaged(with_prior(model, sites, ones), sites, average, lengths, rotated)
     return with_prior(model, sites, ones, tuple(rotated))
 
 

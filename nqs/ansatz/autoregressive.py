@@ -58,7 +58,21 @@ class Places(NamedTuple):
         return found
 
 
-class Autoregressive(nn.Module):
+class Normalised(nn.Module):
+    """A state with Σ |ψ|² = 1 whose samples are exact; abstract."""
+
+    sites: int
+
+    @abstractmethod
+    def start(self, batch: int) -> Any:
+        """What is remembered while a batch is drawn, each leaf of shape (batch, …)."""
+
+    @abstractmethod
+    def draw(self, key: Array, batch: int) -> tuple[Array, Array]:
+        """Bits (batch, sites) uint8 distributed as |ψ|², and log |ψ| of each, (batch,)."""
+
+
+class Autoregressive(Normalised):
     """A state whose conditionals are known, so that its samples are exact.
 
     A subclass says what it remembers of the sites behind it (`start`, `advance`)
@@ -69,8 +83,6 @@ class Autoregressive(nn.Module):
 
     Hibat-Allah et al., Phys. Rev. Research 2, 023358 (2020).
     """
-
-    sites: int
 
     @abstractmethod
     def start(self, batch: int) -> Any:
@@ -100,6 +112,22 @@ class Autoregressive(nn.Module):
             return self._together(rows, 0).reshape(bits.shape[:-1])
         _, log_modulus, phase = self._read(self._unread(rows.shape[0]), rows, 0)
         return (log_modulus + 1j * phase).reshape(bits.shape[:-1])
+
+    def draw(self, key: Array, batch: int) -> tuple[Array, Array]:
+        """As of `Normalised`: one cell evaluation a site."""
+
+        def visit(carry, site):
+            memory, log_modulus = carry
+            expected = self.next_bit(memory, site)
+            probability = jax.nn.sigmoid(expected.log_odds)
+            bit = jax.random.bernoulli(jax.random.fold_in(key, site), probability)
+            bit = bit.astype(jnp.int32)
+            log_modulus += expected.log_modulus(bit)
+            return (self.advance(memory, bit, site), log_modulus), bit.astype(jnp.uint8)
+
+        memory, zero, _ = self._unread(batch)
+        (_, log_modulus), bits = jax.lax.scan(visit, (memory, zero), jnp.arange(self.sites))
+        return bits.T, log_modulus
 
     def all_log_psi(self) -> Array:
         """log ψ of every basis state in index order, (2**sites,).

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from nqs.ansatz.autoregressive import Autoregressive
+from nqs.ansatz.autoregressive import Normalised
 from nqs.state import born
 from nqs.state.annealing import annealed, log_density
 from nqs.state.partition import HOTTER
@@ -49,7 +49,7 @@ def log_norm(
     late: asked before each attempt but the first, with the seconds that it will take; no more are
     made once it says so.
     """
-    if isinstance(state.model, Autoregressive):
+    if isinstance(state.model, Normalised):
         return Norm(0.0, None)
     if state.sites <= VECTOR_SITES:
         return Norm(float(_exact(state.model, state.variables, state.sites)), None)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nqs import statistics
-from nqs.ansatz.autoregressive import Autoregressive
+from nqs.ansatz.autoregressive import Normalised
 from nqs.evaluation.heldout import Estimate
 from nqs.state.local_energy import ratios
 from nqs.state.reach import VECTOR_SITES
@@ -90,7 +90,7 @@ def _ratios(state: State, flips: np.ndarray, bits: np.ndarray) -> np.ndarray:
 
 def _weights_of_all(state: State, bits: np.ndarray) -> np.ndarray | None:
     """Weight of each sample, where together they are every configuration that the state has."""
-    if not isinstance(state.model, Autoregressive):
+    if not isinstance(state.model, Normalised):
         return None
     rows, place, times = np.unique(bits, axis=0, return_inverse=True, return_counts=True)
     if 2 * len(rows) > len(bits):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from nqs.ansatz.autoregressive import Autoregressive
+from nqs.ansatz.autoregressive import Normalised
 from nqs.evaluation.heldout import Estimate
 from nqs.state.sampling import Samples
 from nqs.state.state import State
@@ -48,7 +48,7 @@ def sampled_fidelity(a: State, b: State, samples: int = 16384, *, seed: int = 1)
     drawn = (a.sample(samples, seed), b.sample(samples, seed + _SECOND))
     number = min(_BLOCKS, *(d.chains for d in drawn))
     ratios = [Ratios(b.log_psi(d.bits) - a.log_psi(d.bits), _blocks(d, number)) for d in drawn]
-    normalised = all(isinstance(s.model, Autoregressive) for s in (a, b))
+    normalised = all(isinstance(s.model, Normalised) for s in (a, b))
     found = fidelity_of_ratios(*ratios, normalised=normalised)
     error = found.error or 0.0
     if found.value < max(_LEAST * error, _SEEN / samples):

@@ -38,6 +38,7 @@ def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
                 "ansatz.point_group needs a Hamiltonian that rotations and reflections of its lattice leave "
                 "as it is, which this one is not; leave it out."
             )
+        _check_average(config, known)
     _check_sector(config, known)
     _check_sampler(config, known, own)
     _check_growth(config)
@@ -75,6 +76,30 @@ def _check_idle(config: GroundState, own: bool | None) -> None:
             "training.precision 'float32' is for the ansätze "
             f"{', '.join(SINGLE_PRECISION)}; leave it out."
         )
+
+
+def _check_average(config: GroundState, known: Facts) -> None:
+    ansatz = config.ansatz
+    if not ansatz.average:
+        return
+    if ansatz.name not in AUTOREGRESSIVE:
+        raise ValueError(
+            f"ansatz.average is for {', '.join(AUTOREGRESSIVE)}, whose norm is known; leave it out for "
+            f"{ansatz.name}."
+        )
+    held = {
+        "flip": known.flips and not ansatz.magnetisation,
+        "translations": known.translations and known.lengths is not None,
+        "point": known.turns,
+    }
+    for name in ansatz.average:
+        if not held[name]:
+            raise ValueError(
+                f"ansatz.average names {name!r}, which does not leave this Hamiltonian on a grid, or its "
+                "Σ Z, as it is; leave it out."
+            )
+    if ansatz.even and "flip" in ansatz.average:
+        raise ValueError("ansatz.even is the flip that ansatz.average names as well; take one.")
 
 
 def _check_growth(config: GroundState) -> None:

@@ -47,8 +47,9 @@ _FEW = 1024
 class Facts:
     """What of the Hamiltonian decides; all known without loading JAX.
 
-    flips: whether it commutes with the flip of all spins; periodic: and with all translations
-    of its lattice, if one is known: lattice; turns: and with its rotations and reflections; lengths: those of a grid, open or not, else None.
+    flips: whether it commutes with the flip of all spins; translations: and with all translations
+    of its lattice, if one is known: lattice; periodic: with both; turns: with the rotations and
+    reflections of a grid; lengths: those of a grid, open or not, else None.
     conserves: whether Σ Z is conserved; lowest: Σ Z of a ground state, None where theory does
     not tell; of each half of the sites, where spin up and down of fermions are kept. halves: whether
     Σ Z of each half is conserved. excited: whether other states lie below the one that is sought.
@@ -62,6 +63,7 @@ class Facts:
     flips: bool
     lattice: bool
     lengths: tuple[int, ...] | None
+    translations: bool
     periodic: bool
     turns: bool
     excited: bool
@@ -84,7 +86,9 @@ def facts(found: System, level: int = 0) -> Facts:
     """
     total = found.total
     flips = flip_invariant(total)
-    periodic = flips and found.size is not None and translation_invariant(total, found.size)
+    translations = found.size is not None and translation_invariant(total, found.size)
+    periodic = flips and translations
+    lengths = None if found.lattice is None else found.lattice.lengths
     chain = found.lattice is not None and found.lattice.name == "chain"
     conserves = total.conserves_magnetisation()
     rotated = None if found.lattice is None or not conserves else sublattice(found.lattice)
@@ -92,9 +96,10 @@ def facts(found: System, level: int = 0) -> Facts:
         sites=total.sites,
         flips=flips,
         lattice=found.lattice is not None,
-        lengths=None if found.lattice is None else found.lattice.lengths,
+        lengths=lengths,
+        translations=translations,
         periodic=periodic,
-        turns=periodic and point_group_invariant(total, found.size or ()),
+        turns=lengths is not None and point_group_invariant(total, lengths),
         excited=level > 0,
         touching=float(np.abs(total.coefficients) @ (total.x | total.z).sum(axis=1)) / total.sites,
         conserves=conserves,
@@ -257,7 +262,11 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
             fill(ansatz, "hidden", 32, "as much as a minute's training uses")
         fill(ansatz, "phase", not settled, "ψ is positive" if settled else "ψ may have any phases")
         if known.flips and settled and not ansatz.magnetisation:
-            fill(ansatz, "even", True, "ψ is positive, and a flip of all spins leaves H as it is")
+            why = "ψ is positive, and a flip of all spins leaves H as it is"
+            if ansatz.name == "recurrent-2d" and not ansatz.even:
+                fill(ansatz, "average", ["flip"], why)
+            if not ansatz.average:
+                fill(ansatz, "even", True, why)
         fill(ansatz, "even", False, "not known of ψ")
     if ansatz.name == "recurrent":
         why = "a uniform chain" if known.uniform else "sites differ"

@@ -87,9 +87,9 @@ def chosen(config: GroundState, found: System, model: Any = None):
     known = energy_choices.facts(found, len(config.excited.above))
     own = None
     if model is not None:
-        from nqs.ansatz.autoregressive import Autoregressive
+        from nqs.ansatz.autoregressive import Normalised
 
-        own = isinstance(model, Autoregressive)
+        own = isinstance(model, Normalised)
     config, made = energy_choices.choose(config, known, own)
     made = energy_choices.couplings(config, found) + made
     energy_checks.check(config, known, own)

@@ -179,6 +179,9 @@ def problem(
         model = with_prior(own, sites, facts.get("ones"), tuple(facts.get("rotated", ())))
         return Problem(config, found, model, model, facts, own, below)
     given = options(config) | facts
+    if ansatz.average:
+        lengths = [] if found.lattice is None else list(found.lattice.lengths or ())
+        given |= {"average": ansatz.average, "lengths": lengths}
     if ansatz.name in PERIODIC and found.size is not None:
         given["size"] = list(found.size)
     model = menu.build(str(ansatz.name), sites, **given)

@@ -7,7 +7,7 @@ from typing import Any
 
 from flax import linen as nn
 
-from nqs.ansatz.autoregressive import Autoregressive
+from nqs.ansatz.autoregressive import Normalised
 from nqs.config.tomography import Tomography
 from nqs.jobs.choices import Choice, refuse_large_matrix
 from nqs.jobs.rungs import choose as chosen_for
@@ -119,7 +119,7 @@ def cost(config: Tomography, data: Measurements, own: nn.Module | None) -> dict[
             work = strings * data.sites * restarts(config)
             width = rung.options.get("bond", rung.options.get("hidden", 32))
             step = work * (5e-8 + 2e-9 * width**2 / (1 if reader.contracted else 4))
-            if not isinstance(model, Autoregressive):
+            if not isinstance(model, Normalised):
                 step = (work + _moves(config, data.sites, model) * restarts(config)) * width * 2e-9
             seconds += step * int(config.training.steps or 1) / (SHORTER if len(ladder) > 1 else 1)
             memory = max(memory, 500 + strings * data.sites * width * 40 / 1e6)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nqs.ansatz.autoregressive import Autoregressive
+from nqs.ansatz.autoregressive import Normalised
 from nqs.config.tomography import Tomography
 from nqs.evaluation import checks, observables, verdict
 from nqs.evaluation.fidelity import fidelity as of_vectors
@@ -174,7 +174,7 @@ def _nll(log_p: list[np.ndarray], shots: Shots) -> Estimate:
 
 def _held_out_log_p(target: Any, shots: Shots) -> list[np.ndarray] | None:
     """Of a target that is a normalised State and can read the settings; None of others."""
-    if not isinstance(target, State) or not isinstance(target.model, Autoregressive):
+    if not isinstance(target, State) or not isinstance(target.model, Normalised):
         return None
     try:
         reader = Reader.of(target.model, shots.groups, shots.effects)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nqs.ansatz.autoregressive import Autoregressive
+from nqs.ansatz.autoregressive import Normalised
 from nqs.evaluation.typical import typicality
 from nqs.jobs.tried import Tried, less_log_z
 from nqs.jobs.wide_shots import Shots
@@ -115,7 +115,7 @@ def _own_shots(
     beside them where they depend on each other.
     """
     model, variables, sites = state.model, state.variables, state.sites
-    if isinstance(model, Autoregressive) or sites <= DENSE_SITES:
+    if isinstance(model, Normalised) or sites <= DENSE_SITES:
         return [
             sample_setting(model, variables, sites, setting, size, seed, effects=effects).bits
             for setting, size in zip(settings, sizes, strict=True)

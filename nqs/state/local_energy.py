@@ -9,7 +9,6 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from nqs.ansatz.autoregressive import Autoregressive
 from nqs.state.pieces import ROWS, once_each
 from nqs.systems.elements import Elements, diagonal, off_diagonal
 
@@ -123,7 +122,7 @@ def _ratios(model, blocks, variables, flips, bits) -> Array:
 
 def _flipped(model: Any, blocks, variables, flips, bits) -> Array:
     """log ψ of bits and of all that a flip makes of them, (1 + groups, samples)."""
-    if isinstance(model, Autoregressive):
+    if hasattr(model, "flipped_log_psi"):
         return jnp.asarray(model.apply(variables, bits, flips, blocks, method="flipped_log_psi"))
     everything = jnp.concatenate([bits[None], jnp.bitwise_xor(bits[None], flips[:, None])])
     log_psi = model.apply(variables, everything.reshape(-1, bits.shape[1]))

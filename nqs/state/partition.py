@@ -10,7 +10,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from nqs.ansatz.autoregressive import Autoregressive
+from nqs.ansatz import autoregressive
 from nqs.state.annealing import Chains, annealed, followed, log_norm, log_norm_error
 from nqs.state.markov import sector_of
 from nqs.state.sampling import chain_method
@@ -152,7 +152,7 @@ def partition_of(model: nn.Module, sites: int, chains: int, sweeps: int) -> Part
 
     ValueError where it holds one magnetisation alone, which a product state does not.
     """
-    if isinstance(model, Autoregressive):
+    if isinstance(model, autoregressive.Normalised):
         return Normalised()
     if sector_of(model) is not None:
         raise ValueError(

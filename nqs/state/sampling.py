@@ -12,7 +12,7 @@ from flax import linen as nn
 from jax import Array
 
 from nqs import statistics
-from nqs.ansatz.autoregressive import Autoregressive
+from nqs.ansatz.autoregressive import Normalised
 from nqs.measurement.effects import UNMEASURED, index_bits, rotating_nothing
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import born, products, turned
@@ -158,7 +158,7 @@ def turned_to(
 
 
 def _direct(model, variables, sites, shots, key) -> Samples:
-    if not isinstance(model, Autoregressive):
+    if not isinstance(model, Normalised):
         raise ValueError(
             f"{type(model).__name__} has no conditionals to draw from directly; choose 'gibbs', "
             "'metropolis' or 'exact'."
@@ -174,27 +174,11 @@ def _direct(model, variables, sites, shots, key) -> Samples:
 
 @partial(jax.jit, static_argnames=("model", "batch"))
 def draw_directly(model, variables, key, batch):
-    """Bits (batch, sites) and log |ψ| (batch,): one cell evaluation a site."""
-
-    def draw(module):
-        def visit(carry, site):
-            memory, log_modulus = carry
-            expected = module.next_bit(memory, site)
-            probability = jax.nn.sigmoid(expected.log_odds)
-            bit = jax.random.bernoulli(jax.random.fold_in(key, site), probability)
-            bit = bit.astype(jnp.int32)
-            log_modulus += expected.log_modulus(bit)
-            return (module.advance(memory, bit, site), log_modulus), bit.astype(jnp.uint8)
-
-        memory = module.start(batch)
-        zero = jnp.zeros_like(module.next_bit(memory, 0).log_odds)
-        (_, log_modulus), bits = jax.lax.scan(visit, (memory, zero), jnp.arange(module.sites))
-        return bits.T, log_modulus
-
-    return nn.apply(draw, model)(variables)
+    """Bits (batch, sites) and log |ψ| (batch,)."""
+    return model.apply(variables, key, batch, method="draw")
 
 
-def _batch(model: Autoregressive, variables: Any, shots: int) -> int:
+def _batch(model: Normalised, variables: Any, shots: int) -> int:
     """Rows drawn at once: a power of two, so that few sizes are compiled, within memory."""
 
     def one_row():
@@ -338,7 +322,7 @@ METHODS = {
 
 
 def _natural(model: nn.Module, sites: int) -> str:
-    if isinstance(model, Autoregressive):
+    if isinstance(model, Normalised):
         return "direct"
     if sites <= VECTOR_SITES:
         return "exact"
