@@ -126,14 +126,18 @@ class Training(Table):
     precision: Literal["float32", "float64"] | None = Field(
         default=None, description="of the network in training; sums are float64 always; chosen"
     )
-    grow_from: list[int] = Field(
-        default=[], description="recurrent chains: lengths of shorter ones trained before, in turn"
+    begin_from: str | None = Field(
+        default=None, description="folder of a run of the same ansatz: its state is trained on"
+    )
+    grow_from: list[int] | list[list[int]] = Field(
+        default=[],
+        description="sizes of smaller lattices trained before, in turn: [20, 50], [[4, 4]]",
     )
     grow_steps: list[Annotated[int, Field(ge=10)]] = Field(
-        default=[], description="of each shorter chain; 400"
+        default=[], description="of each smaller lattice; 400"
     )
     grow_samples: list[Annotated[int, Field(ge=2)]] = Field(
-        default=[], description="a step of each shorter chain; those of the long one"
+        default=[], description="a step of each smaller lattice; those of the large one"
     )
 
 

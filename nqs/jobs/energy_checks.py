@@ -1,5 +1,7 @@
 """What a ground state refuses to do, before JAX is loaded."""
 
+from itertools import pairwise
+from math import prod
 from typing import Any
 
 from nqs.config.ground_state import GroundState, Uniform
@@ -15,6 +17,15 @@ from nqs.jobs.energy_choices import (
     summands,
 )
 from nqs.systems.sectors import sector_size
+
+GROWING = {
+    "recurrent": "open",
+    "recurrent-2d": "open",
+    "mps": "open",
+    "rbm-symmetric": "periodic",
+    "conv": "periodic",
+}
+"""Ansätze that can be carried over to a larger lattice, and to which."""
 
 
 def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
@@ -103,37 +114,46 @@ def _check_average(config: GroundState, known: Facts) -> None:
 
 
 def _check_growth(config: GroundState) -> None:
-    training, hamiltonian = config.training, config.hamiltonian
+    training, hamiltonian, ansatz = config.training, config.hamiltonian, config.ansatz
     if not training.grow_from:
         return
     if config.excited.above:
         raise ValueError(
-            "training.grow_from has no lower levels on its shorter chains; leave it out."
+            "training.grow_from has no lower levels on its smaller lattices; leave it out."
         )
-    if config.ansatz.name != "recurrent" or hamiltonian.lattice != "chain" or hamiltonian.periodic:
+    if training.begin_from is not None:
+        raise ValueError("training.grow_from and begin_from are two beginnings; take one.")
+    where = "periodic" if hamiltonian.periodic else "open"
+    if GROWING.get(str(ansatz.name)) != where or hamiltonian.size is None:
+        known = ", ".join(f"{name} ({kind})" for name, kind in GROWING.items())
         raise ValueError(
-            "training.grow_from needs the ansatz 'recurrent' on an open chain, where its cell is the "
-            "same at every length."
+            "training.grow_from needs a lattice and an ansatz that is the same at every size; choose one "
+            f"of {known}."
         )
-    lengths = [*training.grow_from, *(hamiltonian.size or [])]
-    if lengths != sorted(set(lengths)) or lengths[0] < 2:
-        raise ValueError(f"training.grow_from is {training.grow_from}; expected growing lengths.")
-    for key in ("J", "h", "g", "hx", "hz"):
+    sizes = [[s] if isinstance(s, int) else s for s in training.grow_from] + [hamiltonian.size]
+    for small, large in pairwise(sizes):
+        grows = len(small) == len(large) and small != large
+        if not grows or min(small) < 2 or any(a > b for a, b in zip(small, large, strict=True)):
+            raise ValueError(
+                f"training.grow_from is {training.grow_from}; expected growing sizes up to {hamiltonian.size}."
+            )
+    for key in ("J", "h", "g", "Jx", "Jy", "Jz", "hx", "hy", "hz"):
         if isinstance(getattr(hamiltonian, key), list | Uniform):
             raise ValueError(
-                f"training.grow_from needs a uniform chain, and hamiltonian.{key} is another one at each place."
+                f"training.grow_from needs a uniform lattice, and hamiltonian.{key} is another one at each "
+                "place."
             )
-    if isinstance(sigma := config.ansatz.magnetisation, int):
-        for length in training.grow_from:
-            if (length - sigma) % 2 or abs(sigma) > length:
+    if isinstance(sigma := ansatz.magnetisation, int):
+        for size in sizes:
+            if (prod(size) - sigma) % 2 or abs(sigma) > prod(size):
                 raise ValueError(
-                    f"training.grow_from has the length {length}, which cannot have Σ Z = {sigma}; choose "
-                    f"{'odd' if sigma % 2 else 'even'} lengths."
+                    f"training.grow_from has the size {size}, which cannot have Σ Z = {sigma}; choose "
+                    f"{'an odd' if sigma % 2 else 'an even'} number of sites."
                 )
     for key in ("grow_steps", "grow_samples"):
         given = getattr(training, key)
         if given and len(given) != len(training.grow_from):
-            raise ValueError(f"training.{key} is {given}; expected a number for each length.")
+            raise ValueError(f"training.{key} is {given}; expected a number for each size.")
 
 
 def _check_sector(config: GroundState, known: Facts) -> None:

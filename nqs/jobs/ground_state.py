@@ -130,12 +130,15 @@ def prepared(config: GroundState, found: System, model: Any = None):
     from nqs.jobs.start import prepare
 
     prepare()  # before anything of JAX is built
-    from nqs.jobs import excited
+    from nqs.jobs import beginning, excited
     from nqs.jobs.energy_cost import refuse_too_large
-    from nqs.jobs.optimise import problem
+    from nqs.jobs.optimise import problem, refuse_other_shapes
 
+    beginning.refuse_other_ansatz(config)
     excited.refuse_other_runs(config, found)
-    made = problem(config, found, model, excited.lower_states(config))
+    begun = beginning.beginning(config)
+    made = problem(config, found, model, excited.lower_states(config), begun)
+    refuse_other_shapes(made)
     refuse_too_large(made)
     return made
 

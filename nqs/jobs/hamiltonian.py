@@ -20,7 +20,7 @@ from nqs.systems.pauli import PauliSum
 from nqs.systems.sectors import Magnetisation
 from nqs.systems.symmetry import same
 
-PATHS = ("hamiltonian.file", "excited.above")
+PATHS = ("hamiltonian.file", "excited.above", "training.begin_from")
 """Keys of the config that are paths."""
 
 ON_LATTICE = ("lattice", "size", "periodic", "edges")

@@ -14,8 +14,10 @@ from nqs import ansatz as menu
 from nqs.ansatz.prior import with_prior
 from nqs.config.ground_state import GroundState
 from nqs.config.menu import PERIODIC, SINGLE_PRECISION
+from nqs.jobs.beginning import Beginning
 from nqs.jobs.energy_choices import options, symmetries
 from nqs.jobs.excited import Lower
+from nqs.jobs.growth import grown
 from nqs.jobs.hamiltonian import System, system
 from nqs.state.draws import Draws, Given
 from nqs.state.levels import Levels
@@ -53,6 +55,7 @@ class Problem:
 
     options: that build the ansatz again. quick: the model that is trained.
     own: a module of the user's, or None. below: states that the one that is sought is orthogonal to.
+    begun: None begins at random.
     """
 
     config: GroundState
@@ -62,6 +65,7 @@ class Problem:
     options: dict[str, Any]
     own: nn.Module | None
     below: tuple[Lower, ...] = ()
+    begun: Beginning | None = None
 
     @property
     def sites(self) -> int:
@@ -135,13 +139,19 @@ class Problem:
     def elements(self) -> Elements:
         return jax.tree.map(jnp.asarray, elements(self.system.total))
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Of the array on which the sites lie; a chain where none is known."""
+        lattice = self.system.lattice
+        return (lattice and lattice.lengths) or (self.sites,)
+
     def smaller(self) -> list["Problem"]:
-        """Shorter chains that are trained before."""
+        """Smaller lattices that are trained before."""
         return [_of_length(self, i) for i in range(len(self.config.training.grow_from))]
 
     def phases(self) -> dict[str, "Problem"]:
         """All phases in turn, by their name."""
-        before = {f"grow-{p.sites}": p for p in self.smaller()}
+        before = {f"grow-{'x'.join(map(str, p.lengths))}": p for p in self.smaller()}
         return {**before, TRAIN: self}
 
     def templates(self) -> dict[str, Descent]:
@@ -165,7 +175,11 @@ class Problem:
 
 
 def problem(
-    config: GroundState, found: System, own: nn.Module | None, below: tuple[Lower, ...] = ()
+    config: GroundState,
+    found: System,
+    own: nn.Module | None,
+    below: tuple[Lower, ...] = (),
+    begun: Beginning | None = None,
 ) -> Problem:
     """What a chosen config trains. own: the user's module, in place of a name. below: lower levels."""
     ansatz, sites = config.ansatz, found.total.sites
@@ -177,7 +191,7 @@ def problem(
         facts["rotated"] = list(sublattice(found.lattice) or ())
     if own is not None:
         model = with_prior(own, sites, facts.get("ones"), tuple(facts.get("rotated", ())))
-        return Problem(config, found, model, model, facts, own, below)
+        return Problem(config, found, model, model, facts, own, below, begun)
     given = options(config) | facts
     if ansatz.average:
         lengths = [] if found.lattice is None else list(found.lattice.lengths or ())
@@ -188,28 +202,49 @@ def problem(
     quick = model
     if config.training.precision == "float32" and ansatz.name in SINGLE_PRECISION:
         quick = menu.build(str(ansatz.name), sites, precision="float32", **given)
-    return Problem(config, found, model, quick, given, None, below)
+    return Problem(config, found, model, quick, given, None, below, begun)
 
 
 def _of_length(larger: Problem, number: int) -> Problem:
-    """The shorter chain that is grown from as the `number`-th."""
+    """The smaller lattice that is grown from as the `number`-th."""
     config = larger.config.model_copy(deep=True)
     training = config.training
-    config.hamiltonian.size = [training.grow_from[number]]
+    size = training.grow_from[number]
+    config.hamiltonian.size = [size] if isinstance(size, int) else size
+    if config.ansatz.size is not None:
+        config.ansatz.size = config.hamiltonian.size
     training.steps = training.grow_steps[number] if training.grow_steps else _GROW_STEPS
     training.samples = training.grow_samples[number] if training.grow_samples else training.samples
     training.grow_from = []
     return problem(config, system(config.hamiltonian), None)
 
 
+def refuse_other_shapes(made: Problem) -> None:
+    """ValueError where what a run begins from has other parameters."""
+    if made.begun is None:
+        return
+    try:
+        grown(made.begun.variables, made.start(), made.begun.lengths, made.lengths)
+    except ValueError as problem:
+        raise ValueError(
+            f"training.begin_from names {made.config.training.begin_from}, whose state cannot be taken on: "
+            f"{problem}"
+        ) from None
+
+
 def optimise(whole: Problem, run: Run) -> Trained:
     """Train every phase in turn, each from what the one before has learnt."""
     before: Any = None
+    was: tuple[int, ...] = ()
+    if whole.begun is not None:
+        before, was = whole.begun
     phases = whole.phases()
     descents = []
     work = np.cumsum([part.work() for part in phases.values()])
     for share, (name, part) in zip(_SHARE * work / work[-1], phases.items(), strict=True):
-        variables = part.start() if before is None else grown(before, part.start())
+        variables = (
+            part.start() if before is None else grown(before, part.start(), was, part.lengths)
+        )
         teacher = part.teacher()
         descent = lower(
             run,
@@ -222,9 +257,9 @@ def optimise(whole: Problem, run: Run) -> Trained:
             of_limit=_SHARE,
         )
         descents.append(descent)
-        before = descent.variables
+        before, was = descent.variables, part.lengths
         if run.stopped == "time limit" and part is not whole:
-            before = grown(before, whole.start())
+            before = grown(before, whole.start(), was, whole.lengths)
             break
     variables = jax.device_get(before)
     if whole.precision == "float32":
@@ -235,20 +270,3 @@ def optimise(whole: Problem, run: Run) -> Trained:
         skipped=sum(int(d.skipped) for d in descents),
         halvings=sum(int(d.halvings) for d in descents),
     )
-
-
-def grown(small: Any, large: Any) -> Any:
-    """The variables of a short recurrent chain, carried over to a longer one.
-
-    What is the same at all sites is kept; what each site has of its own is kept at both
-    ends, and repeated from the middle in between.
-    """
-
-    def one(short, long):
-        if short.shape == long.shape:
-            return short
-        middle = short.shape[0] // 2
-        between = jnp.repeat(short[middle : middle + 1], long.shape[0] - short.shape[0], axis=0)
-        return jnp.concatenate([short[:middle], between, short[middle:]])
-
-    return jax.tree.map(one, small, large)

@@ -118,7 +118,7 @@ REFUSED = {
     "grown for nothing": (ISING + " --set training.grow_steps=[10]", "grow_from"),
     "grown at random": (
         ISING + " --set training.grow_from=[4] --set hamiltonian.J={uniform=[0.5,1.0]}",
-        "uniform chain",
+        "uniform lattice",
     ),
     "single precision": (
         ISING + " --ansatz rbm-positive --set training.precision=float32",

@@ -12,7 +12,6 @@ from ground import GROWING, PERIODIC_6, RING, written
 from numpy.testing import assert_allclose
 
 import nqs
-from nqs.jobs.optimise import grown
 from nqs.systems.hamiltonians import heisenberg, ising, xxz
 from nqs.systems.lattices import chain
 
@@ -173,14 +172,6 @@ def test_a_long_chain_grows_from_a_short_one():
     assert phases == {"grow-3", "grow-6", "train"}
     error = result.summary["relative_error"]
     assert -4 * error["error"] < error["value"] < 0.01
-
-
-def test_what_sites_have_of_their_own_is_stretched_in_the_middle():
-    small = {"bias": jnp.arange(4.0), "cell": jnp.ones((2, 2))}
-    large = {"bias": jnp.zeros(7), "cell": jnp.zeros((2, 2))}
-    found = grown(small, large)
-    assert found["bias"].tolist() == [0, 1, 2, 2, 2, 2, 3]
-    assert found["cell"].tolist() == [[1, 1], [1, 1]]
 
 
 def test_a_budget_shortens_the_schedule_and_says_nothing_else(tmp_path):

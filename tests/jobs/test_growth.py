@@ -1,0 +1,82 @@
+"""What a state on a small lattice has learnt, on a larger one."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from lively import lively
+from numpy.testing import assert_allclose
+
+import nqs
+from nqs.ansatz import build
+from nqs.jobs.growth import grown
+from nqs.state.state import State
+from nqs.systems.hamiltonians import ising
+from nqs.systems.lattices import chain
+
+
+def test_what_sites_have_of_their_own_is_stretched_in_the_middle():
+    small = {"bias": jnp.arange(4.0), "cell": jnp.ones((2, 2))}
+    large = {"bias": jnp.zeros(7), "cell": jnp.zeros((2, 2))}
+    found = grown(small, large, (4,), (7,))
+    assert found["bias"].tolist() == [0, 1, 2, 2, 2, 2, 3]
+    assert found["cell"].tolist() == [[1, 1], [1, 1]]
+    back = grown(found, small, (7,), (4,))
+    assert back["bias"].tolist() == [0, 1, 2, 3]
+
+
+def test_an_array_is_stretched_in_each_direction():
+    small = {"bias": jnp.arange(6.0)}
+    found = grown(small, {"bias": jnp.zeros(12)}, (2, 3), (3, 4))["bias"].reshape(3, 4)
+    assert found.tolist() == [[0, 1, 1, 2], [3, 4, 4, 5], [3, 4, 4, 5]]
+
+
+@pytest.mark.parametrize(("was", "now"), [((4,), (7,)), ((2, 4), (3, 4)), ((2, 3), (4, 5))])
+def test_filters_weigh_the_same_and_keep_what_is_near(was, now):
+    small = lively("rbm-symmetric", int(np.prod(was)), seed=1, size=was, features=2)
+    sites = int(np.prod(now))
+    large = State.initial(build("rbm-symmetric", sites, size=now, features=2), sites, 0)
+    found = grown(small.variables, large.variables, was, now)["params"]["filters"]
+    filters = np.asarray(small.variables["params"]["filters"])
+    assert found.shape == (2, sites)
+    assert_allclose(found.sum(axis=1), filters.sum(axis=1), atol=1e-12)
+    assert_allclose(found[:, 0], filters[:, 0], atol=1e-12)
+
+
+def test_both_layers_of_a_convolution_grow():
+    small, large = (lively("conv", n, seed=2, features=3) for n in (4, 6))
+    params = grown(small.variables, large.variables, (4,), (6,))["params"]
+    first, second = (np.asarray(small.variables["params"][name]) for name in ("first", "second"))
+    assert_allclose(params["first"][:, [0, 1, 5]], first[:, [0, 1, 3]])
+    assert_allclose(params["second"][..., [0, 1, 5]], second[..., [0, 1, 3]])
+    assert_allclose(params["second"][..., 2], second[..., 2] / 2)
+    assert_allclose(params["bias"], small.variables["params"]["bias"])
+
+
+@pytest.mark.parametrize(
+    ("large", "message"),
+    [
+        (
+            {"bias": jnp.zeros(5), "cell": jnp.zeros((2, 3))},
+            r"its cell has the shape \(2, 2\) and not \(2, 3\)",
+        ),
+        ({"bias": jnp.zeros(5)}, "not the same parameters"),
+    ],
+)
+def test_another_network_is_refused(large, message):
+    with pytest.raises(ValueError, match=message):
+        grown({"bias": jnp.zeros(4), "cell": jnp.zeros((2, 2))}, large, (4,), (5,))
+
+
+def test_a_run_begins_from_the_state_of_another(tmp_path):
+    """Ten more steps from a trained state end where it was; from nothing they would not."""
+    folder, given = tmp_path / "first", {"hidden": 6, "samples": 64, "lattice": "chain"}
+    first = nqs.ground_state(ising(chain(6)), steps=150, size=[6], out=folder, **given).summary
+    given |= {"begin_from": str(folder), "steps": 10}
+    again = nqs.ground_state(ising(chain(6)), size=[6], **given).summary
+    assert abs(again["relative_error"]["value"]) < 2e-3 + 2 * abs(first["relative_error"]["value"])
+    longer = nqs.ground_state(ising(chain(8)), size=[8], **given).summary
+    assert abs(longer["relative_error"]["value"]) < 0.02
+    with pytest.raises(ValueError, match=r"whose state cannot be taken on: its .* has the shape"):
+        nqs.ground_state(ising(chain(6)), size=[6], **given | {"hidden": 7})
+    with pytest.raises(ValueError, match="whose ansatz is 'recurrent' and not 'mps'"):
+        nqs.ground_state(ising(chain(6)), "mps", begin_from=str(folder))
