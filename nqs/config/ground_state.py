@@ -104,8 +104,9 @@ class Ansatz(Network):
 
 
 class Training(Table):
-    optimiser: Literal["natural", "adam"] = Field(
-        default="natural", description="natural gradient with momentum (minSR, SPRING), or adam"
+    optimiser: Literal["natural", "march", "adam"] = Field(
+        default="natural",
+        description="natural gradient with momentum (minSR, SPRING), with second moments as well (march), or adam",
     )
     samples: Annotated[int, Field(ge=2)] | Literal["all"] | None = Field(
         default=None, description="a step; all: exact sums over the sector; chosen"
@@ -119,6 +120,12 @@ class Training(Table):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="natural: after 20 steps")
     shift: float | None = Field(
         default=None, gt=0, description="natural: least diagonal shift, relative; chosen"
+    )
+    temperature: float = Field(
+        default=0.0,
+        ge=0,
+        description="of the first step, in units of energy: energy − temperature × entropy, which falls "
+        "to 0 at half the schedule",
     )
     trust: float | None = Field(
         default=None, gt=0, description="natural: largest change of log ψ a step; chosen"

@@ -184,7 +184,7 @@ def choose(
         fill(config.excited, "penalty", 3 * known.touching, why)
     exact = training.sampler == "all"
     why = "exact sums" if exact else "sampled sums"
-    if training.optimiser == "natural":
+    if training.optimiser != "adam":
         for key, of_all, of_samples in _RECIPE:
             fill(training, key, of_all if exact else of_samples, why)
     if own is not None or ansatz.name not in SINGLE_PRECISION:

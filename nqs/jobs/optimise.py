@@ -130,6 +130,7 @@ class Problem:
             momentum=training.momentum,
             least_shift=float(training.shift or 0),
             trust=float(training.trust or 0),
+            temperature=training.temperature,
             clip=math.inf if training.sampler == "all" else 5.0,
         )
         flips = np.asarray(self.elements.flips)

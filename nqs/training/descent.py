@@ -17,14 +17,18 @@ from nqs.training.slopes import is_real, log_psi_slopes
 _WARM_UP = 20
 """Steps before momentum sets in: the first directions are not worth keeping."""
 
+_KEPT = 0.995
+"""Of the squares that MARCH remembers, at every step."""
+
 
 @dataclass(frozen=True)
 class Recipe:
     """How the steps are taken.
 
-    optimiser: "natural" or "adam". rate: of the first `plateau` of the schedule; then
-    it falls geometrically to last_rate · rate. Natural gradients alone: momentum of
-    SPRING; shift and its decay a step and floor, relative to the mean of the
+    optimiser: "natural", "march" or "adam". rate: of the first `plateau` of the schedule; then
+    it falls geometrically to last_rate · rate. temperature: of an energy less temperature times
+    entropy, that falls linearly to nothing at the share `cooled` of the schedule. Natural gradients
+    alone: momentum of SPRING; shift and its decay a step and floor, relative to the mean of the
     diagonal of T or J†J, whichever is smaller; trust: the largest rate · ‖J δ‖, the change of log ψ in one step.
     """
 
@@ -38,6 +42,8 @@ class Recipe:
     least_shift: float = 1e-4
     trust: float = 0.1
     clip: float = 5.0
+    temperature: float = 0.0
+    cooled: float = 0.5
 
 
 class Sampled(NamedTuple):
@@ -57,6 +63,22 @@ def learning_rate(recipe: Recipe, step: Array, steps: Array) -> Array:
     return recipe.rate * recipe.last_rate**falling
 
 
+def temperature(recipe: Recipe, step: Array, steps: Array) -> Array:
+    """The temperature at a step of a schedule of `steps`."""
+    return recipe.temperature * jnp.clip(1 - step / (recipe.cooled * steps), 0, 1)
+
+
+def surprise(model: nn.Module, variables: Any, bits: Array, weights: Array) -> Array:
+    """log p − its mean, p = |ψ|² of any norm, (samples,): T times it, beside E_loc, is what an entropy
+    −Σ p log p at a temperature T adds to a residual.
+
+    Hibat-Allah, Inack, Wiersema, Melko and Carrasquilla, Nat. Mach. Intell. 3, 952 (2021).
+    """
+    log_psi: Any = model.apply(variables, bits)
+    log_p = 2 * log_psi.real
+    return log_p - jnp.sum(weights * log_p)
+
+
 def memory_of(recipe: Recipe, variables: Any) -> Any:
     """What the optimiser carries before its first step."""
     return OPTIMISERS[recipe.optimiser].begin(flattened(variables)[0])
@@ -74,17 +96,51 @@ def _natural(recipe: Recipe, model: nn.Module, variables, drawn: Sampled, memory
     Chen and Heyl, Nat. Phys. 20, 1476 (2024); Goldshlager, Abrahamsen and Lin,
     J. Comput. Phys. 516, 113351 (2024).
     """
-    root = jnp.sqrt(drawn.weights)
-    parts = [drawn.residual.real] if is_real(model) else [drawn.residual.real, drawn.residual.imag]
-    local = Local(
-        _centred_jacobian(model, variables, drawn).astype(memory.dtype),
-        jnp.concatenate([root * part for part in parts]),
-    )
-    momentum = jnp.where(step < _WARM_UP, 0.0, recipe.momentum)
-    shift = jnp.maximum(recipe.shift * recipe.shift_decay**step, recipe.least_shift)
-    found = direction(local, memory, momentum, shift)
+    local = _local(model, variables, drawn, memory.dtype)
+    found = direction(local, memory, *_regularised(recipe, step))
     found = found * within(rate * local.size(found), recipe.trust)
     return rate * found, found
+
+
+class Moments(NamedTuple):
+    """What MARCH remembers: the last direction, and the squares of its changes, (parameters,) each."""
+
+    first: Array
+    second: Array
+
+
+def _begin_march(vector: Array) -> Moments:
+    return Moments(_begin_natural(vector), _begin_natural(vector))
+
+
+def _march(recipe: Recipe, model: nn.Module, variables, drawn: Sampled, memory, step, rate):
+    """As `_natural`, where what is new of each parameter may be the larger the more it changed before.
+
+    Gu et al., arXiv:2507.02644: the shift weighs changes in units of the fourth root of the sum of
+    their squares, those of long ago forgotten.
+    """
+    local = _local(model, variables, drawn, memory.first.dtype)
+    roots = memory.second**0.25
+    scales = jnp.where(roots.max() > 0, roots + 1e-8 * roots.max(), 1.0)
+    found = direction(local, memory.first, *_regularised(recipe, step), scales)
+    found = found * within(rate * local.size(found), recipe.trust)
+    second = _KEPT * memory.second + (found - memory.first) ** 2
+    return rate * found, Moments(found, second)
+
+
+def _local(model: Any, variables, drawn: Sampled, dtype: Any) -> Local:
+    root = jnp.sqrt(drawn.weights)
+    parts = [drawn.residual.real] if is_real(model) else [drawn.residual.real, drawn.residual.imag]
+    return Local(
+        _centred_jacobian(model, variables, drawn).astype(dtype),
+        jnp.concatenate([root * part for part in parts]),
+    )
+
+
+def _regularised(recipe: Recipe, step: Array) -> tuple[Array, Array]:
+    """Momentum and shift of a step."""
+    momentum = jnp.where(step < _WARM_UP, 0.0, recipe.momentum)
+    return momentum, jnp.maximum(recipe.shift * recipe.shift_decay**step, recipe.least_shift)
 
 
 def _centred_jacobian(model: Any, variables, drawn: Sampled) -> Array:
@@ -119,6 +175,7 @@ class _Optimiser(NamedTuple):
 
 OPTIMISERS = {
     "natural": _Optimiser(_begin_natural, _natural),
+    "march": _Optimiser(_begin_march, _march),
     "adam": _Optimiser(_scaled.init, _adam),
 }
 """begin: a flat vector → its memory. step: → (what is taken off the parameters, memory)."""

@@ -31,14 +31,19 @@ class Local(NamedTuple):
         return rows if self.metric is None else self.metric @ rows
 
 
-def direction(local: Local, memory: Array, momentum: Any, shift: Any) -> Array:
+def direction(
+    local: Local, memory: Array, momentum: Any, shift: Any, scales: Array | None = None
+) -> Array:
     """(JᵀGJ + λ)⁻¹ Jᵀ slope with SPRING's momentum, (parameters,).
 
     shift: λ relative to the mean of the diagonal of JᵀGJ or of GJJᵀ, whichever is smaller, and
-    is solved. Amari, Neural Comput. 10, 251 (1998); Chen and Heyl, Nat. Phys. 20, 1476 (2024);
+    is solved. scales: (parameters,) in whose units λ weighs what is new of each parameter, 1 where
+    left out. Amari, Neural Comput. 10, 251 (1998); Chen and Heyl, Nat. Phys. 20, 1476 (2024);
     Goldshlager, Abrahamsen and Lin, J. Comput. Phys. 516, 113351 (2024).
     """
     jacobian, metric = local.jacobian, local.metric
+    if scales is not None:
+        jacobian = jacobian * scales
     slope = local.slope - momentum * local.seen(memory)
     rows, parameters = jacobian.shape
     if parameters < rows:
@@ -48,7 +53,7 @@ def direction(local: Local, memory: Array, momentum: Any, shift: Any) -> Array:
         kernel = jacobian @ jacobian.T
         kernel = kernel if metric is None else metric @ kernel
         solved = jacobian.T @ _solved(kernel, shift, slope, positive=metric is None)
-    return solved + momentum * memory
+    return (solved if scales is None else scales * solved) + momentum * memory
 
 
 def within(size: Array, trust: float) -> Array:

@@ -11,7 +11,15 @@ from jax import Array
 
 from nqs.state.draws import Draws, Given, begin, draw
 from nqs.state.markov import sweeps
-from nqs.training.descent import Recipe, Sampled, learning_rate, memory_of, moved
+from nqs.training.descent import (
+    Recipe,
+    Sampled,
+    learning_rate,
+    memory_of,
+    moved,
+    surprise,
+    temperature,
+)
 
 STEPS_PER_DISPATCH = 10
 _PURPOSE = 0x6E17
@@ -110,6 +118,9 @@ def _step(teacher, given, key, d: Descent):
     variance = jnp.sum(drawn.weights * jnp.abs(deviation) ** 2)
     rate = learning_rate(teacher.recipe, d.step, d.steps) * 0.5**d.halvings
     residual = _clipped(deviation, drawn.weights, teacher.recipe.clip * jnp.sqrt(variance))
+    if teacher.recipe.temperature:
+        heat = temperature(teacher.recipe, d.step, d.steps)
+        residual += heat * surprise(teacher.model, d.variables, drawn.bits, drawn.weights)
     sampled = Sampled(drawn.bits, drawn.weights, residual)
     variables, memory = moved(
         teacher.recipe, teacher.model, d.variables, sampled, d.memory, d.step, rate

@@ -31,6 +31,28 @@ def test_a_small_chain_reaches_its_ground_state_and_is_loaded_again(tmp_path):
     assert found["training"]["steps"] == 150
 
 
+def test_a_march_from_a_high_temperature_ends_in_the_ground_state(tmp_path):
+    """And is resumed as any other: its memory has two parts."""
+    result = nqs.ground_state(
+        ising(chain(6)),
+        optimiser="march",
+        temperature=2.0,
+        steps=150,
+        samples=128,
+        out=tmp_path / "run",
+    )
+    assert (
+        result.summary["relative_error"]["value"] + 4 * result.summary["relative_error"]["error"]
+        >= 0
+    )
+    assert abs(result.summary["relative_error"]["value"]) < 1e-3
+    rows = [
+        json.loads(row) for row in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    ]
+    assert rows[2]["energy"] > -7.0 > rows[-1]["energy"]
+    assert nqs.resume(tmp_path / "run").summary["energy"] == result.summary["energy"]
+
+
 def test_a_netket_operator_and_its_pauli_sum_are_the_same_run():
     graph = nk.graph.Chain(5, pbc=False)
     operator = nk.operator.Ising(nk.hilbert.Spin(0.5, 5), graph, h=0.7, J=-1.0)

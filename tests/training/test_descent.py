@@ -10,7 +10,16 @@ from lively import lively
 from numpy.testing import assert_allclose
 
 from nqs.measurement.effects import basis_bits
-from nqs.training.descent import OPTIMISERS, Recipe, Sampled, learning_rate, memory_of, moved
+from nqs.training.descent import (
+    OPTIMISERS,
+    Recipe,
+    Sampled,
+    learning_rate,
+    memory_of,
+    moved,
+    surprise,
+    temperature,
+)
 from nqs.training.flat import flattened
 
 SITES = 4
@@ -74,9 +83,10 @@ def test_adam_goes_down_the_gradient_of_the_energy(state):
     assert_allclose(update, slope / (np.abs(slope) + 1e-8), atol=1e-4)
 
 
+@pytest.mark.parametrize("optimiser", ["natural", "march"])
 @pytest.mark.parametrize("state", STATES.values(), ids=list(STATES))
-def test_natural_gradients_solve_the_regularised_equations(state):
-    """Both ways to solve them, with momentum, against one dense least-squares problem."""
+def test_natural_gradients_solve_the_regularised_equations(state, optimiser):
+    """Both ways to solve them, with momentum and second moments, against one dense least-squares problem."""
     jacobian, drawn = centred(state), everything(state)
     root = np.sqrt(np.asarray(drawn.weights))[:, None]
     rows = np.concatenate([(root * jacobian).real, (root * jacobian).imag])
@@ -85,15 +95,63 @@ def test_natural_gradients_solve_the_regularised_equations(state):
     if state.model is STATES["positive"].model:
         rows, target = rows[:16], target[:16]
     number, parameters = rows.shape
-    recipe = Recipe(shift=0.05, shift_decay=1.0, trust=1e9, momentum=0.7)
-    memory = jnp.asarray(np.random.default_rng(0).normal(size=parameters))
+    recipe = Recipe(optimiser, shift=0.05, shift_decay=1.0, trust=1e9, momentum=0.7)
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=parameters), rng.uniform(0.1, 3.0, parameters)
+    memory = memory_of(recipe, state.variables)
+    scales = np.ones(parameters)
+    if optimiser == "march":
+        memory, scales = memory._replace(first=first, second=second), second**0.25
+    else:
+        memory = jnp.asarray(first)
     update, kept = stepped(recipe, state.model, state.variables, drawn, memory, 50, 0.1)
-    shift = 0.05 * (rows**2).sum() / min(number, parameters)
-    left = np.concatenate([rows, np.sqrt(shift) * np.eye(parameters)])
-    right = np.concatenate([target - 0.7 * rows @ np.asarray(memory), np.zeros(parameters)])
-    expected = np.linalg.lstsq(left, right, rcond=None)[0] + 0.7 * np.asarray(memory)
+    scaled = rows * scales
+    shift = 0.05 * (scaled**2).sum() / min(number, parameters)
+    left = np.concatenate([scaled, np.sqrt(shift) * np.eye(parameters)])
+    right = np.concatenate([target - 0.7 * rows @ first, np.zeros(parameters)])
+    expected = scales * np.linalg.lstsq(left, right, rcond=None)[0] + 0.7 * first
+    if optimiser == "march":
+        kept, changed = kept
+        assert_allclose(changed, 0.995 * second + (kept - first) ** 2)
     assert_allclose(kept, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
     assert_allclose(update, 0.1 * kept)
+
+
+def test_without_second_moments_a_first_step_of_march_is_a_natural_one():
+    state = STATES["more"]
+    updates = []
+    for optimiser in ("natural", "march"):
+        recipe = Recipe(optimiser)
+        memory = memory_of(recipe, state.variables)
+        drawn = everything(state)
+        update, _ = stepped(recipe, state.model, state.variables, drawn, memory, 0, 0.1)
+        updates.append(update)
+    assert_allclose(*updates, rtol=1e-9)
+
+
+def test_a_temperature_goes_down_the_gradient_of_the_free_energy():
+    """⟨H⟩ − T S with S = −Σ p log p, of a state that is not normalised."""
+    state, heat = STATES["fewer parameters than rows"], 0.8
+    higher, lower = displaced(state)
+
+    def free_energies(log_psi):
+        p = np.abs(np.exp(log_psi)) ** 2
+        p = p / p.sum(axis=1, keepdims=True)
+        return energies(log_psi) + heat * (p * np.log(p)).sum(axis=1)
+
+    slope = (free_energies(higher) - free_energies(lower)) / 2e-6
+    drawn, recipe = everything(state), Recipe(optimiser="adam")
+    heated = heat * surprise(state.model, state.variables, drawn.bits, drawn.weights)
+    drawn = drawn._replace(residual=drawn.residual + heated)
+    memory = memory_of(recipe, state.variables)
+    update, _ = stepped(recipe, state.model, state.variables, drawn, memory, 0, 1.0)
+    assert_allclose(update, slope / (np.abs(slope) + 1e-8), atol=1e-4)
+
+
+def test_the_temperature_falls_to_nothing_at_half_the_schedule():
+    recipe = Recipe(temperature=2.0, cooled=0.5)
+    found = [float(temperature(recipe, step, 1000)) for step in (0, 250, 500, 900)]
+    assert_allclose(found, [2.0, 1.0, 0.0, 0.0])
 
 
 def test_a_step_changes_the_state_no_more_than_it_is_trusted():
