@@ -111,8 +111,12 @@ class Training(Table):
     samples: Annotated[int, Field(ge=2)] | Literal["all"] | None = Field(
         default=None, description="a step; all: exact sums over the sector; chosen"
     )
-    sampler: Literal["direct", "metropolis", "exchange", "exact", "all"] | None = Field(
+    sampler: Literal["direct", "unique", "metropolis", "exchange", "exact", "all"] | None = Field(
         default=None, description="chosen from the ansatz"
+    )
+    repeats: Annotated[int, Field(ge=2, le=2**31)] | None = Field(
+        default=None,
+        description="sampler unique: draws a step, of which at most `samples` distinct ones are read; 2²⁰",
     )
     sweeps: int = Field(default=1, ge=1, le=1000, description="of chains between two steps")
     steps: int | None = Field(default=None, ge=10, description="of the whole schedule; chosen")

@@ -61,6 +61,7 @@ def _check_idle(config: GroundState, own: bool | None) -> None:
     idle: dict[str, list[tuple[Any, str]]] = {
         "optimiser adam": [(training, key) for key in ("momentum", "shift", "trust")],
         f"sampler {training.sampler}": [(training, "sweeps")],
+        "a sampler that is not unique": [(training, "repeats")],
         "sampler all": [(config.evaluation, "samples")],
         "grow_from = []": [(training, key) for key in ("grow_steps", "grow_samples")],
         "excited.above = []": [(config.excited, "penalty")],
@@ -69,6 +70,7 @@ def _check_idle(config: GroundState, own: bool | None) -> None:
     applies = {
         "optimiser adam": training.optimiser == "adam",
         f"sampler {training.sampler}": training.sampler not in ("metropolis", "exchange"),
+        "a sampler that is not unique": training.sampler != "unique",
         "sampler all": training.sampler == "all",
         "grow_from = []": not training.grow_from,
         "excited.above = []": not config.excited.above,
@@ -199,7 +201,12 @@ def _check_sampler(config: GroundState, known: Facts, own: bool | None) -> None:
             "training.sampler 'exchange' keeps Σ Z, which is not fixed here; choose metropolis."
         )
     autoregressive = ansatz.name in AUTOREGRESSIVE if own is None else own
-    if sampler == "direct" and not autoregressive:
+    if sampler == "unique" and ansatz.average:
+        raise ValueError(
+            "training.sampler 'unique' draws from conditionals, which an average has not; leave out "
+            "ansatz.average."
+        )
+    if sampler in ("direct", "unique") and not autoregressive:
         raise ValueError(
             f"ansatz {ansatz.name!r} has no conditionals; choose another training.sampler."
         )

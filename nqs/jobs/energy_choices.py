@@ -176,6 +176,8 @@ def choose(
     if training.sampler == "all":
         fill(training, "samples", "all", "every configuration at every step")
     fill(training, "samples", 256 if autoregressive else 512, f"for {ansatz.name}")
+    if training.sampler == "unique":
+        fill(training, "repeats", 2**20, "they cost no more than their distinct ones")
     fill(training, "steps", 1000, "enough for the systems tried; more lowers the energy further")
     if training.optimiser == "adam":
         fill(training, "rate", 0.01, "for adam")

@@ -68,9 +68,5 @@ def refuse_too_large(problem: Problem) -> None:
 
 def cost(problem: Problem) -> dict[str, float]:
     """Memory in MB, and seconds by a rule of thumb for two cores."""
-    seconds = 10.0
-    for part in problem.phases().values():
-        groups = len(part.elements.flips) + 10
-        work = part.rows() * groups * part.sites * 0.5 * max(part.parameters / part.sites, 100.0)
-        seconds += int(part.config.training.steps or 0) * (0.01 + work / 2e10)
+    seconds = sum(part.seconds() for part in problem.phases().values())
     return {"memory_mb": memory(problem) / 1e6, "seconds": seconds}

@@ -35,6 +35,9 @@ from nqs.training.variational import Descent, Teacher, started
 
 TRAIN = "train"
 _GROW_STEPS = 400
+_COMPILING = 20.0
+"""Seconds before the first step of a phase, roughly."""
+
 _SHARE = 0.85
 """Of a budget or time limit that training may use; the rest evaluates."""
 
@@ -97,7 +100,14 @@ class Problem:
         training = self.config.training
         number = training.samples if isinstance(training.samples, int) else 1
         below = tuple(known.state.model for known in self.below)
-        return Draws(str(training.sampler), number, training.sweeps, sector_of(self.model), below)
+        return Draws(
+            str(training.sampler),
+            number,
+            training.sweeps,
+            sector_of(self.model),
+            int(training.repeats or 0),
+            below,
+        )
 
     @cached_property
     def listed(self) -> Listed | None:
@@ -170,9 +180,15 @@ class Problem:
         number = symmetries(self.config, self.sites) if self.own is None else 1
         return -(-sector_size(self.sites, known.magnetisation) // number)
 
-    def work(self) -> float:
-        """How long it trains, in units of its own: flips times sites that are read."""
-        return float(int(self.config.training.steps or 0) * self.rows() * self.sites**2)
+    def step_seconds(self) -> float:
+        """Of a training step, by a rule of thumb for two cores."""
+        groups = len(self.elements.flips) + 10
+        work = self.rows() * groups * self.sites * 0.5 * max(self.parameters / self.sites, 100.0)
+        return 0.01 + work / 2e10
+
+    def seconds(self) -> float:
+        """Of its training, the compilation included."""
+        return _COMPILING + int(self.config.training.steps or 0) * self.step_seconds()
 
 
 def problem(
@@ -241,8 +257,8 @@ def optimise(whole: Problem, run: Run) -> Trained:
         before, was = whole.begun
     phases = whole.phases()
     descents = []
-    work = np.cumsum([part.work() for part in phases.values()])
-    for share, (name, part) in zip(_SHARE * work / work[-1], phases.items(), strict=True):
+    seconds = np.cumsum([part.seconds() for part in phases.values()])
+    for share, (name, part) in zip(_SHARE * seconds / seconds[-1], phases.items(), strict=True):
         variables = (
             part.start() if before is None else grown(before, part.start(), was, part.lengths)
         )

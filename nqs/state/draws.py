@@ -24,7 +24,8 @@ class Drawn(NamedTuple):
     """Configurations and their local energies.
 
     bits: (samples, sites) int32. weights: (samples,), sum 1. energy: (samples,) complex.
-    chains: to go on from. acceptance: share of proposals taken, 1 where nothing is proposed.
+    chains: to go on from. acceptance: share of proposals taken, or of the draws that are kept; 1 where
+    nothing is proposed or left out.
     """
 
     bits: Array
@@ -38,7 +39,8 @@ class Drawn(NamedTuple):
 class Draws:
     """How configurations are drawn.
 
-    method: "direct" from the conditionals of an autoregressive state; "metropolis" and
+    method: "direct" from the conditionals of an autoregressive state; "unique" takes of so many
+    `repeats` of them each distinct one once, with its weight, and no more than `samples`; "metropolis" and
     "exchange" by chains that go on from step to step, `sweeps` between two steps;
     "exact" from all of `Listed`; "all" takes each of `Listed` once, with its weight.
     ones: number of bits 1 in each part where the magnetisation is fixed.
@@ -49,6 +51,7 @@ class Draws:
     samples: int
     sweeps: int = 1
     ones: tuple[int, ...] | None = None
+    repeats: int = 0
     below: tuple[nn.Module, ...] = ()
 
     @property
@@ -88,7 +91,10 @@ def draw(
     if given.states is not None:
         return _from_list(draws, model, variables, given, chains, key)
     acceptance = jnp.ones(())
-    if draws.method == "direct":
+    weights = jnp.full(draws.samples, 1 / draws.samples)
+    if draws.method == "unique":
+        bits, weights, acceptance = _distinct(draws, model, variables, key)
+    elif draws.method == "direct":
         bits = draw_directly(model, variables, key, draws.samples)[0].astype(jnp.int32)
     else:
         chains, acceptance = sweeps(draws.method, model, variables, chains, key, 0, draws.sweeps)
@@ -97,7 +103,16 @@ def draw(
     if given.levels is not None:
         other = jax.random.fold_in(key, _OTHERS)
         energy += levels.of_samples(draws.below, given.levels, model, variables, bits, other)
-    return Drawn(bits, jnp.full(len(bits), 1 / len(bits)), energy, chains, acceptance)
+    return Drawn(bits, weights, energy, chains, acceptance)
+
+
+def _distinct(draws, model, variables, key) -> tuple[Array, Array, Array]:
+    """Rows, their weights, and the share of the draws that they stand for."""
+    found: Any = model.apply(variables, key, draws.samples, draws.repeats, method="draw_distinct")
+    bits, counts = found
+    # rows of no sample repeat the commonest, which costs nothing: each distinct row is read once
+    bits = jnp.where(counts[:, None] > 0, bits, bits[0])
+    return bits, counts / counts.sum(), counts.sum() / draws.repeats
 
 
 def _from_list(draws, model, variables, given: Given, chains, key) -> Drawn:

@@ -249,3 +249,39 @@ def test_places_are_behind_each_other_as_bits_are():
     assert places.site.tolist() == [len(word) for word in beginnings]
     for late, row in zip(beginnings, places.behind, strict=True):
         assert row.tolist() == [late.startswith(early) for early in beginnings]
+
+
+@pytest.mark.parametrize("prior", ["alone", "even sector"])
+def test_distinct_rows_and_their_counts_follow_the_conditionals(prior):
+    """Of a thousand draws on more rows than there are; by chance wrong once in ten million."""
+    state = lively(
+        "recurrent", 5, seed=3, **PRIORS[prior] | ({"ones": 2} if "ones" in PRIORS[prior] else {})
+    )
+    draw = jax.jit(
+        lambda key: state.model.apply(
+            state.variables, key, 40, 1000, method=state.model.draw_distinct
+        )
+    )
+    bits, counts = map(np.asarray, draw(jax.random.key(1)))
+    assert counts.sum() == 1000
+    rows = bits[counts > 0]
+    assert len(np.unique(rows, axis=0)) == len(rows)
+    every = np.zeros(32)
+    every[rows @ (1 << np.arange(4, -1, -1))] = counts[counts > 0]
+    assert chance(every, np.abs(state.vector()) ** 2) > FALSE_ALARM
+
+
+def test_where_too_many_rows_are_distinct_the_rarest_are_left_out():
+    state = lively("recurrent", 5, seed=3)
+    bits, counts = (
+        np.asarray(x)
+        for x in state.model.apply(
+            state.variables, jax.random.key(1), 6, 10**6, method=state.model.draw_distinct
+        )
+    )
+    assert (counts > 0).all()
+    assert counts.sum() < 10**6
+    p = np.abs(state.vector()) ** 2
+    index = bits @ (1 << np.arange(4, -1, -1))
+    assert p[index].sum() > 0.5
+    assert_allclose(counts / 1e6, p[index], atol=5 * np.sqrt(p.max() / 1e6))

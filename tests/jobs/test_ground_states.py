@@ -137,6 +137,16 @@ def test_exact_sums_over_orbits_lower_a_frustrated_energy_to_the_exact_one():
     )
 
 
+def test_distinct_strings_of_a_peaked_state_are_read_once():
+    """At most two dozen strings stand for a million draws."""
+    peaked = ising(chain(6), 1.0, 0.2, 0.3)
+    found = nqs.ground_state(peaked, sampler="unique", samples=24, steps=150).summary
+    assert found["training"]["samples"] == 24
+    assert abs(found["relative_error"]["value"]) < 1e-4
+    with pytest.raises(ValueError, match="has no effect beside a sampler that is not unique"):
+        nqs.ground_state(peaked, repeats=100)
+
+
 def test_electrons_of_either_spin_are_kept(tmp_path):
     """Two sites: E = (U − √(U² + 16 t²)) / 2 with one of each, −t and degenerate with one alone."""
     config = tmp_path / "dimer.toml"
