@@ -162,8 +162,8 @@ class Excited(Table):
 
 
 class Evaluation(Table):
-    samples: int = Field(
-        default=16384, ge=100, le=10**8, description="fresh ones behind the final energy"
+    samples: Annotated[int, Field(ge=100, le=10**8)] | None = Field(
+        default=None, description="fresh ones behind the final energy; chosen"
     )
 
 

@@ -42,6 +42,10 @@ MOST_ELEMENTS = 2**27
 _FEW = 1024
 """Orbits up to which they are all summed, where nothing else is asked for."""
 
+_READ, _MOST_FRESH, _LEAST_FRESH = 2**26, 2**14, 2**10
+"""Sites to be read for the final energy, a minute or two; and the most and the fewest fresh samples
+that are chosen for it."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -179,6 +183,14 @@ def choose(
     if training.sampler == "unique":
         fill(training, "repeats", 2**20, "they cost no more than their distinct ones")
     fill(training, "steps", 1000, "enough for the systems tried; more lowers the energy further")
+    if training.sampler != "all":
+        read = known.sites * known.elements
+        affordable = 2 ** max((_READ // read).bit_length() - 1, 0)
+        why = f"each of which reads {read:,} sites"
+        if training.sampler == "exact":
+            affordable, why = _MOST_FRESH, "whose energies are listed"
+        number = min(max(affordable, _LEAST_FRESH), _MOST_FRESH)
+        fill(config.evaluation, "samples", number, why)
     if training.optimiser == "adam":
         fill(training, "rate", 0.01, "for adam")
     if known.excited:

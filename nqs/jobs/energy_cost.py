@@ -42,7 +42,7 @@ def _width(problem: Problem) -> int:
 
 def _judging(problem: Problem) -> float:
     """Fresh samples with their energies, drawn from all amplitudes where there are few sites."""
-    sites, samples = problem.sites, problem.config.evaluation.samples
+    sites, samples = problem.sites, problem.config.evaluation.samples or 0
     if problem.config.training.sampler == "all":
         return 0.0
     listed = sites <= VECTOR_SITES and problem.config.training.sampler != "direct"
@@ -60,7 +60,7 @@ def refuse_too_large(problem: Problem) -> None:
         config = problem.config
         raise ValueError(
             f"{config.training.samples} samples of {problem.parameters:,} parameters, and "
-            f"{config.evaluation.samples:,} for the final energy, need about {needed / 1e9:.1f} GB, and "
+            f"{config.evaluation.samples or 0:,} for the final energy, need about {needed / 1e9:.1f} GB, and "
             f"{there / 1e9:.1f} GB are free; take fewer training.samples or evaluation.samples, or "
             "optimiser adam."
         )

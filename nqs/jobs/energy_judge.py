@@ -91,7 +91,7 @@ def measured(trained: Trained, problem: Problem) -> Energy:
         if config.training.sampler == "all":
             return summed_energy(state, states)
     seed = config.seed + _FRESH
-    drawn = state.sample(config.evaluation.samples, seed)
+    drawn = state.sample(int(config.evaluation.samples or 0), seed)
     quick = None if problem.quick is problem.model else problem.quick
     return sampled_energy(state, drawn, problem.elements, quick=quick, states=states, seed=seed)
 
