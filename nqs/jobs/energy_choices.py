@@ -51,16 +51,17 @@ that are chosen for it."""
 class Facts:
     """What of the Hamiltonian decides; all known without loading JAX.
 
-    flips: whether it commutes with the flip of all spins; translations: and with all translations
-    of its lattice, if one is known: lattice; periodic: with both; turns: with the rotations and
-    reflections of a grid; lengths: those of a grid, open or not, else None.
-    conserves: whether Σ Z is conserved; lowest: Σ Z of a ground state, None where theory does
-    not tell; of each half of the sites, where spin up and down of fermions are kept. halves: whether
-    Σ Z of each half is conserved. excited: whether other states lie below the one that is sought.
-    touching: sum of the strengths of the strings that act on a site, on average. elements: of each
-    basis state. rotated: sites of Marshall's sign, None where the lattice is not bipartite. positive: whether a positive ground state exists, marshall:
-    whether one does under that sign. uniform: whether all strings of the same letters have the
-    same strength, along a chain: what a cell that is the same at every site can do without knowing where it is.
+    flips: whether it commutes with the flip of all spins; translations: with all translations of its
+    lattice, if one is known: lattice; closed: whether that is periodic; periodic: whether H has all
+    translations and the flip; turns: whether it has the rotations and reflections of a grid;
+    lengths: those of a grid, open or not, else None. excited: whether other states lie below the
+    one that is sought. touching: sum of the strengths of the strings that act on a site, on average.
+    conserves: whether Σ Z is conserved; halves: whether that of each half of the sites is; lowest:
+    Σ Z of a ground state, of each half where spin up and down of fermions are kept, None where theory
+    does not tell. elements: of each basis state. rotated: sites of Marshall's sign, None where the
+    lattice is not bipartite. positive: whether a positive ground state exists, marshall: whether one
+    does under that sign. uniform: whether all strings of the same letters have the same strength,
+    along a chain: what a cell that is the same at every site can do without knowing where it is.
     """
 
     sites: int
@@ -68,6 +69,7 @@ class Facts:
     lattice: bool
     lengths: tuple[int, ...] | None
     translations: bool
+    closed: bool
     periodic: bool
     turns: bool
     excited: bool
@@ -102,6 +104,7 @@ def facts(found: System, level: int = 0) -> Facts:
         lattice=found.lattice is not None,
         lengths=lengths,
         translations=translations,
+        closed=found.size is not None,
         periodic=periodic,
         turns=lengths is not None and point_group_invariant(total, lengths),
         excited=level > 0,
@@ -277,7 +280,9 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
         fill(ansatz, "phase", not settled, "ψ is positive" if settled else "ψ may have any phases")
         if known.flips and settled and not ansatz.magnetisation:
             why = "ψ is positive, and a flip of all spins leaves H as it is"
-            if ansatz.name == "recurrent-2d" and not ansatz.even:
+            # of where neighbours differ, which Even reads, there is an even number around a ring, and
+            # across the rows of an array nothing simple: neither is learnt from every start
+            if (ansatz.name == "recurrent-2d" or known.closed) and not ansatz.even:
                 fill(ansatz, "average", ["flip"], why)
             if not ansatz.average:
                 fill(ansatz, "even", True, why)
