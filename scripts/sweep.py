@@ -30,7 +30,6 @@ def main() -> int:
     rows: list[dict] = []
     try:
         swept = over(asked.over)
-        print(f"{swept.key:>16} {'energy':>16} {'error':>9} {'V-score':>9}  verdict")
         for row in sweep(
             asked.config,
             swept,
@@ -40,6 +39,8 @@ def main() -> int:
             cold=asked.cold,
             tell=print,
         ):
+            if not rows:
+                print(f"{swept.key:>16} {'energy':>16} {'error':>9} {'V-score':>9}  verdict")
             rows.append(row)
             drawing = sweep_figure(rows, swept.key, asked.observable)
             (asked.out / "sweep.svg").write_text(drawing.svg, encoding="utf-8")
