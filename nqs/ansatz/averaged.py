@@ -18,7 +18,7 @@ class Averaged(Normalised):
     """|ψ(σ)|² = mean over g of |φ(gσ)|², with the phase of Σ_g e^{i arg φ(gσ)}; normalised as φ is.
 
     A sample is one of φ, moved by a g that is drawn beside it.
-    Hibat-Allah, Melko and Carrasquilla, arXiv:2207.14314, section II C.
+    Hibat-Allah, Melko and Carrasquilla, arXiv:2207.14314.
 
     inner: φ, with `ones` bits 1 in each part if it has a sector. average: any of flip (of all spins),
     translations and point, for its rotations and reflections, of an array of these `lengths`. rotated:

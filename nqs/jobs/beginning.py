@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nqs.config.ground_state import GroundState
-from nqs.config.summary import read_summary
+from nqs.jobs.folder import finished_ground_state
 
 
 class Beginning(NamedTuple):
@@ -19,10 +19,7 @@ def refuse_other_ansatz(config: GroundState) -> None:
     name = config.training.begin_from
     if name is None:
         return
-    summary = read_summary(Path(name))
-    ansatz = (summary.get("ansatz") or {}).get("name")
-    if summary.get("job") != "ground-state" or summary.get("energy") is None:
-        raise ValueError(f"training.begin_from names {name}, which is no finished ground state.")
+    ansatz = finished_ground_state(Path(name), "training.begin_from")["ansatz"]["name"]
     if ansatz != config.ansatz.name:
         raise ValueError(
             f"training.begin_from names {name}, whose ansatz is {ansatz!r} and not "

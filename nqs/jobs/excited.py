@@ -7,7 +7,6 @@ import numpy as np
 
 from nqs.config.ground_state import GroundState
 from nqs.config.menu import AUTOREGRESSIVE, PERIODIC
-from nqs.config.summary import read_summary
 from nqs.evaluation.checks import Check
 from nqs.evaluation.heldout import Estimate
 from nqs.evaluation.overlap import OverlapTooSmall
@@ -90,9 +89,7 @@ def refuse_other_runs(config: GroundState, found: System) -> None:
         if folder in seen:
             raise ValueError(f"{what} twice.")
         seen.add(folder)
-        summary = read_summary(folder)
-        if summary.get("job") != "ground-state" or summary.get("energy") is None:
-            raise ValueError(f"{what}, which is no finished ground state.")
+        summary = place.finished_ground_state(folder, "excited.above")
         if place.begun(folder).sha256 != found.total.sha256():
             raise ValueError(f"{what}, whose Hamiltonian is another one.")
         ansatz = summary["ansatz"]["name"]

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from nqs.config import toml
 from nqs.config.atomic import replacing
 from nqs.config.ground_state import Hamiltonian
+from nqs.config.summary import read_summary
 from nqs.config.tomography import Tomography
 from nqs.jobs.choices import Choice
 from nqs.measurement import file
@@ -117,6 +118,14 @@ def refuse_changed(folder: Path, source: dict[str, Any]) -> None:
             f"what {folder} was trained on has changed since the run began (SHA-256 differs); "
             "put the files back, or begin a new run."
         )
+
+
+def finished_ground_state(folder: Path, key: str) -> dict[str, Any]:
+    """The summary of a run that a config names at a key; ValueError where it is no finished ground state."""
+    summary = read_summary(folder)
+    if summary.get("job") != "ground-state" or summary.get("energy") is None:
+        raise ValueError(f"{key} names {folder}, which is no finished ground state.")
+    return summary
 
 
 def next_folder(job: str, name: str) -> Path:

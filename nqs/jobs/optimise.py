@@ -58,7 +58,7 @@ class Problem:
 
     options: that build the ansatz again. quick: the model that is trained.
     own: a module of the user's, or None. below: states that the one that is sought is orthogonal to.
-    begun: None begins at random.
+    begun: a state to begin from; None begins at random.
     """
 
     config: GroundState
