@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 
@@ -42,8 +43,17 @@ def biased(variables: Any, log_odds: Array, phases: Array) -> Any:
 def _added(tree: Any, path: tuple[str, ...], more: Array) -> Any:
     """The tree with `more` added to one leaf; as it was where there is none."""
     if not path:
+        more = more if tree.ndim == 1 else _of_patches(more, tree.shape[1])
         return tree + more.astype(tree.dtype)
     name, *rest = path
     if name not in tree:
         return tree
     return {**tree, name: _added(tree[name], tuple(rest), more)}
+
+
+def _of_patches(more: Array, others: int) -> Array:
+    """(patches, others) from (sites,): the sum over the bits 1 of every outcome of a patch but that
+    of no bits."""
+    length = (others + 1).bit_length() - 1
+    bits = np.arange(1, others + 1)[:, None] >> np.arange(length)[::-1] & 1
+    return more.reshape(-1, length) @ bits.T

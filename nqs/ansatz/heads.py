@@ -1,4 +1,4 @@
-"""What recurrent and attentive states share: dense heads that make log-odds and phases."""
+"""What recurrent states share: dense heads that make log-odds and phases."""
 
 from typing import Any
 

@@ -8,10 +8,8 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from nqs.groups import point_group, shifts
-
-_FEW = 16
-"""Rows up to which a kernel meets every place by itself, and not as one large matrix."""
+from nqs.ansatz.convolution import convolved, displacements, spread
+from nqs.groups import point_group
 
 
 class Symmetric(nn.Module):
@@ -50,7 +48,7 @@ class Symmetric(nn.Module):
     @property
     def numbers_differentiated(self) -> int:
         """Of one configuration, on the way to its derivatives by the kernels."""
-        return self.features * len(self.images) * self.sites**2
+        return 4 * self.features * (self.features + len(self.images)) * self.sites
 
     def seen(self, bits: Array) -> Array:
         """z = 1 − 2σ of bits (…, sites) in every image, (…, images, 1, sites)."""
@@ -75,28 +73,50 @@ class RBMSymmetric(Symmetric):
 
 
 class Conv(Symmetric):
-    """Two layers of circular convolutions as wide as the lattice, real; unnormalised.
+    """Layers of circular convolutions, each but the first and the last added to what it reads, real;
+    unnormalised.
 
-    A = log cosh(W * z), B = V * A + b. Positive: ψ = ∏ cosh B. Signed: ψ = Re ∏ (1 + B + iC)
-    with C = V' * A + b'. A product of real factors would be a square, and never negative, on
-    configurations that a translation maps to themselves; its real part passes through zero there.
-    z enters through an even function, so ψ is even under a flip of all spins.
+    A = log cosh(W * z), then A + log cosh(U * A + a) once for every layer between, and B = V * A + b.
+    Positive: ψ = ∏ cosh B. Signed: ψ = Re ∏ (1 + B + iC) with C = V' * A + b'. A product of real factors
+    would be a square, and never negative, on configurations that a translation maps to themselves; its
+    real part passes through zero there. z enters through an even function, so ψ is even under a flip of
+    all spins.
+
+    layers: at least two. reach: farthest that a filter sees in every direction, 1 for filters of three
+    sites; as far as the lattice where left out.
+    Residual networks: He, Zhang, Ren and Sun, arXiv:1512.03385.
     """
 
     features: int = 6
     signed: bool = False
+    layers: int = 2
+    reach: int | None = None
+
+    def __post_init__(self):
+        if self.layers < 2:
+            raise ValueError(
+                f"a convolutional state has two layers or more, and its layers are {self.layers}; "
+                "of one choose 'rbm-symmetric'."
+            )
+        super().__post_init__()
+
+    @property
+    def numbers_differentiated(self) -> int:
+        return self.layers * super().numbers_differentiated
 
     @nn.compact
     def __call__(self, bits: Array) -> Array:
         """log ψ of each row of bits, (…, sites) → (…), complex."""
-        f, n, dtype, size = self.features, self.sites, self.param_dtype, self.lengths
-        first = self.param("first", nn.initializers.normal(0.5 / n**0.5), (f, n), dtype)
-        even = _log_cosh(convolved(self.seen(bits), first[:, None], size))
+        f, window = self.features, self._window
+        normal = nn.initializers.normal
+        even = _log_cosh(self._layer("first", self.seen(bits), f, 0.5 / window**0.5))
+        for layer in range(1, self.layers - 1):
+            field = self._layer(f"between_{layer}", even, f, 0.5 / (f * window) ** 0.5)
+            bias = self.param(f"between_{layer}_bias", normal(0.1), (f,), self.param_dtype)
+            even += _log_cosh(field + bias[:, None])
         maps = 2 * f if self.signed else f
-        small = nn.initializers.normal(0.3 / (f * n) ** 0.5)
-        kernel = self.param("second", small, (maps, f, n), dtype)
-        bias = self.param("bias", nn.initializers.normal(0.1), (maps,), dtype)
-        field = convolved(even, kernel, size) + bias[:, None]
+        field = self._layer("second", even, maps, 0.3 / (f * window) ** 0.5)
+        field += self.param("bias", normal(0.1), (maps,), self.param_dtype)[:, None]
         everywhere = (-3, -2, -1)
         if not self.signed:
             return _log_cosh(field).sum(everywhere) + 0j
@@ -105,19 +125,18 @@ class Conv(Symmetric):
         cosine = jnp.cos(jnp.arctan2(imaginary, real).sum(everywhere))
         return log_size + jnp.log(jnp.abs(cosine)) + 1j * jnp.pi * (cosine < 0)
 
+    @property
+    def _window(self) -> int:
+        """Displacements that a filter has numbers for."""
+        return self.sites if self.reach is None else len(displacements(self.lengths, self.reach))
 
-def convolved(x: Array, kernel: Array, size: tuple[int, ...]) -> Array:
-    """Σ_{c,i} K_fc(i − t) x_c(i) on a periodic lattice: x (…, channels, sites), kernel (maps,
-    channels, sites) → (…, maps, sites)."""
-    (maps, channels, sites), moved = kernel.shape, shifts(size)
-    rows = x.shape[:-2]
-    if prod(rows) <= _FEW:
-        # the derivative of one row by the kernel would be that of the whole matrix, which is as many
-        # times larger as there are sites
-        around = x[..., np.argsort(moved, axis=1)]  # (…, channels, t, i − t)
-        return jnp.einsum("fcd,...ctd->...ft", kernel, around)
-    matrix = jnp.moveaxis(kernel[:, :, moved], 2, 1).reshape(maps * sites, channels * sites)
-    return (x.reshape(*rows, channels * sites) @ matrix.T).reshape(*rows, maps, sites)
+    def _layer(self, name: str, x: Array, maps: int, width: float) -> Array:
+        """x (…, channels, sites) by filters of its own, normal of the given width at first."""
+        shape = (maps, x.shape[-2], self._window)
+        kernel = self.param(name, nn.initializers.normal(width), shape, self.param_dtype)
+        if self.reach is not None:
+            kernel = spread(kernel, self.lengths, self.reach)
+        return convolved(x, kernel, self.lengths)
 
 
 def _log_cosh(x: Array) -> Array:

@@ -9,12 +9,12 @@ ANSATZ_OPTIONS = {
     "recurrent": ("hidden", "phase", "site_dependent", "ends", "even"),
     "mps": ("bond", "phase", "even"),
     "recurrent-2d": ("size", "hidden", "phase", "even"),
-    "transformer": ("hidden", "layers", "heads", "phase", "even"),
+    "transformer": ("hidden", "layers", "heads", "patch", "phase", "even"),
     "rbm-positive": ("hidden",),
     "rbm-phase": ("hidden",),
     "rbm": ("hidden",),
     "rbm-symmetric": ("size", "features", "point_group"),
-    "conv": ("size", "features", "signed", "point_group"),
+    "conv": ("size", "features", "layers", "reach", "signed", "point_group"),
 }
 
 AUTO = "auto"

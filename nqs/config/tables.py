@@ -40,9 +40,12 @@ class Network(Table):
         default=None,
         description="recurrent, recurrent-2d, transformer, mps: False keeps the state positive; chosen",
     )
-    layers: int | None = Field(default=None, ge=1, le=64, description="transformer; chosen")
+    layers: int | None = Field(default=None, ge=1, le=64, description="transformer, conv; chosen")
     heads: int | None = Field(
         default=None, ge=1, le=64, description="transformer: of its attention; chosen"
+    )
+    patch: int | None = Field(
+        default=None, ge=1, le=8, description="transformer: sites read together; 1"
     )
     size: list[Annotated[int, Field(ge=1)]] | None = Field(
         default=None,
@@ -64,6 +67,9 @@ class Network(Table):
     )
     features: int | None = Field(
         default=None, ge=1, le=512, description="rbm-symmetric, conv: filters; chosen"
+    )
+    reach: int | None = Field(
+        default=None, ge=1, description="conv: farthest that a filter sees; as far as the lattice"
     )
     signed: bool | None = Field(default=None, description="conv: ψ may change sign; chosen")
     point_group: bool | None = Field(

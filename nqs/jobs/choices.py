@@ -90,6 +90,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "features", 8, "filters of the length of the ring")
         fill(ansatz, "point_group", False, "shots need not have it")
         if ansatz.name == "conv":
+            fill(ansatz, "layers", 2, "enough to see pairs")
             fill(ansatz, "signed", not data.only_z, "rotated settings see signs")
     elif ansatz.name in ANSATZ_OPTIONS:
         fill(ansatz, "hidden", max(8, 2 * data.sites), "two hidden units a site")

@@ -304,6 +304,7 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
     elif ansatz.name == "conv":
         fill(ansatz, "point_group", False, "more features instead")
         fill(ansatz, "features", 6, "filters of the size of the lattice")
+        fill(ansatz, "layers", 2, "one more for more features")
         fill(ansatz, "signed", not settled, "ψ is positive" if settled else "signs are not known")
     elif ansatz.name not in AUTOREGRESSIVE:
         fill(ansatz, "hidden", max(8, 2 * known.sites), "two hidden units a site")

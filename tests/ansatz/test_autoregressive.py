@@ -29,10 +29,19 @@ PRIORS = {
     "even sector": {"even": True, "ones": 3, "rotated": (0, 3)},
 }
 every_name = pytest.mark.parametrize("name", AUTOREGRESSIVE)
+PATCHED = {"hidden": 8, "patch": 3}
 every_prior = pytest.mark.parametrize(  # a prior is the same code whatever ansatz it is of
     ("name", "prior"),
     [(name, PRIORS["even sector"]) for name in AUTOREGRESSIVE]
-    + [("recurrent", PRIORS[prior]) for prior in ("alone", "sector", "even")],
+    + [("recurrent", PRIORS[prior]) for prior in ("alone", "sector", "even")]
+    + [("transformer", PATCHED | PRIORS[prior]) for prior in ("alone", "sector")]
+    + [("transformer", PRIORS["even"] | {"patch": 2})],
+    ids=str,
+)
+
+every_way = pytest.mark.parametrize(
+    ("name", "options"),
+    [*((name, {}) for name in AUTOREGRESSIVE), ("transformer", PATCHED)],
     ids=str,
 )
 
@@ -93,10 +102,10 @@ def test_flipped_rows_are_read_as_if_alone(name, prior):
     assert_allclose(np.exp(found), expected, atol=1e-12)
 
 
-@every_name
-def test_a_site_is_not_told_what_comes_after_it(name):
+@every_way
+def test_a_site_is_not_told_what_comes_after_it(name, options):
     """p(σ_0 … σ_n), summed from the joint law, is what the first n conditionals multiply to."""
-    state = lively(name, SITES)
+    state = lively(name, SITES, **options)
     joint = np.exp(2 * state.log_psi(BITS).real).reshape((2,) * SITES)
     log_odds = np.asarray(in_turn(state, BITS)[1]).reshape(2, 2, 2, SITES)
     one = 1 / (1 + np.exp(-log_odds))
@@ -119,10 +128,10 @@ def test_a_site_is_told_every_bit_before_it(name, size):
     assert_allclose(change[np.tril_indices(6)], 0, atol=1e-12)
 
 
-@every_name
-def test_it_holds_a_product_state_exactly(name):
+@every_way
+def test_it_holds_a_product_state_exactly(name, options):
     """Tilted from |+…+⟩: p_n(1) = sigmoid(b_n) and a phase c_n for bit 1, site by site."""
-    state = lively(name, SITES)
+    state = lively(name, SITES, **options)
     params = {
         key: 0 * leaf if key.endswith(("_head", "_bias", "imaginary")) else leaf
         for key, leaf in state.variables["params"].items()
@@ -137,9 +146,9 @@ def test_it_holds_a_product_state_exactly(name):
     assert_allclose(psi, sites.prod(axis=1), atol=1e-12)
 
 
-@every_name
-def test_without_phase_it_is_positive(name):
-    state = lively(name, SITES, phase=False)
+@every_way
+def test_without_phase_it_is_positive(name, options):
+    state = lively(name, SITES, phase=False, **options)
     psi = np.exp(state.log_psi(BITS))
     assert_allclose(psi.imag, 0, atol=1e-15)
     assert psi.real.min() > 0
@@ -160,10 +169,10 @@ def test_memory_of_many_sites_does_not_fade_into_nan(name):
     assert np.isfinite(state.log_psi(bits)).all()
 
 
-@every_name
-def test_samples_follow_the_square_of_psi(name):
+@every_way
+def test_samples_follow_the_square_of_psi(name, options):
     """Chi-square over 64 outcomes, and log |ψ| of what was drawn."""
-    state = lively(name, 6, seed=2)
+    state = lively(name, 6, seed=2, **options)
     bits, log_modulus = draw_directly(state.model, state.variables, jax.random.key(1), 4096)
     assert chance(frequencies(np.asarray(bits)), np.abs(state.vector()) ** 2) > FALSE_ALARM
     assert_allclose(log_modulus, state.log_psi(bits).real, atol=1e-12)
@@ -193,7 +202,8 @@ def test_gradients_are_finite_differences(name):
 def test_rows_read_in_pieces_are_read_as_well(way, monkeypatch):
     """31 rows three at a time and one left over, or 8 beginnings of 34 places two at a time, and
     their gradients."""
-    state, bits = lively("transformer", 8), np.random.default_rng(0).integers(0, 2, (31, 8))
+    state = lively("transformer", 8, patch=2)
+    bits = np.random.default_rng(0).integers(0, 2, (31, 8))
 
     def value(variables):
         options = {"method": "all_log_psi"} if way == "vector" else {"bits": bits}
@@ -240,6 +250,11 @@ def test_an_array_has_rows_and_columns():
 def test_heads_share_the_hidden_units_equally():
     with pytest.raises(ValueError, match="10 hidden units has 4 heads"):
         build("transformer", 6, hidden=10)
+
+
+def test_patches_make_up_all_sites():
+    with pytest.raises(ValueError, match="patches of 4 do not make up 6 sites"):
+        build("transformer", 6, patch=4)
 
 
 def test_places_are_behind_each_other_as_bits_are():

@@ -1,5 +1,7 @@
 """Translation-invariant states, Marshall's signs and fixed magnetisation, written out."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from exact import FALSE_ALARM, chance
@@ -7,6 +9,7 @@ from lively import lively
 from numpy.testing import assert_allclose
 
 from nqs.ansatz import build
+from nqs.ansatz.convolution import displacements, spread
 from nqs.groups import point_group, shifts
 from nqs.measurement.effects import basis_bits
 from nqs.state.state import State
@@ -17,6 +20,7 @@ KINDS = [
     ("conv", {}),
     ("conv", {"signed": True}),
     ("conv", {"signed": True, "point_group": True}),
+    ("conv", {"layers": 4, "reach": 1, "features": 3}),
 ]
 
 
@@ -66,12 +70,37 @@ def test_the_point_group_of_an_array_is_that_of_its_lengths():
         assert together == set(map(tuple, found))  # a group
 
 
-def test_few_rows_are_read_as_many_are():
-    """Up to sixteen of them, each place by itself."""
-    for options in ({}, {"point_group": True}):
-        state, bits = lively("conv", 6, seed=2, size=(2, 3), **options), basis_bits(6)
-        each = [state.log_psi(row[None])[0] for row in bits[:5]]
-        assert_allclose(each, state.log_psi(bits)[:5], rtol=1e-12)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("options", [{}, {"point_group": True, "layers": 3}, {"reach": 1}], ids=str)
+def test_few_rows_are_read_as_many_are(options, size):
+    """Up to sixteen of them by waves, and so are their derivatives."""
+    state, bits = lively("conv", 6, seed=2, strength=0.1, size=size, **options), basis_bits(6)
+    each = [state.log_psi(row[None])[0] for row in bits[:5]]
+    assert_allclose(each, state.log_psi(bits)[:5], rtol=1e-12)
+
+    def slope(rows):
+        gradient = jax.grad(lambda variables: state.model.apply(variables, rows).real.sum())
+        return jax.tree.leaves(gradient(state.variables))
+
+    apart = zip(*(slope(row[None]) for row in bits[:20]), strict=True)
+    for one, few in zip(slope(bits[:20]), apart, strict=True):
+        assert_allclose(one, sum(few), atol=1e-10)
+
+
+def test_filters_of_a_reach_are_those_of_any_lattice():
+    """3 × 3 of them, the same on every lattice that is as large, and 0 farther away."""
+    few = np.arange(1.0, 10)
+    for size in [(4, 5), (6, 3)]:
+        whole = np.asarray(spread(jnp.asarray(few), size, 1)).reshape(size)
+        around = np.roll(whole, (1, 1), (0, 1))
+        assert_allclose(around[:3, :3].reshape(-1), few)
+        assert np.count_nonzero(whole) == 9
+    assert sorted(displacements((2, 3), 2)) == list(range(6))
+
+
+def test_a_network_of_one_layer_is_refused():
+    with pytest.raises(ValueError, match="two layers or more, and its layers are 1"):
+        build("conv", 6, layers=1)
 
 
 def test_the_signed_network_has_both_signs_and_the_other_one():
