@@ -19,6 +19,9 @@ read from the beginning every time: so few cost less than to compile more."""
 _WORTHWHILE, _PIECES = 2**13, 4
 """Configurations that fill the processor, and pieces of them that samples are cut into at least."""
 
+_PART, _PARTS = 2**10, 8
+"""Connected configurations of a part, of which no more parts are read than are needed, and most parts."""
+
 
 class Surroundings(NamedTuple):
     """ψ and H ψ at configurations σ', in units of the neighbourhood Σ |ψ(σ'')|² = 1.
@@ -100,15 +103,18 @@ def joined(flips: np.ndarray) -> tuple[int, ...]:
 
 
 def _energies(model, blocks, variables, e, bits) -> Array:
-    log_psi, element = _flipped(model, blocks, variables, e.flips, bits), off_diagonal(e, bits).T
+    element = off_diagonal(e, bits).T
     there = element != 0
+    log_psi = _flipped(model, blocks, variables, e.flips, bits, there)
     ratio = jnp.where(there, jnp.exp(jnp.where(there, log_psi[1:] - log_psi[0], 0)), 0)
     return diagonal(e, bits) + jnp.sum(element * ratio, axis=0)
 
 
 def _surroundings(model, blocks, variables, e, bits) -> Surroundings:
-    log_psi, element = _flipped(model, blocks, variables, e.flips, bits), off_diagonal(e, bits).T
-    log_psi = log_psi.at[1:].set(jnp.where(element != 0, log_psi[1:], -jnp.inf))
+    element = off_diagonal(e, bits).T
+    there = element != 0
+    log_psi = _flipped(model, blocks, variables, e.flips, bits, there)
+    log_psi = log_psi.at[1:].set(jnp.where(there, log_psi[1:], -jnp.inf))
     log_psi = log_psi - log_psi[1:].real.max(axis=0, initial=-jnp.inf)
     psi = jnp.exp(log_psi)
     psi = psi / jnp.sqrt(jnp.sum(jnp.abs(psi[1:]) ** 2, axis=0))
@@ -116,14 +122,32 @@ def _surroundings(model, blocks, variables, e, bits) -> Surroundings:
 
 
 def _ratios(model, blocks, variables, flips, bits) -> Array:
-    log_psi = _flipped(model, blocks, variables, flips, bits)
+    everywhere = jnp.ones((len(flips), len(bits)), bool)
+    log_psi = _flipped(model, blocks, variables, flips, bits, everywhere)
     return jnp.exp(log_psi[1:] - log_psi[0]).T
 
 
-def _flipped(model: Any, blocks, variables, flips, bits) -> Array:
-    """log ψ of bits and of all that a flip makes of them, (1 + groups, samples)."""
+def _flipped(model: Any, blocks, variables, flips, bits, there) -> Array:
+    """log ψ of bits and of what a flip makes of them, (1 + groups, samples).
+
+    there: (groups, samples) of which it is asked for; of others it may be anything.
+    """
     if hasattr(model, "flipped_log_psi"):
         return jnp.asarray(model.apply(variables, bits, flips, blocks, method="flipped_log_psi"))
-    everything = jnp.concatenate([bits[None], jnp.bitwise_xor(bits[None], flips[:, None])])
-    log_psi = model.apply(variables, everything.reshape(-1, bits.shape[1]))
-    return jnp.asarray(log_psi).reshape(-1, len(bits))
+    here: Any = model.apply(variables, bits)
+    samples, total = len(bits), there.size
+    if not total:
+        return here[None]
+    parts = max(1, min(total // _PART, _PARTS))
+    size = -(-total // parts)
+    wanted = jnp.nonzero(there.reshape(-1), size=parts * size, fill_value=total)[0]
+
+    def part(count, found):
+        which = jax.lax.dynamic_slice_in_dim(wanted, count * size, size)
+        group, sample = jnp.divmod(jnp.minimum(which, total - 1), samples)
+        log_psi: Any = model.apply(variables, bits[sample] ^ flips[group])
+        return found.at[which].set(log_psi, mode="drop")
+
+    needed = -(-there.sum() // size)
+    found = jax.lax.fori_loop(0, needed, part, jnp.zeros(total, here.dtype))
+    return jnp.concatenate([here[None], found.reshape(there.shape)])
