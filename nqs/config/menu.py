@@ -8,7 +8,7 @@ DEFAULT_ANSATZ = "recurrent"
 ANSATZ_OPTIONS = {
     "recurrent": ("hidden", "phase", "site_dependent", "ends", "even"),
     "mps": ("bond", "phase", "even"),
-    "recurrent-2d": ("size", "hidden", "phase", "even"),
+    "recurrent-2d": ("size", "hidden", "cell", "phase", "even"),
     "transformer": ("hidden", "layers", "heads", "patch", "phase", "even"),
     "rbm-positive": ("hidden",),
     "rbm-phase": ("hidden",),

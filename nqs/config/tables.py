@@ -1,7 +1,7 @@
 """What the configs of all jobs share: strict tables, lists of paths, durations."""
 
 from os import PathLike
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -43,6 +43,10 @@ class Network(Table):
     layers: int | None = Field(default=None, ge=1, le=64, description="transformer, conv; chosen")
     heads: int | None = Field(
         default=None, ge=1, le=64, description="transformer: of its attention; chosen"
+    )
+    cell: Literal["gated", "tensor"] | None = Field(
+        default=None,
+        description="recurrent-2d: gates mix both memories, or bits choose matrices; gated",
     )
     patch: int | None = Field(
         default=None, ge=1, le=8, description="transformer: sites read together; 1"

@@ -29,19 +29,20 @@ PRIORS = {
     "even sector": {"even": True, "ones": 3, "rotated": (0, 3)},
 }
 every_name = pytest.mark.parametrize("name", AUTOREGRESSIVE)
+TENSOR = {"hidden": 8, "cell": "tensor"}
 PATCHED = {"hidden": 8, "patch": 3}
 every_prior = pytest.mark.parametrize(  # a prior is the same code whatever ansatz it is of
     ("name", "prior"),
     [(name, PRIORS["even sector"]) for name in AUTOREGRESSIVE]
     + [("recurrent", PRIORS[prior]) for prior in ("alone", "sector", "even")]
     + [("transformer", PATCHED | PRIORS[prior]) for prior in ("alone", "sector")]
-    + [("transformer", PRIORS["even"] | {"patch": 2})],
+    + [("transformer", PRIORS["even"] | {"patch": 2}), ("recurrent-2d", TENSOR)],
     ids=str,
 )
 
 every_way = pytest.mark.parametrize(
     ("name", "options"),
-    [*((name, {}) for name in AUTOREGRESSIVE), ("transformer", PATCHED)],
+    [*((name, {}) for name in AUTOREGRESSIVE), ("transformer", PATCHED), ("recurrent-2d", TENSOR)],
     ids=str,
 )
 
@@ -116,11 +117,11 @@ def test_a_site_is_not_told_what_comes_after_it(name, options):
     assert_allclose(second[:, 0, 0], joint.sum(2)[:, 1] / joint.sum((1, 2)), atol=1e-12)
 
 
-@every_name
+@every_way
 @pytest.mark.parametrize("size", [(2, 3), (3, 2)], ids=str)
-def test_a_site_is_told_every_bit_before_it(name, size):
+def test_a_site_is_told_every_bit_before_it(name, options, size):
     """Each earlier bit changes what is expected, the one above in an array as the one before."""
-    state = lively(name, 6, **({"size": size} if name == "recurrent-2d" else {}))
+    state = lively(name, 6, **options, **({"size": size} if name == "recurrent-2d" else {}))
     rows = np.concatenate([np.zeros((1, 6), int), np.eye(6, dtype=int)])
     log_odds = np.asarray(in_turn(state, rows)[1])
     change = np.abs(log_odds[1:] - log_odds[0])  # [bit that is changed, site that expects]
