@@ -80,7 +80,8 @@ class Conv(Symmetric):
     f(x) = √(1 + x²) − 1, which is bent as log cosh x is and costs a fifth of it. Positive: log ψ = Σ f(B).
     Signed: ψ = Re ∏ (1 + B + iC) with C = V' * A + b'. A product of real factors would be a square, and
     never negative, on configurations that a translation maps to themselves; its real part passes through
-    zero there. z enters through an even function, so ψ is even under a flip of all spins.
+    zero there. z enters through an even function, so ψ is even under a flip of all spins. Odd: C reads
+    f'(W * z) in place of A, without b', so that it turns round with the spins, and ψ = Im ∏ (1 + B + iC).
 
     layers: at least two. reach: farthest that a filter sees in every direction, 1 for filters of three
     sites; as far as the lattice where left out.
@@ -89,10 +90,16 @@ class Conv(Symmetric):
 
     features: int = 6
     signed: bool = False
+    odd: bool = False
     layers: int = 2
     reach: int | None = None
 
     def __post_init__(self):
+        if self.odd and not self.signed:
+            raise ValueError(
+                "an odd state changes sign under a flip of all spins; set ansatz.signed = true beside "
+                "ansatz.odd."
+            )
         if self.layers < 2:
             raise ValueError(
                 f"a convolutional state has two layers or more, and its layers are {self.layers}; "
@@ -107,23 +114,33 @@ class Conv(Symmetric):
     @nn.compact
     def __call__(self, bits: Array) -> Array:
         """log ψ of each row of bits, (…, sites) → (…), complex."""
-        f, window = self.features, self._window
-        normal = nn.initializers.normal
-        even = _bent(self._layer("first", self.seen(bits), f, 0.5 / window**0.5))
+        f, inside = self.features, self.features * self._window
+        field = self._layer("first", self.seen(bits), f, 0.5 / self._window**0.5)
+        slope, even = field / jnp.sqrt(1 + field**2), _bent(field)
         for layer in range(1, self.layers - 1):
-            field = self._layer(f"between_{layer}", even, f, 0.5 / (f * window) ** 0.5)
-            bias = self.param(f"between_{layer}_bias", normal(0.1), (f,), self.param_dtype)
-            even += _bent(field + bias[:, None])
-        maps = 2 * f if self.signed else f
-        field = self._layer("second", even, maps, 0.3 / (f * window) ** 0.5)
-        field += self.param("bias", normal(0.1), (maps,), self.param_dtype)[:, None]
+            name = f"between_{layer}"
+            even += _bent(
+                self._layer(name, even, f, 0.5 / inside**0.5) + self._bias(f"{name}_bias")
+            )
+        field = self._layer("second", even, f, 0.3 / inside**0.5) + self._bias("bias")
         everywhere = (-3, -2, -1)
         if not self.signed:
             return _bent(field).sum(everywhere) + 0j
-        real, imaginary = 1 + field[..., :f, :], field[..., f:, :]
-        log_size = jnp.log(real**2 + imaginary**2).sum(everywhere) / 2
-        cosine = jnp.cos(jnp.arctan2(imaginary, real).sum(everywhere))
-        return log_size + jnp.log(jnp.abs(cosine)) + 1j * jnp.pi * (cosine < 0)
+        turning = self._layer("turning", slope if self.odd else even, f, 0.3 / inside**0.5)
+        if not self.odd:
+            turning += self._bias("turning_bias")
+        log_size = jnp.log((1 + field) ** 2 + turning**2).sum(everywhere) / 2
+        angles = jnp.arctan2(turning, 1 + field)
+        angle = angles.sum(everywhere)
+        if not self.odd:
+            factor = jnp.cos(angle)
+            return log_size + jnp.log(jnp.abs(factor)) + 1j * jnp.pi * (factor < 0)
+        # of configurations that a translation turns all spins of, only rounding is left
+        rounding = 8 * jnp.finfo(angles.dtype).eps * jnp.abs(angles).sum(everywhere)
+        there = jnp.abs(angle) > rounding
+        factor = jnp.sin(jnp.where(there, angle, 1))
+        size = jnp.where(there, log_size + jnp.log(jnp.abs(factor)), -jnp.inf)
+        return size + 1j * jnp.pi * (factor < 0)
 
     @property
     def _window(self) -> int:
@@ -137,6 +154,11 @@ class Conv(Symmetric):
         if self.reach is not None:
             kernel = spread(kernel, self.lengths, self.reach)
         return convolved(x, kernel, self.lengths)
+
+    def _bias(self, name: str) -> Array:
+        """Of every feature, (features, 1)."""
+        normal = nn.initializers.normal(0.1)
+        return self.param(name, normal, (self.features,), self.param_dtype)[:, None]
 
 
 def _bent(x: Array) -> Array:

@@ -14,7 +14,7 @@ ANSATZ_OPTIONS = {
     "rbm-phase": ("hidden",),
     "rbm": ("hidden",),
     "rbm-symmetric": ("size", "features", "point_group"),
-    "conv": ("size", "features", "layers", "reach", "signed", "point_group"),
+    "conv": ("size", "features", "layers", "reach", "signed", "odd", "point_group"),
 }
 
 AUTO = "auto"

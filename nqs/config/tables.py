@@ -76,6 +76,9 @@ class Network(Table):
         default=None, ge=1, description="conv: farthest that a filter sees; as far as the lattice"
     )
     signed: bool | None = Field(default=None, description="conv: ψ may change sign; chosen")
+    odd: bool | None = Field(
+        default=None, description="conv, signed: ψ changes sign with all spins; false"
+    )
     point_group: bool | None = Field(
         default=None,
         description="rbm-symmetric, conv: rotations and reflections of the lattice leave ψ as it is; chosen",

@@ -44,6 +44,10 @@ def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
                 f"ansatz {ansatz.name!r} has all translations of a periodic lattice and the flip of all "
                 "spins, which this Hamiltonian has not; choose recurrent or rbm."
             )
+        if ansatz.odd and not ansatz.signed:
+            raise ValueError(
+                "ansatz.odd changes the sign of ψ with all spins; set ansatz.signed = true beside it."
+            )
         if ansatz.point_group and not known.turns:
             raise ValueError(
                 "ansatz.point_group needs a Hamiltonian that rotations and reflections of its lattice leave "

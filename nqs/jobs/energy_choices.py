@@ -262,7 +262,7 @@ def symmetries(config: GroundState, sites: int) -> int:
     if ansatz.name not in PERIODIC:
         return 1
     turned = len(point_group(tuple(ansatz.size or [sites]))) if ansatz.point_group else 1
-    return 2 * sites * turned
+    return (1 if ansatz.odd else 2) * sites * turned
 
 
 def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-BY_DISPLACEMENT = ("filters", "first", "second")
+BY_DISPLACEMENT = ("filters", "first", "second", "turning", "between")
 """Parameters that say how far apart two sites are, where they are as many as the sites; others
 say where a site is."""
 
@@ -29,7 +29,7 @@ def grown(small: Any, large: Any, was: tuple[int, ...], now: tuple[int, ...]) ->
         axis = _axis_of_sites(name, leaf.shape, like.shape, was, now)
         rows = jnp.moveaxis(leaf, axis, 0).reshape(*was, -1)
         for direction in range(len(was)):
-            change = _filters if name in BY_DISPLACEMENT else _places
+            change = _filters if name.startswith(BY_DISPLACEMENT) else _places
             rows = change(rows, direction, now[direction])
         rows = rows.reshape(prod(now), *np.delete(leaf.shape, axis))
         return jnp.moveaxis(rows, 0, axis).astype(like.dtype)

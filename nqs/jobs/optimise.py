@@ -119,7 +119,8 @@ class Problem:
             self.config.ansatz.magnetisation,
             size=self.system.size if self.symmetric else None,
             point=bool(self.symmetric and self.config.ansatz.point_group),
-            flip=self.symmetric,
+            flip=self.symmetric and not self.config.ansatz.odd,
+            odd=self.symmetric and bool(self.config.ansatz.odd),
             rotated=tuple(self.options.get("rotated", ())),
         )
 

@@ -39,13 +39,14 @@ def listed(
     size: tuple[int, ...] | None = None,
     point: bool = False,
     flip: bool = False,
+    odd: bool = False,
     rotated: tuple[int, ...] = (),
 ) -> Listed:
     """All basis states of a sector of Σ Z; with a size, one of each orbit.
 
     size: of a periodic lattice whose translations leave H and |ψ| as they are; point: whether its
-    rotations and reflections do, flip: whether flipping all spins does, too. rotated: sites of
-    ψ's Marshall sign.
+    rotations and reflections do, flip: whether flipping all spins does, too; odd: whether that changes
+    the sign of ψ, which is 0 where one of the others does the same. rotated: sites of ψ's Marshall sign.
     """
     group = None if size is None else space_group(size, point)
     states = sector(total.sites, magnetisation)
@@ -53,6 +54,9 @@ def listed(
     length = np.ones(len(states))
     if group is not None:
         states, length = _orbits(states, group, flip)
+        if odd:
+            opposite = _least(2**total.sites - 1 - states, group, flip)
+            states, length = states[opposite != states], length[opposite != states]
     bits: Any = index_bits(states, total.sites).astype(np.int32)
     place_value = 1 << np.arange(total.sites - 1, -1, -1)
     connected = states[:, None] ^ (e.flips @ place_value)

@@ -21,6 +21,7 @@ KINDS = [
     ("conv", {"signed": True}),
     ("conv", {"signed": True, "point_group": True}),
     ("conv", {"layers": 4, "reach": 1, "features": 3}),
+    ("conv", {"signed": True, "odd": True, "layers": 3}),
 ]
 
 
@@ -31,14 +32,17 @@ def rolled(bits, size, shift):
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize(("name", "options"), KINDS)
-def test_translations_and_the_flip_of_all_spins_change_nothing(name, options, size):
+def test_translations_change_nothing_and_the_flip_of_all_spins_at_most_the_sign(
+    name, options, size
+):
     state = lively(name, 6, seed=1, size=size, **options)
     bits = basis_bits(6)
     psi = np.exp(state.log_psi(bits))
     assert np.abs(psi).std() > 1e-3 * np.abs(psi).max()
     for shift in np.ndindex(size):
         assert_allclose(np.exp(state.log_psi(rolled(bits, size, shift))), psi, rtol=1e-10)
-    assert_allclose(np.exp(state.log_psi(1 - bits)), psi, rtol=1e-10)
+    turned = np.exp(state.log_psi(1 - bits))
+    assert_allclose(turned, -psi if options.get("odd") else psi, rtol=1e-10)
     assert_allclose(psi.imag, 0, atol=1e-9 * np.abs(psi).max())
 
 
@@ -98,9 +102,11 @@ def test_filters_of_a_reach_are_those_of_any_lattice():
     assert sorted(displacements((2, 3), 2)) == list(range(6))
 
 
-def test_a_network_of_one_layer_is_refused():
+def test_networks_that_would_be_none_are_refused():
     with pytest.raises(ValueError, match="two layers or more, and its layers are 1"):
         build("conv", 6, layers=1)
+    with pytest.raises(ValueError, match="set ansatz.signed = true beside ansatz.odd"):
+        build("conv", 6, odd=True)
 
 
 def test_the_signed_network_has_both_signs_and_the_other_one():

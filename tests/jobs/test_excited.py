@@ -64,6 +64,20 @@ def test_a_level_may_lie_above_several(ground, first):
     assert found["energy"]["value"] > first.summary["energy"]["value"]
 
 
+def test_the_lowest_odd_state_lies_above_the_ground_state_of_a_ring(tmp_path):
+    """By exact sums over orbits, without samples; the penalty has nothing to do."""
+    ring = ising(chain(6, True), h=1.3)
+    made = {"ansatz": "conv", "features": 2, "samples": "all", "steps": 150}
+    made |= {"lattice": "chain", "size": [6], "periodic": True}
+    ground = nqs.ground_state(ring, **made, out=tmp_path / "ground")
+    first = nqs.ground_state(ring, **made, signed=True, odd=True, above=[str(ground.folder)])
+    exact = [lanczos(ring, level=n).energy for n in (0, 1)]
+    assert_allclose(first.summary["gap"]["value"], exact[1] - exact[0], atol=1e-5)
+    assert first.summary["gap"]["error"] is None
+    assert first.summary["levels_below"][0]["overlap"]["value"] < 1e-12
+    assert_allclose(first.state.vector(), -first.state.vector()[::-1], atol=1e-12)
+
+
 def test_of_an_excited_state_less_is_known():
     """Not its signs, nor Σ Z unless every multiplet has a member there."""
     easy = pauli_system(xxz(chain(6), 1.0, 0.5), Hamiltonian(lattice="chain", size=[6]))

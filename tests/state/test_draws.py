@@ -118,3 +118,19 @@ def test_orbits_have_the_energies_of_their_members_and_all_of_their_weight(
     if point:
         fewer = listed(total, magnetisation, **symmetries | {"point": False})
         assert len(states.bits) < len(fewer.bits)
+
+
+def test_of_an_odd_state_orbits_where_it_vanishes_are_left_out():
+    """Those that a translation flips as a whole: 010101 and 000111 of a ring of six, among others."""
+    total = ising(chain(6, True), h=1.3)
+    state = lively("conv", 6, seed=4, strength=0.1, signed=True, odd=True)
+    states = on_device(listed(total, size=(6,), odd=True))
+    log_psi, energy = jax.jit(list_energies, static_argnums=0)(state.model, state.variables, states)
+    expected = local_energies(state.model, state.variables, elements(total), states.bits)
+    assert_allclose(energy, expected, rtol=1e-9)
+    psi = state.vector()
+    mean = np.vdot(psi, total.times(psi)).real
+    assert_allclose(jnp.exp(log_weights(log_psi, states)) @ energy, mean, rtol=1e-9)
+    found = {"".join(map(str, row)) for row in np.asarray(states.bits)}
+    assert not found & {"010101", "000111"}
+    assert len(found) == 12
