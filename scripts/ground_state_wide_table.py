@@ -1,9 +1,10 @@
-"""Prints the table of wide ground states: frustration, fermions, long chains, a gap.
+"""Prints the table of wide ground states: two dimensions, frustration, fermions, long chains, a gap.
 
     python scripts/ground_state_wide_table.py [CASE …]
 
 Each row is one `nqs ground-state` of a shipped config (the gap two) in a process of its own, up to
-twenty minutes on two cores. Without names all rows are run, the better part of an hour.
+twenty minutes on two cores. Without names all rows are run, some two hours and a half. Beside each
+stands what it is compared with: the exact energy, or the best that is published and how it was found.
 """
 
 import json
@@ -23,6 +24,10 @@ Measure = Callable[[dict[str, Any]], tuple[float, float]]
 """Of a summary: what is to be small, and its statistical error."""
 
 
+def v_score(summary: dict[str, Any]) -> tuple[float, float]:
+    return summary["v_score"], summary["v_score_error"] or 0.0
+
+
 def relative(summary: dict[str, Any]) -> tuple[float, float]:
     off = summary["relative_error"]
     return abs(off["value"]), off["error"] or 0.0
@@ -34,17 +39,30 @@ def absolute(summary: dict[str, Any]) -> tuple[float, float]:
     return value * scale, error * scale
 
 
+def per_site(summary: dict[str, Any]) -> tuple[float, float]:
+    value, error = absolute(summary)
+    return value / summary["sites"], error / summary["sites"]
+
+
 @dataclass(frozen=True)
 class Case:
-    """A config, what of it is judged and its bar."""
+    """A config, what of it is judged and its bar. beside: a published number and its source."""
 
     config: str
     name: str
     measure: Measure
     bar: float
+    beside: str = ""
 
 
 CASES = {
+    "heisenberg-6x6": Case(
+        "heisenberg_6x6", "V", v_score, 5e-5, "best published recurrent state: V 1.5e-4"
+    ),
+    "j1j2-6x6": Case("j1j2_6x6", "V", v_score, 3e-3),
+    "j1j2-chain-100": Case("j1j2_chain_100", "rel", relative, 2e-4, "DMRG, bond 160"),
+    "rydberg-8x8": Case("rydberg_8x8", "a site", per_site, 5e-4, "quantum Monte Carlo"),
+    "ising-12x12": Case("ising_12x12", "V", v_score, 2e-5, "FlowKet: V 5.7e-7 on GPUs"),
     "lithium-hydride": Case("lithium_hydride", "hartree", absolute, 1.6e-3),
     "hubbard-ring-4": Case("hubbard_ring_4", "rel", relative, 1e-4),
     "ising-chain-1000": Case("ising_chain_1000", "rel", relative, 3e-4),
@@ -96,20 +114,27 @@ def row(name: str, case: Case, scratch: Path) -> str:
         seconds,
     )
     warned = "" if summary["verdict"] == "ok" else " (warns)"
-    return told + warned
+    return told + warned + (f"  {case.beside}" if case.beside else "")
 
 
 def gap_row(scratch: Path) -> str:
-    """The first gap: a ground state, and the lowest state orthogonal to it."""
+    """The first gap: a ground state, and the lowest odd state, by exact sums both."""
     ground, first = run("ising_ring_16", scratch / "ground")
-    above = f'excited.above=["{scratch / "ground"}"]'
-    excited, second = run("ising_ring_16", scratch / "excited", "--set", above)
-    gap, error = excited["gap"]["value"], excited["gap"]["error"] or 0.0
+    odd = ["ansatz.signed=true", "ansatz.odd=true", f'excited.above=["{scratch / "ground"}"]']
+    words = [word for setting in odd for word in ("--set", setting)]
+    excited, second = run("ising_ring_16", scratch / "excited", *words)
     exact = excited["exact"]["energy"] - ground["exact"]["energy"]
-    met = abs(gap - exact) <= max(2 * error, 1e-12) and error <= _GAP_BAR * exact
-    bar = f"error ≤ {_GAP_BAR:.0%}"
+    off = abs(excited["gap"]["value"] / exact - 1)
     parameters = excited["ansatz"]["parameters"]
-    return line(_GAP, exact, f"{gap:.5f} ± {error:.0e}", bar, met, parameters, first + second)
+    return line(
+        _GAP,
+        exact,
+        f"rel {off:.1e}",
+        f"{_GAP_BAR:.0%}",
+        off <= _GAP_BAR,
+        parameters,
+        first + second,
+    )
 
 
 def main() -> None:

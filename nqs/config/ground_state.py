@@ -144,12 +144,22 @@ class Training(Table):
         default=[],
         description="sizes of smaller lattices trained before, in turn: [20, 50], [[4, 4]]",
     )
+    grow_width: list[Annotated[int, Field(ge=1)]] = Field(
+        default=[],
+        description="hidden units, features or bond of states trained before, in turn; beside grow_from "
+        "those on each smaller lattice",
+    )
     grow_steps: list[Annotated[int, Field(ge=10)]] = Field(
-        default=[], description="of each smaller lattice; 400"
+        default=[], description="of each smaller state; 400"
     )
     grow_samples: list[Annotated[int, Field(ge=2)]] = Field(
-        default=[], description="a step of each smaller lattice; those of the large one"
+        default=[], description="a step of each smaller state; those of the large one"
     )
+
+    @property
+    def stages(self) -> int:
+        """Smaller states that are trained before."""
+        return len(self.grow_from or self.grow_width)
 
 
 class Excited(Table):

@@ -33,6 +33,14 @@ SINGLE_PRECISION = ("recurrent", "recurrent-2d", "transformer", "rbm", "rbm-symm
 """Ansätze that can be trained in float32."""
 
 
+_WIDTHS = ("hidden", "features", "bond")
+
+
+def width_option(name: str) -> str:
+    """The option of an ansatz that says how many units it has."""
+    return next(option for option in ANSATZ_OPTIONS[name] if option in _WIDTHS)
+
+
 def refuse_unknown_ansatz(name: str, options: Iterable[str]) -> None:
     """ValueError where the menu has no such name, or the name no such option."""
     if name not in ANSATZ_OPTIONS:

@@ -5,7 +5,7 @@ from math import prod
 from typing import Any
 
 from nqs.config.ground_state import GroundState, Uniform
-from nqs.config.menu import PERIODIC, SINGLE_PRECISION, refuse_unknown_ansatz
+from nqs.config.menu import PERIODIC, SINGLE_PRECISION, refuse_unknown_ansatz, width_option
 from nqs.jobs.energy_choices import (
     AUTOREGRESSIVE,
     MOST_ELEMENTS,
@@ -26,6 +26,9 @@ GROWING = {
     "conv": "periodic",
 }
 """Ansätze that can be carried over to a larger lattice, and to which."""
+
+WIDENING = (*GROWING, "rbm-positive", "rbm-phase", "rbm")
+"""Ansätze that can be carried over to more units."""
 
 
 def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
@@ -76,7 +79,7 @@ def _check_idle(config: GroundState, own: bool | None) -> None:
         f"sampler {training.sampler}": training.sampler not in ("metropolis", "exchange"),
         "a sampler that is not unique": training.sampler != "unique",
         "sampler all": training.sampler == "all",
-        "grow_from = []": not training.grow_from,
+        "grow_from = []": not training.stages,
         "excited.above = []": not config.excited.above,
         "a module of your own": own is not None,
     }
@@ -120,21 +123,51 @@ def _check_average(config: GroundState, known: Facts) -> None:
 
 
 def _check_growth(config: GroundState) -> None:
-    training, hamiltonian, ansatz = config.training, config.hamiltonian, config.ansatz
-    if not training.grow_from:
+    training = config.training
+    if not training.stages:
         return
+    what = "grow_from" if training.grow_from else "grow_width"
     if config.excited.above:
         raise ValueError(
-            "training.grow_from has no lower levels on its smaller lattices; leave it out."
+            f"training.{what} has no lower levels beside what is smaller; leave it out."
         )
     if training.begin_from is not None:
-        raise ValueError("training.grow_from and begin_from are two beginnings; take one.")
+        raise ValueError(f"training.{what} and begin_from are two beginnings; take one.")
+    if training.grow_from:
+        _check_lattices(config)
+    if training.grow_width:
+        _check_widths(config)
+    for key in ("grow_width", "grow_steps", "grow_samples"):
+        given = getattr(training, key)
+        if given and len(given) != training.stages:
+            each = "size" if training.grow_from else "width"
+            raise ValueError(f"training.{key} is {given}; expected a number for each {each}.")
+
+
+def _check_widths(config: GroundState) -> None:
+    training, name = config.training, str(config.ansatz.name)
+    if name not in WIDENING:
+        raise ValueError(
+            f"training.grow_width is for {', '.join(WIDENING)}, whose units are all alike; leave it out."
+        )
+    key = width_option(name)
+    widths = [*training.grow_width, getattr(config.ansatz, key)]
+    if any(a > b for a, b in pairwise(widths)):
+        raise ValueError(
+            f"training.grow_width is {training.grow_width}; expected growing widths up to ansatz.{key} = "
+            f"{widths[-1]}."
+        )
+
+
+def _check_lattices(config: GroundState) -> None:
+    training, hamiltonian, ansatz = config.training, config.hamiltonian, config.ansatz
     where = "periodic" if hamiltonian.periodic else "open"
-    if GROWING.get(str(ansatz.name)) != where or hamiltonian.size is None:
+    known_by_name = hamiltonian.name is not None and hamiltonian.size is not None
+    if GROWING.get(str(ansatz.name)) != where or not known_by_name:
         known = ", ".join(f"{name} ({kind})" for name, kind in GROWING.items())
         raise ValueError(
-            "training.grow_from needs a lattice and an ansatz that is the same at every size; choose one "
-            f"of {known}."
+            "training.grow_from needs a Hamiltonian that has a name and a lattice, and an ansatz that is the "
+            f"same at every size; choose one of {known}."
         )
     sizes = [[s] if isinstance(s, int) else s for s in training.grow_from] + [hamiltonian.size]
     for small, large in pairwise(sizes):
@@ -156,10 +189,6 @@ def _check_growth(config: GroundState) -> None:
                     f"training.grow_from has the size {size}, which cannot have Σ Z = {sigma}; choose "
                     f"{'an odd' if sigma % 2 else 'an even'} number of sites."
                 )
-    for key in ("grow_steps", "grow_samples"):
-        given = getattr(training, key)
-        if given and len(given) != len(training.grow_from):
-            raise ValueError(f"training.{key} is {given}; expected a number for each size.")
 
 
 def _check_sector(config: GroundState, known: Facts) -> None:

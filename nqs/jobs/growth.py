@@ -1,4 +1,4 @@
-"""Growth: what a state on a small lattice has learnt, carried over to a larger one."""
+"""Growth: what a state on a small lattice, or of few units, has learnt, carried over to a larger one."""
 
 from math import prod
 from typing import Any
@@ -11,6 +11,9 @@ from jax import Array
 BY_DISPLACEMENT = ("filters", "first", "second", "turning", "between")
 """Parameters that say how far apart two sites are, where they are as many as the sites; others
 say where a site is."""
+
+
+_NEW = 0.1
 
 
 def grown(small: Any, large: Any, was: tuple[int, ...], now: tuple[int, ...]) -> Any:
@@ -38,6 +41,26 @@ def grown(small: Any, large: Any, was: tuple[int, ...], now: tuple[int, ...]) ->
     if shapes != jax.tree.structure(large):
         raise ValueError("the states have not the same parameters.")
     return jax.tree_util.tree_map_with_path(one, small, large)
+
+
+def widened(small: Any, large: Any, was: int, now: int) -> Any:
+    """Variables of the state `small` of `was` units in the shapes of `large`, which has `now` of them.
+
+    Of every axis whose length is a multiple of the units, such as that of several gates, each part keeps
+    its first units; what is new is a tenth of what it is in `large`, so that little changes at first.
+    """
+
+    def one(leaf, like):
+        places = [
+            np.arange(n)
+            if n == m
+            else (np.arange(now * n // was).reshape(-1, now)[:, :was].ravel())
+            for n, m in zip(leaf.shape, like.shape, strict=True)
+        ]
+        whole = _NEW * like if leaf.shape != like.shape else like
+        return whole.at[np.ix_(*places)].set(leaf.astype(like.dtype))
+
+    return jax.tree.map(one, small, large)
 
 
 def _axis_of_sites(name: str, shape, like, was, now) -> int:

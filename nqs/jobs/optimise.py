@@ -13,11 +13,11 @@ from flax import linen as nn
 from nqs import ansatz as menu
 from nqs.ansatz.prior import with_prior
 from nqs.config.ground_state import GroundState
-from nqs.config.menu import PERIODIC, SINGLE_PRECISION
+from nqs.config.menu import PERIODIC, SINGLE_PRECISION, width_option
 from nqs.jobs.beginning import Beginning
 from nqs.jobs.energy_choices import options, symmetries
 from nqs.jobs.excited import Lower
-from nqs.jobs.growth import grown
+from nqs.jobs.growth import grown, widened
 from nqs.jobs.hamiltonian import System, system
 from nqs.state.draws import Draws, Given
 from nqs.state.levels import Levels
@@ -157,14 +157,22 @@ class Problem:
         lattice = self.system.lattice
         return (lattice and lattice.lengths) or (self.sites,)
 
-    def smaller(self) -> list["Problem"]:
-        """Smaller lattices that are trained before."""
-        return [_of_length(self, i) for i in range(len(self.config.training.grow_from))]
+    @property
+    def width(self) -> int:
+        """Units of an ansatz of the menu."""
+        ansatz = self.config.ansatz
+        return 0 if self.own is not None else getattr(ansatz, width_option(str(ansatz.name)))
+
+    def of_width(self, width: int) -> "Problem":
+        """The same state of fewer units."""
+        config = self.config.model_copy(deep=True)
+        setattr(config.ansatz, width_option(str(config.ansatz.name)), width)
+        return problem(config, self.system, None)
 
     def phases(self) -> dict[str, "Problem"]:
-        """All phases in turn, by their name."""
-        before = {f"grow-{'x'.join(map(str, p.lengths))}": p for p in self.smaller()}
-        return {**before, TRAIN: self}
+        """All phases in turn, by their name: smaller states, and this one."""
+        smaller = [_smaller(self, i) for i in range(self.config.training.stages)]
+        return {**{_named(p, self.config.training): p for p in smaller}, TRAIN: self}
 
     def templates(self) -> dict[str, Descent]:
         """Progress of every phase as it would begin: the shape of a checkpoint."""
@@ -223,18 +231,36 @@ def problem(
     return Problem(config, found, model, quick, given, None, below, begun)
 
 
-def _of_length(larger: Problem, number: int) -> Problem:
-    """The smaller lattice that is grown from as the `number`-th."""
-    config = larger.config.model_copy(deep=True)
+def _smaller(whole: Problem, number: int) -> Problem:
+    """What is trained as the `number`-th before it: on a smaller lattice, or of fewer units, or both."""
+    config, found = whole.config.model_copy(deep=True), whole.system
     training = config.training
-    size = training.grow_from[number]
-    config.hamiltonian.size = [size] if isinstance(size, int) else size
-    if config.ansatz.size is not None:
-        config.ansatz.size = config.hamiltonian.size
+    if training.grow_from:
+        size = training.grow_from[number]
+        config.hamiltonian.size = [size] if isinstance(size, int) else size
+        if config.ansatz.size is not None:
+            config.ansatz.size = config.hamiltonian.size
+        found = system(config.hamiltonian)
+    if training.grow_width:
+        setattr(config.ansatz, width_option(str(config.ansatz.name)), training.grow_width[number])
     training.steps = training.grow_steps[number] if training.grow_steps else _GROW_STEPS
     training.samples = training.grow_samples[number] if training.grow_samples else training.samples
-    training.grow_from = []
-    return problem(config, system(config.hamiltonian), None)
+    training.grow_from, training.grow_width = [], []
+    return problem(config, found, None)
+
+
+def _named(part: Problem, training: Any) -> str:
+    lengths = f"-{'x'.join(map(str, part.lengths))}" if training.grow_from else ""
+    return f"grow{lengths}" + (f"-width{part.width}" if training.grow_width else "")
+
+
+def _carried(before: Any, was: Problem, part: Problem) -> Any:
+    """Variables of a phase from those of the one before."""
+    alike = part if was.width == part.width else part.of_width(was.width)
+    found = grown(before, alike.start(), was.lengths, part.lengths)
+    if alike is part:
+        return found
+    return widened(found, part.start(), was.width, part.width)
 
 
 def refuse_other_shapes(made: Problem) -> None:
@@ -252,34 +278,32 @@ def refuse_other_shapes(made: Problem) -> None:
 
 def optimise(whole: Problem, run: Run) -> Trained:
     """Train every phase in turn, each from what the one before has learnt."""
-    before: Any = None
-    was: tuple[int, ...] = ()
-    if whole.begun is not None:
-        before, was = whole.begun
+    begun = whole.begun
+    variables = (
+        None
+        if begun is None
+        else grown(begun.variables, whole.start(), begun.lengths, whole.lengths)
+    )
     phases = whole.phases()
-    descents = []
+    descents, was = [], whole
     seconds = np.cumsum([part.seconds() for part in phases.values()])
     for share, (name, part) in zip(_SHARE * seconds / seconds[-1], phases.items(), strict=True):
-        variables = (
-            part.start() if before is None else grown(before, part.start(), was, part.lengths)
-        )
-        teacher = part.teacher()
         descent = lower(
             run,
             name,
-            teacher,
+            part.teacher(),
             part.given(),
-            variables,
+            part.start() if variables is None else _carried(variables, was, part),
             steps=int(part.config.training.steps or 0),
             share=float(share),
             of_limit=_SHARE,
         )
         descents.append(descent)
-        before, was = descent.variables, part.lengths
+        variables, was = descent.variables, part
         if run.stopped == "time limit" and part is not whole:
-            before = grown(before, whole.start(), was, whole.lengths)
+            variables = _carried(variables, part, whole)
             break
-    variables = jax.device_get(before)
+    variables = jax.device_get(variables)
     if whole.precision == "float32":
         variables = jax.tree.map(lambda leaf: leaf.astype(np.float64), variables)
     return Trained(

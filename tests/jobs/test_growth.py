@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import nqs
 from nqs.ansatz import build
-from nqs.jobs.growth import grown
+from nqs.jobs.growth import grown, widened
 from nqs.state.state import State
 from nqs.systems.hamiltonians import ising
 from nqs.systems.lattices import chain
@@ -46,7 +46,7 @@ def test_both_layers_of_a_convolution_grow():
     small, large = (lively("conv", n, seed=2, features=3) for n in (4, 6))
     params = grown(small.variables, large.variables, (4,), (6,))["params"]
     first, second = (np.asarray(small.variables["params"][name]) for name in ("first", "second"))
-    assert_allclose(params["first"][:, [0, 1, 5]], first[:, [0, 1, 3]])
+    assert_allclose(params["first"][..., [0, 1, 5]], first[..., [0, 1, 3]])
     assert_allclose(params["second"][..., [0, 1, 5]], second[..., [0, 1, 3]])
     assert_allclose(params["second"][..., 2], second[..., 2] / 2)
     assert_allclose(params["bias"], small.variables["params"]["bias"])
@@ -78,3 +78,58 @@ def test_a_run_begins_from_the_state_of_another(tmp_path):
         nqs.ground_state(ising(chain(6)), size=[6], **given | {"hidden": 7})
     with pytest.raises(ValueError, match="whose ansatz is 'recurrent' and not 'mps'"):
         nqs.ground_state(ising(chain(6)), "mps", begin_from=str(folder))
+
+
+WIDE = [
+    ("recurrent", {"ends": True, "ones": 3}, "hidden"),
+    ("recurrent-2d", {"size": (2, 3), "cell": "tensor"}, "hidden"),
+    ("mps", {}, "bond"),
+    ("conv", {"layers": 3, "signed": True}, "features"),
+    ("rbm", {}, "hidden"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "width"), WIDE, ids=[name for name, *_ in WIDE])
+def test_more_units_change_a_state_little(name, options, width):
+    """|⟨small|large⟩|² of states that differ from a product; without the tenth most are below 0.9."""
+    small = lively(name, 6, seed=3, strength=0.2, **options, **{width: 4})
+    large = State.initial(build(name, 6, **options, **{width: 7}), 6, 0)
+    found = State(large.model, widened(small.variables, large.variables, 4, 7), 6)
+    assert found.parameters == large.parameters > small.parameters
+    assert abs(np.vdot(found.vector(), small.vector())) ** 2 > 0.98
+    assert abs(np.vdot(large.vector(), small.vector())) ** 2 < 0.95
+
+
+def test_each_part_of_an_axis_keeps_its_first_units():
+    """Two gates of two units become two of three."""
+    small, large = {"gates": jnp.arange(1.0, 5)}, {"gates": jnp.full(6, 10.0)}
+    assert widened(small, large, 2, 3)["gates"].tolist() == [1, 2, 1, 3, 4, 1]
+
+
+def test_a_run_grows_in_width_and_on_its_lattice(tmp_path):
+    config = tmp_path / "grown.toml"
+    config.write_text("""
+        job = "ground-state"
+        hamiltonian = {name = "ising", lattice = "chain", size = [6]}
+        ansatz = {name = "recurrent", hidden = 8}
+        [training]
+        samples = 128
+        steps = 30
+        grow_from = [4, 5]
+        grow_width = [4, 8]
+        grow_steps = [60, 30]
+    """)
+    result = nqs.ground_state(config)
+    assert result.summary["training"]["steps"] == 30
+    assert abs(result.summary["relative_error"]["value"]) < 0.01
+    for wrong, message in [
+        ({"grow_width": [9, 4]}, r"expected growing widths up to ansatz.hidden = 8"),
+        ({"grow_width": [4]}, r"grow_width is \[4\]; expected a number for each size"),
+        ({"begin_from": "."}, "two beginnings"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            nqs.ground_state(config, **wrong)
+    with pytest.raises(ValueError, match="grow_width is for recurrent, .* units are all alike"):
+        nqs.ground_state(ising(chain(6)), "transformer", grow_width=[4])
+    with pytest.raises(ValueError, match="needs a Hamiltonian that has a name and a lattice"):
+        nqs.ground_state(ising(chain(6)), size=[6], lattice="chain", grow_from=[4])
