@@ -44,24 +44,27 @@ def build(
 ) -> nn.Module:
     """The ansatz called `name` on `sites` sites; ValueError names the menu where unknown.
 
-    size: lengths of the lattice of an ansatz that knows of it, as in `lattice_size`. ones,
+    size: lengths of the lattice of an ansatz that knows of it, as in `lattice_size`, or of an average. ones,
     rotated: number of bits 1, of all sites or of each part, and sites of a Marshall sign, as in
     `with_prior`. average, lengths: symmetries that an autoregressive state is averaged over, as in
-    `Averaged`. precision:
+    `Averaged`; of the size where lengths are left out. precision:
     float32 where the ansatz has it. options: of the module; even = True makes an
     autoregressive state `Even`.
     """
-    refuse_unknown_ansatz(name, [*options, *(["size"] if size else [])])
+    given = {"size": size, "average": average}
+    refuse_unknown_ansatz(name, [*options, *(key for key, value in given.items() if value)])
     if name in LATTICE:
         options["size"] = lattice_size(name, sites, size)
     if precision == "float32" and name in SINGLE_PRECISION:
         options["param_dtype"] = jnp.float32
     even = options.pop("even", False)
+    if even and "flip" in average:
+        raise ValueError("ansatz.even is the flip that ansatz.average names as well; take one.")
     model: Any = ANSATZE[name](sites=sites, **options)
     if even:
         model = Even(sites=sites, inner=model)
     if average:
-        return averaged(with_prior(model, sites, ones), sites, average, lengths, rotated)
+        return averaged(with_prior(model, sites, ones), sites, average, lengths or size, rotated)
     return with_prior(model, sites, ones, tuple(rotated))
 
 

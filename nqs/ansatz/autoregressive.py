@@ -71,6 +71,10 @@ class Normalised(nn.Module):
     def draw(self, key: Array, batch: int) -> tuple[Array, Array]:
         """Bits (batch, sites) uint8 distributed as |ψ|², and log |ψ| of each, (batch,)."""
 
+    @abstractmethod
+    def all_log_psi(self) -> Array:
+        """log ψ of every basis state in index order, (2**sites,)."""
+
 
 class Autoregressive(Normalised):
     """A state whose conditionals are known, so that its samples are exact.

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 from jax import Array
 
 from nqs.ansatz.autoregressive import Autoregressive, Normalised
@@ -60,6 +60,17 @@ class Averaged(Normalised):
         images = jnp.concatenate([moved ^ flip for flip in self.flips])
         return self._mean(self.inner(images)) + self._sign(bits)
 
+    def all_log_psi(self) -> Array:
+        """As of `Autoregressive`: an image of all basis states is a permutation of them."""
+        bits = np.indices((2,) * self.sites).reshape(self.sites, -1).T
+        place_value = 1 << np.arange(self.sites)[::-1]
+        images = [
+            (bits[:, move] ^ flip) @ place_value for move in self.moves for flip in self.flips
+        ]
+        return self._mean(self.inner.all_log_psi()[np.stack(images)]) + self._sign(
+            jnp.asarray(bits)
+        )
+
     def flipped_log_psi(self, bits: Array, flips: Array, joined: Sequence[int]) -> Array:
         """As of `Autoregressive`: what comes before a flip is shared where no site is moved."""
         flips = jnp.concatenate([jnp.zeros((1, self.sites), bool), flips])
@@ -97,19 +108,18 @@ class Averaged(Normalised):
 
 
 def averaged(
-    inner: nn.Module,
+    inner: Any,
     sites: int,
     average: Sequence[str],
     lengths: Sequence[int] = (),
     rotated: Sequence[int] = (),
-) -> nn.Module:
-    """The state averaged over symmetries; ValueError where one has no meaning for it."""
-    if not isinstance(inner, Autoregressive):
-        raise ValueError(
-            f"{type(inner).__name__} has no conditionals, and |ψ|² of an average no known norm; average "
-            "an autoregressive ansatz."
-        )
+) -> Averaged:
+    """The state averaged over symmetries; ValueError where the lattice is another one."""
     lengths = tuple(lengths) or (sites,)
+    if prod(lengths) != sites:
+        raise ValueError(
+            f"a lattice of size {list(lengths)} has no {sites} sites; give ansatz.size as it is."
+        )
     return Averaged(
         sites=sites,
         inner=inner,

@@ -93,11 +93,6 @@ class Ansatz(Network):
     free_magnetisation: bool = Field(
         default=False, description="leave Σ Z free, whatever theory says of it"
     )
-    average: list[Literal["flip", "translations", "point"]] | None = Field(
-        default=None,
-        description="autoregressive: symmetries over which |ψ|² is averaged, of all spins and of the "
-        "lattice; chosen",
-    )
     marshall: bool | None = Field(
         default=None, description="signs of two sublattices, (−1)^ones on one of them; chosen"
     )

@@ -42,13 +42,24 @@ def width_option(name: str) -> str:
 
 
 def refuse_unknown_ansatz(name: str, options: Iterable[str]) -> None:
-    """ValueError where the menu has no such name, or the name no such option."""
+    """ValueError where the menu has no such name, or the name no such option.
+
+    Every normalised one may be averaged, over symmetries of a lattice of the given size.
+    """
     if name not in ANSATZ_OPTIONS:
         raise ValueError(
             f"unknown ansatz {name!r}; choose one of {', '.join(ANSATZ_OPTIONS)}. A module of your own "
             "is given in Python: nqs.tomography, nqs.resume and nqs.load take it."
         )
-    for option in options:
+    options = set(options)
+    if "average" in options:
+        if name not in AUTOREGRESSIVE:
+            raise ValueError(
+                f"ansatz.average is for {', '.join(AUTOREGRESSIVE)}, whose norm is known; leave it out for "
+                f"{name}."
+            )
+        options -= {"average", "size"}
+    for option in sorted(options):
         if option not in ANSATZ_OPTIONS[name]:
             raise ValueError(
                 f"ansatz {name!r} has no option {option!r}; it has {', '.join(ANSATZ_OPTIONS[name])}."

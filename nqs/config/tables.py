@@ -53,7 +53,7 @@ class Network(Table):
     )
     size: list[Annotated[int, Field(ge=1)]] | None = Field(
         default=None,
-        description="recurrent-2d: rows and columns; rbm-symmetric, conv: lengths of the periodic "
+        description="recurrent-2d: rows and columns; rbm-symmetric, conv, or beside average: lengths of the "
         "lattice; chosen, from the lattice of a Hamiltonian",
     )
     bond: int | None = Field(
@@ -68,6 +68,11 @@ class Network(Table):
     even: bool | None = Field(
         default=None,
         description="recurrent, recurrent-2d, transformer, mps: a flip of all spins leaves ψ as it is; chosen",
+    )
+    average: list[Literal["flip", "translations", "point"]] | None = Field(
+        default=None,
+        description="autoregressive: symmetries over which |ψ|² is averaged, of all spins and of the "
+        "lattice; for a ground state chosen",
     )
     features: int | None = Field(
         default=None, ge=1, le=512, description="rbm-symmetric, conv: filters; chosen"

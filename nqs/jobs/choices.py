@@ -66,8 +66,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     config, fill, made = filler(config)
     ansatz, training = config.ansatz, config.training
     fill(ansatz, "name", DEFAULT_ANSATZ, "normalised, and best on most states tried")
-    if ansatz.name in LATTICE:
-        fill_size(ansatz, data, fill)
+    fill_size(ansatz, data, fill)
     if ansatz.name in AUTOREGRESSIVE:
         if data.only_z:
             fill(ansatz, "phase", False, "shots in Z alone say nothing of phases")
@@ -118,7 +117,14 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
 
 
 def fill_size(ansatz: Network, data: Measurements, fill: Callable[..., None]) -> None:
-    """The lengths of the lattice: those of the file where it says them."""
+    """The lengths of the lattice, where they are asked for: those of the file where it says them."""
+    if ansatz.name not in LATTICE:
+        if set(ansatz.average or ()) & {"translations", "point"}:
+            size, why = (
+                (data.lattice, "as the file has it") if data.lattice else ([data.sites], "a chain")
+            )
+            fill(ansatz, "size", list(size), why)
+        return
     size = lattice_size(str(ansatz.name), data.sites, ansatz.size or data.lattice or ())
     square = "a ring" if ansatz.name in PERIODIC else "a square"
     fill(ansatz, "size", list(size), "as the file has it" if data.lattice else square)

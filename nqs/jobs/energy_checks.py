@@ -36,7 +36,8 @@ def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
     ansatz = config.ansatz
     _check_idle(config, own)
     if own is None:
-        refuse_unknown_ansatz(str(ansatz.name), options(config))
+        averaged = ["average"] if ansatz.average else []
+        refuse_unknown_ansatz(str(ansatz.name), [*options(config), *averaged])
         if ansatz.name in PERIODIC and not known.lattice:
             raise ValueError(
                 f"ansatz {ansatz.name!r} needs a periodic lattice, and none is known; say lattice, size and "
@@ -102,11 +103,6 @@ def _check_average(config: GroundState, known: Facts) -> None:
     ansatz = config.ansatz
     if not ansatz.average:
         return
-    if ansatz.name not in AUTOREGRESSIVE:
-        raise ValueError(
-            f"ansatz.average is for {', '.join(AUTOREGRESSIVE)}, whose norm is known; leave it out for "
-            f"{ansatz.name}."
-        )
     held = {
         "flip": known.flips and not ansatz.magnetisation,
         "translations": known.translations and known.lengths is not None,
@@ -118,8 +114,6 @@ def _check_average(config: GroundState, known: Facts) -> None:
                 f"ansatz.average names {name!r}, which does not leave this Hamiltonian on a grid, or its "
                 "Σ Z, as it is; leave it out."
             )
-    if ansatz.even and "flip" in ansatz.average:
-        raise ValueError("ansatz.even is the flip that ansatz.average names as well; take one.")
 
 
 def _check_growth(config: GroundState) -> None:
@@ -162,14 +156,16 @@ def _check_widths(config: GroundState) -> None:
 def _check_lattices(config: GroundState) -> None:
     training, hamiltonian, ansatz = config.training, config.hamiltonian, config.ansatz
     where = "periodic" if hamiltonian.periodic else "open"
-    known_by_name = hamiltonian.name is not None and hamiltonian.size is not None
-    if GROWING.get(str(ansatz.name)) != where or not known_by_name:
+    unknown = hamiltonian.name is None or hamiltonian.size is None
+    if GROWING.get(str(ansatz.name)) != where or unknown:
         known = ", ".join(f"{name} ({kind})" for name, kind in GROWING.items())
         raise ValueError(
             "training.grow_from needs a Hamiltonian that has a name and a lattice, and an ansatz that is the "
             f"same at every size; choose one of {known}."
         )
-    sizes = [[s] if isinstance(s, int) else s for s in training.grow_from] + [hamiltonian.size]
+    sizes = [
+        [s] if isinstance(s, int) else s for s in (*training.grow_from, hamiltonian.size or [])
+    ]
     for small, large in pairwise(sizes):
         grows = len(small) == len(large) and small != large
         if not grows or min(small) < 2 or any(a > b for a, b in zip(small, large, strict=True)):

@@ -7,7 +7,6 @@ from nqs.config.menu import (
     ANSATZ_OPTIONS,
     AUTO,
     AUTOREGRESSIVE,
-    LATTICE,
     PERIODIC,
     SINGLE_PRECISION,
 )
@@ -107,8 +106,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "phase", not data.only_z, "rotated settings" if not data.only_z else "Z alone")
     if ansatz.name == "mps":
         fill(ansatz, "bond", 8, "enough for a gapped chain")
-    if ansatz.name in LATTICE:
-        fill_size(ansatz, data, fill)
+    fill_size(ansatz, data, fill)
     if ansatz.name in PERIODIC:
         fill(ansatz, "features", 8, "filters of the length of the ring")
         fill(ansatz, "point_group", False, "shots need not have it")

@@ -269,6 +269,22 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
         rows_of(letter, data.effects)  # refuses generalised measurements
     if not own:
         _check_ansatz(config, data)
+        given = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
+        if given or config.training.optimiser == "natural":
+            _check_built(config, data)
+
+
+def _check_built(config: Tomography, data: Measurements) -> None:
+    """ValueError where options of the ansatz do not fit each other, the sites or the memory; loads JAX."""
+    from nqs.jobs.start import prepare
+
+    prepare()
+    from nqs import ansatz
+
+    chosen, _, _ = way_of(config, data).choose(config, data)
+    if chosen.ansatz.name != AUTO:
+        options = chosen.ansatz.model_dump(exclude={"name"}, exclude_none=True)
+        ansatz.build(str(chosen.ansatz.name), data.sites, **options)
 
 
 def _check_ansatz(config: Tomography, data: Measurements) -> None:
@@ -322,6 +338,9 @@ def _check_wide(config: Tomography, data: Measurements, own: bool) -> None:
             f"{DENSE_SITES} sites; leave it out."
         )
     unmeasured = any(UNMEASURED in s for s in data.settings)
-    whole = name in ("mps", AUTO) and config.ansatz.phase is not False and not config.ansatz.even
+    ansatz = config.ansatz
+    whole = (
+        name in ("mps", AUTO) and ansatz.phase is not False and not (ansatz.even or ansatz.average)
+    )
     if unmeasured or own or not whole:  # only a complex matrix-product state is turned as a whole
         refuse_too_many_terms(data.settings, data.effects)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from nqs.ansatz.autoregressive import Autoregressive
+from nqs.ansatz.autoregressive import Normalised
 from nqs.measurement.effects import UNMEASURED, basis_bits, rotating_nothing, rows_of
 from nqs.state.pieces import ROWS, in_turn
 from nqs.state.reach import DENSE_SITES, refuse_out_of_reach
@@ -96,7 +96,7 @@ def _children(parents: list[int]) -> np.ndarray:
 
 def all_log_psi(model, variables, sites: int) -> Array:
     """log ψ of every basis state in index order, (2**sites,), as normalised as the model."""
-    if isinstance(model, Autoregressive):
+    if isinstance(model, Normalised):
         return jnp.asarray(model.apply(variables, method=model.all_log_psi))
     # not a constant to XLA, which would work out at compile time what depends on it alone
     bits = jax.lax.optimization_barrier(jnp.asarray(basis_bits(sites), jnp.int32))

@@ -110,8 +110,17 @@ def test_the_phase_is_that_of_the_mean_of_the_phases():
 
 
 def test_a_state_without_conditionals_is_not_averaged():
-    with pytest.raises(ValueError, match="RBMPositive has no conditionals"):
+    with pytest.raises(
+        ValueError, match=r"average is for recurrent, .*leave it out for rbm-positive"
+    ):
         build("rbm-positive", 4, average=("flip",))
+
+
+def test_a_flip_is_asked_for_once_and_a_lattice_fits():
+    with pytest.raises(ValueError, match=r"ansatz.even is the flip that ansatz.average names"):
+        build("recurrent", 4, even=True, average=("flip",))
+    with pytest.raises(ValueError, match=r"size \[3, 2\] has no 4 sites"):
+        build("recurrent", 4, average=("point",), size=(3, 2))
 
 
 def test_its_derivatives_are_finite_where_images_agree():

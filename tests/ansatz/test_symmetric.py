@@ -105,7 +105,7 @@ def test_filters_of_a_reach_are_those_of_any_lattice():
 def test_networks_that_would_be_none_are_refused():
     with pytest.raises(ValueError, match="two layers or more, and its layers are 1"):
         build("conv", 6, layers=1)
-    with pytest.raises(ValueError, match="set ansatz.signed"):
+    with pytest.raises(ValueError, match=r"set ansatz\.signed"):
         build("conv", 6, odd=True)
 
 

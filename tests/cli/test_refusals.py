@@ -56,6 +56,11 @@ TOMOGRAPHY = {
     "sites": ("shots.h5 --sites 4", "--sites"),
     "ansatz": ("shots.h5 --ansatz recurent", "choose one of recurrent"),
     "ansatz option": ("shots.h5 --ansatz rbm --set ansatz.phase=true", "'phase'"),
+    "heads": ("shots.h5 --ansatz transformer --set ansatz.heads=3", "number of heads"),
+    "even average": (
+        "shots.h5 --ansatz mps --set ansatz.even=true --set ansatz.average=['flip']",
+        "take one",
+    ),
     "generalised": ("povm.h5", "'P'"),
     "not projective": ("blurred.h5", "projective"),
     "option beside a ladder": ("wide.h5 --set ansatz.hidden=5", "hidden has no effect beside"),

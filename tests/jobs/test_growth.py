@@ -129,7 +129,7 @@ def test_a_run_grows_in_width_and_on_its_lattice(tmp_path):
     ]:
         with pytest.raises(ValueError, match=message):
             nqs.ground_state(config, **wrong)
-    with pytest.raises(ValueError, match="grow_width is for recurrent, .* units are all alike"):
+    with pytest.raises(ValueError, match=r"grow_width is for recurrent, .* units are all alike"):
         nqs.ground_state(ising(chain(6)), "transformer", grow_width=[4])
-    with pytest.raises(ValueError, match="needs a Hamiltonian that has a name and a lattice"):
+    with pytest.raises(ValueError, match="a Hamiltonian that has a name and a lattice"):
         nqs.ground_state(ising(chain(6)), size=[6], lattice="chain", grow_from=[4])

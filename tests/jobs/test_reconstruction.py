@@ -16,7 +16,10 @@ from nqs.evaluation.fidelity import fidelity
 from nqs.jobs import reconstruct
 from nqs.report import page
 from nqs.state.simulate import chosen_settings, simulate
+from nqs.systems.exact import lanczos
+from nqs.systems.hamiltonians import ising
 from nqs.systems.known import random_state
+from nqs.systems.lattices import chain
 from nqs.training.run import NumericalFailure
 
 QUICK = {"steps": 300, "restarts": 2}
@@ -291,6 +294,19 @@ def two_sites():
     """Shots with 8 % and 15 % of the readings wrong, declared; some settings of one site."""
     settings = ("IX", "YI", *chosen_settings("all", 2, 1))
     return simulate(random_state(2, 3), settings, 2000, seed=1, readout=(0.08, 0.15))
+
+
+def test_a_state_averaged_over_a_symmetry_is_learnt():
+    """Of a ground state that a reflection leaves as it is, from shots that are a little off it."""
+    target = np.abs(lanczos(ising(chain(4), h=[0.5, 1.1, 1.1, 0.5])).psi)
+    shots = simulate(target, ("ZZZZ", "XXXX"), 2000, seed=1)
+    given = {"hidden": 6, "phase": False, "average": ["flip", "point"], **QUICK}
+    found = nqs.tomography(shots, **given)
+    psi = found.state.vector().reshape((2,) * 4)
+    assert_allclose(psi, psi[::-1, ::-1, ::-1, ::-1], atol=1e-12)
+    assert_allclose(psi, psi.transpose(3, 2, 1, 0), atol=1e-12)
+    assert found.fidelity(target) > 0.99
+    assert found.summary["ansatz"]["name"] == "recurrent"
 
 
 def test_declared_readout_errors_are_undone(two_sites):
