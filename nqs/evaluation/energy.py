@@ -20,6 +20,9 @@ from nqs.systems.elements import Elements, off_diagonal
 _CHECKED = 256
 """Samples whose local energies are computed in double precision as well."""
 
+_PART = 2**23
+"""Sites of connected configurations that are read between two looks at signals; a dozen seconds."""
+
 _HARMLESS = 0.1
 """Share of the statistical error that rounding may have."""
 
@@ -159,7 +162,15 @@ def _quickly(state, quick, e, bits) -> tuple[np.ndarray, float]:
 
 
 def _evaluated(model: nn.Module, variables: Any, e: Elements, bits: np.ndarray) -> np.ndarray:
-    return np.asarray(local_energies(model, variables, e, bits.astype(np.int32)))
+    bits = bits.astype(np.int32)
+    parts = min(max(1, bits.size * len(e.flips) // _PART), len(bits))
+    size = -(-len(bits) // parts)
+    found = []
+    for first in range(0, len(bits), size):  # all of one shape, so that they share a program
+        part = bits[first : first + size]
+        full = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
+        found.append(np.asarray(local_energies(model, variables, e, full))[: len(part)])
+    return np.concatenate(found)
 
 
 def _variance_around(state, e: Elements, bits: Any, energies: np.ndarray, seed: int) -> Estimate:

@@ -32,17 +32,14 @@ def judge(
 ) -> tuple[dict[str, Any], dict[str, list[dict]]]:
     """The contents of summary.json, and the rows of the samples' figure where there are any."""
     config, state = problem.config, trained.state
-    run.heed()
     found = measured(trained, problem)
     if not np.isfinite([found.energy.value, found.variance.value]).all():
         raise FloatingPointError(
             "the energy of the trained state is not finite; try a smaller rate."
         )
-    run.heed()
     system = problem.system
     level = len(config.excited.above)
     known = exact(system, config.reference, config.ansatz.magnetisation, level)
-    run.heed()
     v_score = found.v_score(state.sites, system.total.constant) if system.spin_model else None
     found_out = alarms.checks(
         found,

@@ -182,7 +182,8 @@ def carry_out(
     with run.listening():
         try:
             trained = optimise.optimise(problem, run)
-            summary, seen = energy_judge.judge(trained, problem, made, run)
+            with run.judging():
+                summary, seen = energy_judge.judge(trained, problem, made, run)
         except (NumericalFailure, FloatingPointError) as failure:
             if folder is not None:
                 write_summary(folder, energy_judge.failed(failure, problem, made, run))

@@ -62,6 +62,7 @@ class Run:
         self._limits = {"budget": budget, "time limit": time_limit}
         self._earlier = 0.0
         self._signal: str | None = None
+        self._at_once = False
         self._log: IO[str] | None = None
 
     # Going on from a checkpoint
@@ -123,6 +124,8 @@ class Run:
 
         def note(number, _):
             name = signal.Signals(number).name
+            if self._at_once:
+                raise Interrupted(name, self.folder)
             if self._signal == name == "SIGINT":  # a person asks twice: no more waiting
                 os._exit(130)
             self._signal = name
@@ -138,6 +141,16 @@ class Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    @contextmanager
+    def judging(self) -> Iterator[None]:
+        """All that is trained is saved: a signal ends the run where it is."""
+        self.heed()
+        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = False
 
     def out_of_time(
         self, share: float, *, of_limit: float | None = None, ahead: float = 0.0

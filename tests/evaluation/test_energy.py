@@ -9,7 +9,7 @@ from lively import lively
 from numpy.testing import assert_allclose
 
 from nqs import statistics
-from nqs.evaluation import alarms, checks
+from nqs.evaluation import alarms, checks, energy
 from nqs.evaluation.energy import sampled_energy, summed_energy
 from nqs.evaluation.heldout import Estimate
 from nqs.state.listed import listed
@@ -314,3 +314,14 @@ def test_heavy_tails_are_told_from_light_ones():
     assert sum(map(statistics.heavy_tailed, light)) <= 2
     assert not statistics.heavy_tailed(np.zeros(1000))
     assert statistics.top_share(np.zeros(1000)) == 0
+
+
+def test_samples_read_in_parts_have_the_same_energies(monkeypatch):
+    """Seven of them two at a time, the last alone."""
+    state, e = lively("recurrent", 5, seed=1), on_device(elements(COMPLEX))
+    drawn = state.sample(7, seed=1)
+    whole = sampled_energy(state, drawn, e, seed=1)
+    monkeypatch.setattr(energy, "_PART", 7 * 5 * len(e.flips) // 4)
+    parts = sampled_energy(state, drawn, e, seed=1)
+    assert len(parts.local) == 7
+    assert_allclose(parts.local, whole.local, rtol=1e-12)

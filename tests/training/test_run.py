@@ -102,6 +102,23 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_it_goes_on(tmp_path, whole,
     assert again.rows == logged(tmp_path) == whole[1]
 
 
+def test_while_it_is_judged_a_run_ends_at_once(tmp_path):
+    """What is trained is saved; afterwards, and before, a signal waits for the next dispatch."""
+    run, after = Run(tmp_path), []
+    with pytest.raises(Interrupted) as stop, run.listening(), run.judging():
+        os.kill(os.getpid(), signal.SIGTERM)
+        after.append("judged")
+    assert stop.value.name == "SIGTERM"
+    assert stop.value.folder == tmp_path
+    assert not after
+    with pytest.raises(Interrupted), run.listening():
+        os.kill(os.getpid(), signal.SIGTERM)
+        after.append("written")
+        with run.judging():
+            after.append("judged")
+    assert after == ["written"]
+
+
 def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(tmp_path, whole):
     """Rows that the older checkpoint has not reached are logged again, not twice."""
     run = Run(tmp_path, watch=lambda row: run.save())
