@@ -43,7 +43,7 @@ def biased(variables: Any, log_odds: Array, phases: Array) -> Any:
 def _added(tree: Any, path: tuple[str, ...], more: Array) -> Any:
     """The tree with `more` added to one leaf; as it was where there is none."""
     if not path:
-        more = more if tree.ndim == 1 else _of_patches(more, tree.shape[1])
+        more = more if tree.shape[-1] == len(more) else _of_patches(more, tree.shape[-1])
         return tree + more.astype(tree.dtype)
     name, *rest = path
     if name not in tree:

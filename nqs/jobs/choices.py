@@ -79,18 +79,21 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "ends", False, "what the ends do is not known")
     elif ansatz.name == "recurrent-2d":
         fill(ansatz, "hidden", *_recurrent_size(data))
+        fill(ansatz, "cell", "gated", "half the parameters of a tensor")
     elif ansatz.name == "mps":
         fill(ansatz, "bond", min(2 ** (data.sites // 2), 8), "of 2^(sites/2) nothing is left out")
     elif ansatz.name == "transformer":
         fill(ansatz, "hidden", *_recurrent_size(data))
         fill(ansatz, "layers", 2, "enough to look from what is found")
         fill(ansatz, "heads", gcd(4, int(ansatz.hidden or 0)), "of equal shares of hidden")
+        fill(ansatz, "patch", 1, "every site by itself")
     elif ansatz.name in PERIODIC:
         fill(ansatz, "features", 8, "filters of the length of the ring")
         fill(ansatz, "point_group", False, "shots need not have it")
         if ansatz.name == "conv":
             fill(ansatz, "layers", 2, "enough to see pairs")
             fill(ansatz, "signed", not data.only_z, "rotated settings see signs")
+            fill(ansatz, "odd", False, "not known of the state")
     elif ansatz.name in ANSATZ_OPTIONS:
         fill(ansatz, "hidden", max(8, 2 * data.sites), "two hidden units a site")
     work = len(data.settings) * 2**data.sites

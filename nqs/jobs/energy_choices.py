@@ -293,11 +293,14 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
         fill(
             ansatz, "ends", not ansatz.site_dependent, "sites differ by their distance to the ends"
         )
+    elif ansatz.name == "recurrent-2d":
+        fill(ansatz, "cell", "gated", "half the parameters of a tensor")
     elif ansatz.name == "mps":
         fill(ansatz, "bond", min(2 ** (known.sites // 2), 16), "enough for a gapped chain")
     elif ansatz.name == "transformer":
         fill(ansatz, "layers", 2, "enough to look from what is found")
         fill(ansatz, "heads", gcd(4, ansatz.hidden), "of equal shares of hidden")
+        fill(ansatz, "patch", 1, "every site by itself")
     elif ansatz.name == "rbm-symmetric":
         fill(ansatz, "point_group", False, "more features instead")
         fill(ansatz, "features", 12, "filters of the size of the lattice")
@@ -306,6 +309,7 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
         fill(ansatz, "features", 6, "filters of the size of the lattice")
         fill(ansatz, "layers", 2, "one more for more features")
         fill(ansatz, "signed", not settled, "ψ is positive" if settled else "signs are not known")
+        fill(ansatz, "odd", False, "even unless asked for")
     elif ansatz.name not in AUTOREGRESSIVE:
         fill(ansatz, "hidden", max(8, 2 * known.sites), "two hidden units a site")
 

@@ -33,7 +33,7 @@ def written_out(state, lower):
 def test_of_a_list_they_are_exact_whatever_the_norms(size):
     """ψ unnormalised and complex, or summed by orbits; two lower states add up."""
     names = ("rbm", "rbm", "recurrent") if size is None else ("conv", "conv", "rbm-symmetric")
-    signed = {"signed": True} if size else {}
+    signed = {"signed": True, "strength": 0.2} if size else {}
     state, one = lively(names[0], SITES, 1, **signed), lively(names[1], SITES, 2, **signed)
     other = lively(names[2], SITES, 3)
     states = jax.tree.map(
