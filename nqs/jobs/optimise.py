@@ -158,6 +158,13 @@ class Problem:
         return (lattice and lattice.lengths) or (self.sites,)
 
     @property
+    def ceiling(self) -> float:
+        """Above the energy of every state, and its penalties."""
+        total, penalty = self.system.total, self.config.excited.penalty or 0.0
+        strings = float(np.abs(total.coefficients).sum())
+        return total.constant + strings + penalty * len(self.below)
+
+    @property
     def width(self) -> int:
         """Units of an ansatz of the menu."""
         ansatz = self.config.ansatz
@@ -297,6 +304,7 @@ def optimise(whole: Problem, run: Run) -> Trained:
             steps=int(part.config.training.steps or 0),
             share=float(share),
             of_limit=_SHARE,
+            ceiling=part.ceiling,
         )
         descents.append(descent)
         variables, was = descent.variables, part

@@ -1,5 +1,6 @@
 """Lowering an energy: the loop on the host that logs, saves, watches over the steps and rolls back."""
 
+import math
 import time
 from typing import Any
 
@@ -34,11 +35,13 @@ def lower(
     steps: int,
     share: float = 1.0,
     of_limit: float = 1.0,
+    ceiling: float = math.inf,
 ) -> Descent:
     """Drive a schedule of `steps` from `variables`, or from where the run left off.
 
     share: of the budget that is used when this phase ends. A budget that would end before
-    shortens the schedule, so that the rate still comes to rest. NaN, an exploded energy or chains that stand still bring the last good
+    shortens the schedule, so that the rate still comes to rest. ceiling: no state has an energy above it.
+    NaN, an exploded energy or chains that stand still bring the last good
     state back at half the rate; NumericalFailure after three times. Interrupted on a signal.
     """
     d = run.phases.get(phase) or started(teacher, variables, given.elements.flips.shape[1], steps)
@@ -57,7 +60,7 @@ def lower(
             spent += seconds
         first = False
         run.log(_row(phase, before, d, curve))
-        problem = _problem(teacher, before, d, curve)
+        problem = _problem(teacher, before, d, curve, ceiling)
         d = _marked(before, d, curve) if problem is None else _back(run, teacher, d, problem)
         done = int(d.step) - begun_at
         if done > 0:
@@ -89,8 +92,13 @@ def _marked(before: Descent, d: Descent, curve: Curve) -> Descent:
     return d._replace(first=first)
 
 
-def _problem(teacher: Teacher, before: Descent, d: Descent, curve: Curve) -> str | None:
-    """What went wrong in these steps, if anything."""
+def _problem(
+    teacher: Teacher, before: Descent, d: Descent, curve: Curve, ceiling: float
+) -> str | None:
+    """What went wrong in these steps, if anything.
+
+    A variance that exploded too would excuse any energy, but not for one above the ceiling in most steps.
+    """
     taken = int(d.step) - int(before.step)
     if int(d.skipped) - int(before.skipped) > taken / 2:
         return "numbers that are not finite"
@@ -98,7 +106,8 @@ def _problem(teacher: Teacher, before: Descent, d: Descent, curve: Curve) -> str
         return "chains that stand still"
     lowest = float(before.lowest)
     margin = 5 * np.sqrt(_mean(curve.variance)) + _LOST * (float(before.first) - lowest)
-    if np.isfinite(lowest) and _mean(curve.energy) > lowest + margin:
+    lost = np.isfinite(lowest) and _mean(curve.energy) > lowest + margin
+    if lost or np.median(curve.energy[np.isfinite(curve.energy)]) > ceiling:
         return "an energy that exploded"
     return None
 

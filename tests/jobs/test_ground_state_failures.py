@@ -38,6 +38,10 @@ def test_a_training_compiles_its_loop_once(monkeypatch, caplog):
 FAILURES = {
     "not finite": lambda d, curve: (d._replace(skipped=d.skipped + 10), curve),
     "exploded": lambda d, curve: (d, curve._replace(energy=curve.energy + 1e3)),
+    "that exploded": lambda d, curve: (  # and the variance with it
+        d,
+        curve._replace(energy=curve.energy + 1e3, variance=curve.variance + 1e9),
+    ),
 }
 
 
