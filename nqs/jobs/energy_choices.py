@@ -307,7 +307,7 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
     elif ansatz.name == "conv":
         fill(ansatz, "point_group", False, "more features instead")
         fill(ansatz, "features", 6, "filters of the size of the lattice")
-        fill(ansatz, "layers", 2, "one more for more features")
+        fill(ansatz, "layers", 3, "two are caught more often")
         fill(ansatz, "signed", not settled, "ψ is positive" if settled else "signs are not known")
         fill(ansatz, "odd", False, "even unless asked for")
     elif ansatz.name not in AUTOREGRESSIVE:
