@@ -95,7 +95,7 @@ def line(
 ) -> str:
     answer = "met" if met and seconds <= _SECONDS else "NOT MET"
     return (
-        f"{name:<18}{known:>14.7f}  {found:<34}{bar:<16}{parameters:>7,}{seconds:>6.0f} s  {answer}"
+        f"{name:<18}{known:>14.7f}  {found:<36}{bar:<20}{parameters:>7,}{seconds:>6.0f} s  {answer}"
     )
 
 
