@@ -3,7 +3,7 @@
     python scripts/ground_state_wide_table.py [CASE …]
 
 Each row is one `nqs ground-state` of a shipped config (the gap two) in a process of its own, up to
-twenty minutes on two cores. Without names all rows are run, some two hours and a half. Beside each
+twenty minutes on two cores. Without names all rows are run, an hour and a half or so. Beside each
 stands what it is compared with: the exact energy, or the best that is published and how it was found.
 """
 
