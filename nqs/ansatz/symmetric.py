@@ -129,15 +129,16 @@ class Conv(Symmetric):
         turning = self._layer("turning", slope if self.odd else even, f, 0.3 / inside**0.5)
         if not self.odd:
             turning += self._bias("turning_bias")
-        log_size = jnp.log((1 + field) ** 2 + turning**2).sum(everywhere) / 2
-        angles = jnp.arctan2(turning, 1 + field)
-        angle = angles.sum(everywhere)
+        real, imaginary = _products(1 + field, turning)
+        log_size = jnp.log(real**2 + imaginary**2).sum(-1) / 2
+        angles = jnp.arctan2(imaginary, real)
+        angle = angles.sum(-1)
         if not self.odd:
             factor = jnp.cos(angle)
             return log_size + jnp.log(jnp.abs(factor)) + 1j * jnp.pi * (factor < 0)
         # of configurations that a translation turns all spins of, only rounding is left
-        rounding = 8 * jnp.finfo(angles.dtype).eps * jnp.abs(angles).sum(everywhere)
-        there = jnp.abs(angle) > rounding
+        rounding = 8 * jnp.finfo(angles.dtype).eps * (1 + jnp.abs(angles)).sum(-1)
+        there = jnp.abs(jnp.sin(angle)) > rounding
         factor = jnp.sin(jnp.where(there, angle, 1))
         size = jnp.where(there, log_size + jnp.log(jnp.abs(factor)), -jnp.inf)
         return size + 1j * jnp.pi * (factor < 0)
@@ -159,6 +160,23 @@ class Conv(Symmetric):
         """Of every feature, (features, 1)."""
         normal = nn.initializers.normal(0.1)
         return self.param(name, normal, (self.features,), self.param_dtype)[:, None]
+
+
+def _products(real: Array, imaginary: Array) -> tuple[Array, Array]:
+    """Real and imaginary parts of products of eight of the factors (…, images, features, sites) each, (…, parts).
+
+    A logarithm and an angle of every factor would take longer than all layers; more in one product might
+    leave the range of single precision.
+    """
+    real, imaginary = (x.reshape(*x.shape[:-3], -1) for x in (real, imaginary))
+    for _ in range(3):
+        if real.shape[-1] % 2:
+            ends = [(0, 0)] * (real.ndim - 1) + [(0, 1)]
+            real = jnp.pad(real, ends, constant_values=1)
+            imaginary = jnp.pad(imaginary, ends)
+        (a, c), (b, d) = jnp.split(real, 2, axis=-1), jnp.split(imaginary, 2, axis=-1)
+        real, imaginary = a * c - b * d, a * d + b * c
+    return real, imaginary
 
 
 def _bent(x: Array) -> Array:

@@ -97,7 +97,9 @@ def draw(
     elif draws.method == "direct":
         bits = draw_directly(model, variables, key, draws.samples)[0].astype(jnp.int32)
     else:
-        chains, acceptance = sweeps(draws.method, model, variables, chains, key, 0, draws.sweeps)
+        chains, acceptance = sweeps(
+            draws.method, model, variables, chains, key, 0, draws.sweeps, given.elements
+        )
         bits = chains
     energy = local_energies(model, variables, given.elements, bits, blocks=blocks)
     if given.levels is not None:

@@ -8,6 +8,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from nqs.systems.elements import Elements, off_diagonal
+
+_FAR = 0.25
+"""Of the exchanges of chains that know a Hamiltonian, those between any two sites."""
+
 
 def gibbs_sweep(model: Any, variables: Any, bits: Array, key: Array) -> tuple[Array, Array]:
     """All hidden units given the bits, then all bits given them: |ψ|² is the marginal."""
@@ -49,17 +54,30 @@ def _exchange(key: Array, bits: Array, parts: int) -> tuple[Array, Array]:
     return jnp.where(turned & moved[:, None], 1 - bits, bits), moved
 
 
+def _along(e: Elements, key: Array, bits: Array, there: Array) -> tuple[Array, Array]:
+    """Each chain moved to any configuration that H connects it with, and whether there is one.
+
+    there: (chains, groups), which of the flips of H do.
+    """
+    lots = jnp.where(there, jax.random.uniform(key, there.shape), -1.0)
+    moved = there.any(axis=1)
+    flips = jnp.asarray(e.flips)[jnp.argmax(lots, axis=1)]
+    return jnp.where(flips & moved[:, None], 1 - bits, bits), moved
+
+
 def _metropolis_sweep(
     move: Callable[[Array, Array, int], tuple[Array, Array]],
     model: Any,
     variables: Any,
     bits: Array,
     key: Array,
+    e: Elements | None = None,
 ) -> tuple[Array, Array]:
     """As many proposals as there are sites, and the share of them that was taken.
 
     One proposal in sites + 1 moves nothing: where all are accepted, the parity of
-    a chain would otherwise return after every second sweep.
+    a chain would otherwise return after every second sweep. e: of a Hamiltonian, along whose
+    elements most proposals go: neighbours differ less than what is far apart.
     """
 
     parts = len(sector_of(model) or (0,))
@@ -68,23 +86,36 @@ def _metropolis_sweep(
         return 2 * model.apply(variables, bits).real
 
     def propose(number, carry):
-        bits, log_p, taken, proposed = carry
+        bits, log_p, there, taken, proposed = carry
         for_move, for_choice = jax.random.split(jax.random.fold_in(key, number))
         new, moved = move(for_move, bits, parts)
-        new_log_p = log_density(new)
         threshold = jnp.log(jax.random.uniform(for_choice, (len(bits),)))
+        if e is None:
+            new_there = there
+        else:
+            for_kind, for_near = jax.random.split(for_move)
+            far = jax.random.uniform(for_kind, (len(bits),)) < _FAR
+            near, near_moved = _along(e, for_near, bits, there)
+            new, moved = jnp.where(far[:, None], new, near), jnp.where(far, moved, near_moved)
+            new_there = off_diagonal(e, new) != 0
+            # of more ways back each is chosen less often
+            ways, ways_back = (jnp.maximum(t.sum(axis=1), 1) for t in (there, new_there))
+            threshold += jnp.where(far, 0.0, jnp.log(ways_back / ways))
+        new_log_p = log_density(new)
         # a chain that begins where ψ vanishes walks freely until it finds the state
         accept = (threshold < new_log_p - log_p) | ~jnp.isfinite(log_p)
         return (
             jnp.where(accept[:, None], new, bits),
             jnp.where(accept, new_log_p, log_p),
+            jnp.where(accept[:, None], new_there, there),
             taken + jnp.sum(accept & moved),
             proposed + jnp.sum(moved),
         )
 
     none = jnp.zeros((), int)
-    start = (bits, log_density(bits), none, none)
-    bits, _, taken, proposed = jax.lax.fori_loop(0, bits.shape[1], propose, start)
+    there = jnp.zeros((len(bits), 0), bool) if e is None else off_diagonal(e, bits) != 0
+    start = (bits, log_density(bits), there, none, none)
+    bits, _, _, taken, proposed = jax.lax.fori_loop(0, bits.shape[1], propose, start)
     return bits, taken / jnp.maximum(proposed, 1)
 
 
@@ -107,16 +138,27 @@ def random_bits(key: Array, chains: int, sites: int, ones: tuple[int, ...] | Non
 
 
 def sweeps(
-    method: str, model: Any, variables: Any, bits: Array, key: Array, first: Any, number: int
+    method: str,
+    model: Any,
+    variables: Any,
+    bits: Array,
+    key: Array,
+    first: Any,
+    number: int,
+    e: Elements | None = None,
 ) -> tuple[Array, Array]:
     """`number` sweeps and their mean acceptance.
 
     The key of each is folded from its place after `first`, so that it can be found again.
+    e: of a Hamiltonian where one is known, along which exchanges go.
     """
+    known = {"e": e} if method == "exchange" else {}
 
     def one(count, carry):
         bits, accepted = carry
-        bits, share = SWEEPS[method](model, variables, bits, jax.random.fold_in(key, count))
+        bits, share = SWEEPS[method](
+            model, variables, bits, jax.random.fold_in(key, count), **known
+        )
         return bits, accepted + share
 
     nothing = jnp.zeros(())

@@ -19,6 +19,7 @@ from nqs.training.descent import (
     moved,
     surprise,
     temperature,
+    trusted,
 )
 
 STEPS_PER_DISPATCH = 10
@@ -117,11 +118,12 @@ def _step(teacher, given, key, d: Descent):
     deviation = drawn.energy - energy
     variance = jnp.sum(drawn.weights * jnp.abs(deviation) ** 2)
     rate = learning_rate(teacher.recipe, d.step, d.steps) * 0.5**d.halvings
-    residual = _clipped(deviation, drawn.weights, teacher.recipe.clip * jnp.sqrt(variance))
+    weights = trusted(drawn.energy, drawn.weights, teacher.recipe.clip)
+    residual = drawn.energy - jnp.sum(weights * drawn.energy)
     if teacher.recipe.temperature:
         heat = temperature(teacher.recipe, d.step, d.steps)
-        residual += heat * surprise(teacher.model, d.variables, drawn.bits, drawn.weights)
-    sampled = Sampled(drawn.bits, drawn.weights, residual)
+        residual += heat * surprise(teacher.model, d.variables, drawn.bits, weights)
+    sampled = Sampled(drawn.bits, weights, residual)
     variables, memory = moved(
         teacher.recipe, teacher.model, d.variables, sampled, d.memory, d.step, rate
     )
@@ -135,13 +137,6 @@ def _step(teacher, given, key, d: Descent):
         skipped=d.skipped + (active & ~take),
     )
     return after, Curve(energy.real, variance, drawn.acceptance)
-
-
-def _clipped(deviation: Array, weights: Array, limit: Array) -> Array:
-    """Deviations from the mean, none larger than the limit; their mean is zero."""
-    size = jnp.abs(deviation)
-    clipped = deviation * jnp.where(size > limit, limit / jnp.maximum(size, 1e-300), 1.0)
-    return clipped - jnp.sum(weights * clipped)
 
 
 def _finite(tree: Any) -> Array:
