@@ -59,6 +59,7 @@ CASES = {
     "heisenberg-6x6": Case(
         "heisenberg_6x6", "V", v_score, 5e-5, "best published recurrent state: V 1.5e-4"
     ),
+    "j1j2-6x6": Case("j1j2_6x6", "V", v_score, 3e-3),
     "j1j2-chain-100": Case("j1j2_chain_100", "rel", relative, 2e-4, "DMRG, bond 160"),
     "rydberg-8x8": Case("rydberg_8x8", "a site", per_site, 5e-4, "quantum Monte Carlo"),
     "ising-12x12": Case("ising_12x12", "V", v_score, 2e-5, "FlowKet: V 5.7e-7 on GPUs"),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from functools import cache
 
 import pytest
 
@@ -30,12 +31,16 @@ def ground_state(tmp_path):
         "v_score": 0.001,
         "seed": 3,
     }
-    drawn = [
+    return made(tmp_path / HOSTILE, summary, energy_drawings())
+
+
+@cache
+def energy_drawings():
+    return [
         figures.energy_curve(made_up.energy_rows(), -12.41),
         figures.entropies(made_up.entropies_table(exact=False)),
         figures.structure_factor(made_up.structure_table((12,), shots=False)),
     ]
-    return made(tmp_path / HOSTILE, summary, drawn)
 
 
 def made(folder, summary, drawn):

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
@@ -45,6 +46,7 @@ class Reader(HTMLParser):
             self.text += data
 
 
+@cache
 def drawings():
     error = made_up.summary()["likelihood"]["held_out_nll"]["error"]
     return [
