@@ -99,7 +99,9 @@ class Averaged(Normalised):
         log_modulus = jax.nn.logsumexp(2 * log_phi.real, axis=0) / 2 - np.log(len(log_phi)) / 2
         if self.real:
             return log_modulus + 0j
-        return log_modulus + 1j * jnp.angle(jnp.exp(1j * log_phi.imag).sum(axis=0))
+        mean = jnp.exp(1j * log_phi.imag).sum(axis=0)
+        # the angle of what cancels has no derivative
+        return log_modulus + 1j * jnp.angle(jnp.where(jnp.abs(mean) > 1e-12, mean, 1))
 
     def _sign(self, bits: Array) -> Any:
         if not self.rotated:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from nqs.config.ground_state import GroundState
 from nqs.jobs.folder import finished_ground_state
+from nqs.jobs.hamiltonian import of_file
 
 
 class Beginning(NamedTuple):
@@ -19,11 +20,18 @@ def refuse_other_ansatz(config: GroundState) -> None:
     name = config.training.begin_from
     if name is None:
         return
-    ansatz = finished_ground_state(Path(name), "training.begin_from")["ansatz"]["name"]
-    if ansatz != config.ansatz.name:
+    ansatz = finished_ground_state(Path(name), "training.begin_from")["ansatz"]
+    if ansatz["name"] != config.ansatz.name:
         raise ValueError(
-            f"training.begin_from names {name}, whose ansatz is {ansatz!r} and not "
+            f"training.begin_from names {name}, whose ansatz is {ansatz['name']!r} and not "
             f"{config.ansatz.name!r}; choose the same."
+        )
+    # an even state reads where neighbours differ, with parameters of the same shapes
+    even = bool(ansatz.get("even"))
+    if even != bool(config.ansatz.even):
+        raise ValueError(
+            f"training.begin_from names {name}, whose ansatz.even is {str(even).lower()}; choose the same, "
+            "instead of an average if there is one."
         )
 
 
@@ -34,7 +42,5 @@ def beginning(config: GroundState) -> Beginning | None:
         return None
     from nqs.jobs.result import load
 
-    found = load(name)
-    parameters = found.summary["hamiltonian"]["parameters"]
-    size = parameters.get("size") if parameters.get("edges") is None else None
-    return Beginning(found.state.variables, tuple(size or (found.state.sites,)))
+    found, _ = of_file(Path(name) / "config.toml")
+    return Beginning(load(name).state.variables, found.lengths)

@@ -66,28 +66,29 @@ def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
 def _check_idle(config: GroundState, own: bool | None) -> None:
     """ValueError where a value is given that would have no effect."""
     training = config.training
-    idle: dict[str, list[tuple[Any, str]]] = {
-        "optimiser adam": [(training, key) for key in ("momentum", "shift", "trust")],
-        f"sampler {training.sampler}": [(training, "sweeps")],
-        "a sampler that is not unique": [(training, "repeats")],
-        "sampler all": [(config.evaluation, "samples")],
-        "grow_from = []": [(training, key) for key in ("grow_steps", "grow_samples")],
-        "excited.above = []": [(config.excited, "penalty")],
-        "a module of your own": [(config.ansatz, key) for key in sorted(OPTIONS)],
-    }
-    applies = {
-        "optimiser adam": training.optimiser == "adam",
-        f"sampler {training.sampler}": training.sampler not in ("metropolis", "exchange"),
-        "a sampler that is not unique": training.sampler != "unique",
-        "sampler all": training.sampler == "all",
-        "grow_from = []": not training.stages,
-        "excited.above = []": not config.excited.above,
-        "a module of your own": own is not None,
-    }
-    for beside, keys in idle.items():
+    chains = training.sampler in ("metropolis", "exchange")
+    growth = [(training, key) for key in ("grow_steps", "grow_samples")]
+    idle: list[tuple[bool, str, list[tuple[Any, str]]]] = [
+        (
+            training.optimiser == "adam",
+            "optimiser adam",
+            [(training, key) for key in ("momentum", "shift", "trust")],
+        ),
+        (not chains, f"sampler {training.sampler}", [(training, "sweeps")]),
+        (training.sampler != "unique", "a sampler that is not unique", [(training, "repeats")]),
+        (training.sampler == "all", "sampler all", [(config.evaluation, "samples")]),
+        (not training.stages, "grow_from = [] and grow_width = []", growth),
+        (not config.excited.above, "excited.above = []", [(config.excited, "penalty")]),
+        (
+            own is not None,
+            "a module of your own",
+            [(config.ansatz, key) for key in sorted(OPTIONS)],
+        ),
+    ]
+    for applies, beside, keys in idle:
         for table, key in keys:
             value, default = getattr(table, key), type(table).model_fields[key].get_default()
-            if applies[beside] and value != default:
+            if applies and value != default:
                 raise ValueError(
                     f"{type(table).__name__.lower()}.{key} has no effect beside {beside}; leave it out."
                 )
@@ -146,7 +147,7 @@ def _check_widths(config: GroundState) -> None:
         )
     key = width_option(name)
     widths = [*training.grow_width, getattr(config.ansatz, key)]
-    if any(a > b for a, b in pairwise(widths)):
+    if any(a > b or (a == b and not training.grow_from) for a, b in pairwise(widths)):
         raise ValueError(
             f"training.grow_width is {training.grow_width}; expected growing widths up to ansatz.{key} = "
             f"{widths[-1]}."
@@ -172,6 +173,12 @@ def _check_lattices(config: GroundState) -> None:
             raise ValueError(
                 f"training.grow_from is {training.grow_from}; expected growing sizes up to {hamiltonian.size}."
             )
+    least = 2 * ansatz.reach + 1 if ansatz.reach else 0
+    if any(min(size) < least for size in sizes[:-1]):
+        raise ValueError(
+            f"training.grow_from is {training.grow_from}, and filters of ansatz.reach = {ansatz.reach} need "
+            f"{least} sites in every direction; begin with larger lattices, or choose a smaller reach."
+        )
     for key in ("J", "h", "g", "Jx", "Jy", "Jz", "hx", "hy", "hz"):
         if isinstance(getattr(hamiltonian, key), list | Uniform):
             raise ValueError(

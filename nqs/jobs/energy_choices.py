@@ -166,7 +166,8 @@ def choose(
                 True,
                 "with these signs ψ is positive: no element of H is above 0",
             )
-        _ansatz(ansatz, known, known.marshall if ansatz.marshall else known.positive, fill)
+        settled = known.marshall if ansatz.marshall else known.positive
+        _ansatz(ansatz, known, settled, training.sampler != "unique", fill)
     autoregressive = ansatz.name in AUTOREGRESSIVE if own is None else own
     few = summands(config, known)
     if training.samples == "all":
@@ -265,7 +266,8 @@ def symmetries(config: GroundState, sites: int) -> int:
     return (1 if ansatz.odd else 2) * sites * turned
 
 
-def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
+def _ansatz(ansatz: Any, known: Facts, settled: bool, averaging: bool, fill: Any) -> None:
+    """settled: whether ψ is positive. averaging: whether an average can be drawn from."""
     symmetric = known.periodic and not known.excited and not ansatz.magnetisation
     if symmetric and known.conserves:
         fill(ansatz, "name", "conv", "H has all translations of its lattice")
@@ -282,7 +284,8 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, fill: Any) -> None:
             why = "ψ is positive, and a flip of all spins leaves H as it is"
             # of where neighbours differ, which Even reads, there is an even number around a ring, and
             # across the rows of an array nothing simple: neither is learnt from every start
-            if (ansatz.name == "recurrent-2d" or known.closed) and not ansatz.even:
+            unlearnt = ansatz.name == "recurrent-2d" or known.closed
+            if averaging and unlearnt and not ansatz.even:
                 fill(ansatz, "average", ["flip"], why)
             if not ansatz.average:
                 fill(ansatz, "even", True, why)

@@ -20,11 +20,15 @@ _OVERLAP = 0.01
 
 
 class Lower(NamedTuple):
-    """The state of a run, which lies below the one that is sought."""
+    """The state of a run, which lies below the one that is sought.
+
+    parity: ±1, what a flip of all spins makes of it, None where its ansatz does not tell.
+    """
 
     run: str
     state: State
     energy: Estimate
+    parity: int | None = None
 
 
 def lower_states(config: GroundState) -> tuple[Lower, ...]:
@@ -35,8 +39,16 @@ def lower_states(config: GroundState) -> tuple[Lower, ...]:
     for name in config.excited.above:
         result = load(name)
         energy = result.summary["energy"]
-        found.append(Lower(name, result.state, Estimate(energy["value"], energy["error"])))
+        energy = Estimate(energy["value"], energy["error"])
+        ansatz = result.summary["ansatz"]
+        parity = parity_of(ansatz["name"], bool(ansatz.get("odd")))
+        found.append(Lower(name, result.state, energy, parity))
     return tuple(found)
+
+
+def parity_of(ansatz: str, odd: bool) -> int | None:
+    """What a flip of all spins makes of a state, None where its ansatz does not tell."""
+    return (-1 if odd else 1) if ansatz in PERIODIC else None
 
 
 def said(
@@ -103,3 +115,16 @@ def refuse_other_runs(config: GroundState, found: System) -> None:
                 f"{what}, whose ansatz {ansatz!r} has not the symmetries of {config.ansatz.name!r}, by "
                 "whose orbits is summed; choose the same for both."
             )
+        if listed and config.ansatz.name in PERIODIC:
+            _refuse_other_orbits(config, what, summary["ansatz"])
+
+
+def _refuse_other_orbits(config: GroundState, what: str, lower: dict[str, Any]) -> None:
+    """ValueError where φ* ψ is not the same all over an orbit, of which one member is read."""
+    missing = config.ansatz.point_group and not lower.get("point_group")
+    if missing or bool(lower.get("rotated")) != bool(config.ansatz.marshall):
+        key = "point_group" if missing else "marshall"
+        raise ValueError(
+            f"{what}, whose ansatz.{key} is {str(not getattr(config.ansatz, key)).lower()}, and one "
+            "configuration of each orbit of the symmetries is read; choose the same for both."
+        )

@@ -107,6 +107,12 @@ class System:
     spin_model: bool
     electrons: tuple[int, int] | None = None
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Of the array on which the qubits lie; a chain where none is known."""
+        known = self.lattice and self.lattice.lengths
+        return known or (self.total.sites,)
+
 
 def system(config: Hamiltonian) -> System:
     """The Hamiltonian that a config names; ValueError says what is wrong."""

@@ -11,13 +11,13 @@ import numpy as np
 from flax import linen as nn
 
 from nqs import ansatz as menu
+from nqs.ansatz.growth import grown, widened
 from nqs.ansatz.prior import with_prior
 from nqs.config.ground_state import GroundState
 from nqs.config.menu import PERIODIC, SINGLE_PRECISION, width_option
 from nqs.jobs.beginning import Beginning
 from nqs.jobs.energy_choices import options, symmetries
-from nqs.jobs.excited import Lower
-from nqs.jobs.growth import grown, widened
+from nqs.jobs.excited import Lower, parity_of
 from nqs.jobs.hamiltonian import System, system
 from nqs.state.draws import Draws, Given
 from nqs.state.levels import Levels
@@ -80,6 +80,18 @@ class Problem:
         return self.config.ansatz.name in PERIODIC and self.own is None
 
     @property
+    def beside(self) -> tuple[Lower, ...]:
+        """Levels below that not symmetry alone keeps ψ orthogonal to.
+
+        Over orbits of a flip even states are summed only, and their overlap with odd ones is not.
+        """
+        own = parity_of(str(self.config.ansatz.name), bool(self.config.ansatz.odd))
+        own = own if self.symmetric else None
+        return tuple(
+            known for known in self.below if None in (own, known.parity) or own == known.parity
+        )
+
+    @property
     def precision(self) -> str:
         return "float64" if self.quick is self.model else "float32"
 
@@ -99,7 +111,7 @@ class Problem:
     def draws(self) -> Draws:
         training = self.config.training
         number = training.samples if isinstance(training.samples, int) else 1
-        below = tuple(known.state.model for known in self.below)
+        below = tuple(known.state.model for known in self.beside)
         return Draws(
             str(training.sampler),
             number,
@@ -128,8 +140,8 @@ class Problem:
         """What the draws look up."""
         states = None if self.listed is None else jax.tree.map(jnp.asarray, self.listed)
         levels = None
-        if self.below:
-            own = tuple(jax.tree.map(jnp.asarray, known.state.variables) for known in self.below)
+        if self.beside:
+            own = tuple(jax.tree.map(jnp.asarray, known.state.variables) for known in self.beside)
             levels = Levels(own, jnp.asarray(self.config.excited.penalty, jnp.float64))
         return Given(self.elements, states, levels)
 
@@ -154,15 +166,14 @@ class Problem:
     @property
     def lengths(self) -> tuple[int, ...]:
         """Of the array on which the sites lie; a chain where none is known."""
-        lattice = self.system.lattice
-        return (lattice and lattice.lengths) or (self.sites,)
+        return self.system.lengths
 
     @property
     def ceiling(self) -> float:
         """Above the energy of every state, and its penalties."""
         total, penalty = self.system.total, self.config.excited.penalty or 0.0
         strings = float(np.abs(total.coefficients).sum())
-        return total.constant + strings + penalty * len(self.below)
+        return total.constant + strings + penalty * len(self.beside)
 
     @property
     def width(self) -> int:

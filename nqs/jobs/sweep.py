@@ -123,9 +123,7 @@ def sweep(
     before: Path | None = None
     for point, config in zip(points(swept, out), every, strict=True):
         if not _finished(point.folder):
-            if before is not None and not cold:
-                config.training.begin_from = str(before)
-            _carry_out(point, config, tell)
+            _carry_out(point, config, None if cold else before, tell)
         found = row(point, swept, observables)
         before = before if found["energy"] is None else point.folder
         yield found
@@ -149,9 +147,14 @@ def _finished(folder: Path) -> bool:
     return (folder / SUMMARY).is_file() and read_summary(folder)["stopped"] != "time limit"
 
 
-def _carry_out(point: Point, config: GroundState, tell: Callable[[str], None]) -> None:
+def _carry_out(
+    point: Point, config: GroundState, before: Path | None, tell: Callable[[str], None]
+) -> None:
     """Run a point, or go on with it; Interrupted where its time limit ends it. Numbers that fail leave
-    a summary that says so."""
+    a summary that says so.
+
+    before: the run whose state is begun from; where that cannot be, it is told why.
+    """
     from nqs.training.run import Interrupted, NumericalFailure
 
     try:
@@ -159,15 +162,37 @@ def _carry_out(point: Point, config: GroundState, tell: Callable[[str], None]) -
             tell(f"{point.folder.name}: gone on with")
             result = job.continued(point.folder, None, config.time_limit)()
         else:
-            found = job.system(config.hamiltonian)
-            config, made = job.chosen(config, found)
-            problem = job.prepared(config, found)
+            try:
+                problem, made = _prepared(_begun_from(config, before))
+            except ValueError as refused:
+                if before is None:
+                    raise
+                tell(f"{point.folder.name}: begins at random. {refused}")
+                problem, made = _prepared(config)
             result = job.carry_out(problem, made, place.new_folder(point.folder))
     except NumericalFailure as failure:
         tell(f"{point.folder.name}: {failure}")
         return
     if result.summary["stopped"] == "time limit":
         raise Interrupted("the time limit", point.folder)
+
+
+def _prepared(config: GroundState) -> tuple[Any, list]:
+    found = job.system(config.hamiltonian)
+    config, made = job.chosen(config, found)
+    return job.prepared(config, found), made
+
+
+def _begun_from(config: GroundState, before: Path | None) -> GroundState:
+    """The config of a point that begins from a run, which takes the place of growth."""
+    if before is None:
+        return config
+    config = config.model_copy(deep=True)
+    training = config.training
+    training.begin_from = str(before.resolve())
+    training.grow_from, training.grow_width = [], []
+    training.grow_steps, training.grow_samples = [], []
+    return config
 
 
 def row(point: Point, swept: Over, observables: Sequence[str]) -> dict[str, Any]:

@@ -65,12 +65,12 @@ def listed(
     which = np.minimum(np.searchsorted(states, least), len(states) - 1)
     inside = states[which] == least  # what rounding leaves of elements out of the sector is not
     turned = int(place_value[list(rotated)].sum()) if rotated else 0
-    odd = np.bitwise_count((connected ^ states[which]) & turned) % 2
+    negative = np.bitwise_count((connected ^ states[which]) & turned) % 2
     return Listed(
         bits=bits,
         log_length=np.log(length),
         diagonal=np.asarray(diagonal(e, bits)),
-        elements=np.where(inside, element * (1 - 2.0 * odd), 0),
+        elements=np.where(inside, element * (1 - 2.0 * negative), 0),
         neighbours=which.astype(np.int32),
     )
 

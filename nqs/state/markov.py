@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from nqs.systems.elements import Elements, off_diagonal
+from nqs.systems.elements import Elements, connected
 
 _FAR = 0.25
 """Of the exchanges of chains that know a Hamiltonian, those between any two sites."""
@@ -75,9 +75,9 @@ def _metropolis_sweep(
 ) -> tuple[Array, Array]:
     """As many proposals as there are sites, and the share of them that was taken.
 
-    One proposal in sites + 1 moves nothing: where all are accepted, the parity of
+    One of these proposals in sites + 1 moves nothing: where all are accepted, the parity of
     a chain would otherwise return after every second sweep. e: of a Hamiltonian, along whose
-    elements most proposals go: neighbours differ less than what is far apart.
+    elements three proposals of four go instead: ψ changes less between neighbours.
     """
 
     parts = len(sector_of(model) or (0,))
@@ -87,17 +87,17 @@ def _metropolis_sweep(
 
     def propose(number, carry):
         bits, log_p, there, taken, proposed = carry
-        for_move, for_choice = jax.random.split(jax.random.fold_in(key, number))
+        key_of = jax.random.fold_in(key, number)
+        for_move, for_choice, for_kind, for_near = jax.random.split(key_of, 4)
         new, moved = move(for_move, bits, parts)
         threshold = jnp.log(jax.random.uniform(for_choice, (len(bits),)))
         if e is None:
             new_there = there
         else:
-            for_kind, for_near = jax.random.split(for_move)
             far = jax.random.uniform(for_kind, (len(bits),)) < _FAR
             near, near_moved = _along(e, for_near, bits, there)
             new, moved = jnp.where(far[:, None], new, near), jnp.where(far, moved, near_moved)
-            new_there = off_diagonal(e, new) != 0
+            new_there = connected(e, new)
             # of more ways back each is chosen less often
             ways, ways_back = (jnp.maximum(t.sum(axis=1), 1) for t in (there, new_there))
             threshold += jnp.where(far, 0.0, jnp.log(ways_back / ways))
@@ -113,7 +113,7 @@ def _metropolis_sweep(
         )
 
     none = jnp.zeros((), int)
-    there = jnp.zeros((len(bits), 0), bool) if e is None else off_diagonal(e, bits) != 0
+    there = jnp.zeros((len(bits), 0), bool) if e is None else connected(e, bits)
     start = (bits, log_density(bits), there, none, none)
     bits, _, _, taken, proposed = jax.lax.fori_loop(0, bits.shape[1], propose, start)
     return bits, taken / jnp.maximum(proposed, 1)

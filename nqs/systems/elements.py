@@ -16,6 +16,10 @@ _MANY_PAIRS = 4
 """Pairs of Z a site above which one dense matrix beats gathering them."""
 
 
+_ROUNDING = 1e-12
+"""Of the largest coefficient, what is left of terms that cancel."""
+
+
 class Elements(NamedTuple):
     """What `diagonal` and `off_diagonal` look up; a pytree of arrays.
 
@@ -91,6 +95,11 @@ def diagonal(e: Elements, bits: Array) -> Array:
 def off_diagonal(e: Elements, bits: Array) -> Array:
     """⟨σ|H|σ ⊕ flips_g⟩ of bits (…, sites) for every group, (…, groups)."""
     return jnp.sum(_products(1.0 - 2.0 * bits, e.signs) * e.coefficients, axis=-1)
+
+
+def connected(e: Elements, bits: Array) -> Array:
+    """Whether ⟨σ|H|σ ⊕ flips_g⟩ of bits (…, sites) is more than rounding, (…, groups)."""
+    return jnp.abs(off_diagonal(e, bits)) > _ROUNDING * jnp.abs(e.coefficients).max(initial=0)
 
 
 def _products(s: Array, lists: Array) -> Array:

@@ -1,6 +1,5 @@
 """Steps towards the lowest energy: natural gradients with momentum, or Adam."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,6 +17,9 @@ from nqs.training.slopes import is_real, log_psi_slopes
 _WARM_UP = 20
 """Steps before momentum sets in: the first directions are not worth keeping."""
 
+_FAR_OFF = 100
+"""Spreads of energies; where ψ has nodes, tens of them are met, and have to be."""
+
 _FARTHEST = 0.005
 """Weight of the samples that the spread of energies leaves out."""
 
@@ -34,7 +36,7 @@ class Recipe:
     entropy, that falls linearly to nothing at the share `cooled` of the schedule. Natural gradients
     alone: momentum of SPRING; shift and its decay a step and floor, relative to the mean of the
     diagonal of T or J†J, whichever is smaller; trust: the largest rate · ‖J δ‖, the change of log ψ in one step.
-    clip: standard deviations of E_loc beyond which samples count less, as in `trusted`.
+    clip: largest residual, in standard deviations of E_loc.
     """
 
     optimiser: str = "natural"
@@ -84,22 +86,21 @@ def surprise(model: nn.Module, variables: Any, bits: Array, weights: Array) -> A
     return log_p - jnp.sum(weights * log_p)
 
 
-def trusted(energy: Array, weights: Array, clip: float) -> Array:
+def trusted(energy: Array, weights: Array) -> Array:
     """Weights, sum 1, less of samples whose energy is far off.
 
-    Next to a node of ψ both E_loc and the derivatives of log ψ grow without bound; beyond `clip`
-    standard deviations of all but the farthest half per cent, such a sample counts by the square of how
-    many times farther it is, as if both were so many times smaller.
+    Beside a configuration that no chain has found yet, and where |ψ| has grown without bound, E_loc is
+    10¹⁰ as well. Beyond a hundred standard deviations of all but the farthest half per cent, a sample
+    counts by the square of how many times farther it is, as if its residual and derivatives were so
+    many times smaller. Where more than all that weight lies on one configuration, nothing is far off.
     """
-    if math.isinf(clip):
-        return weights
     middle = _weighted_median(energy.real, weights) + 1j * _weighted_median(energy.imag, weights)
     distance = jnp.abs(energy - middle)
     order = jnp.argsort(distance)
     near = jnp.cumsum(weights[order]) <= 1 - _FARTHEST
     kept = jnp.where(near, weights[order], 0)
     spread = jnp.sqrt(jnp.sum(kept * distance[order] ** 2) / jnp.maximum(kept.sum(), 1e-300))
-    limit = jnp.where(spread > 0, clip * spread, jnp.inf)
+    limit = jnp.where(spread > 0, _FAR_OFF * spread, jnp.inf)
     weights = weights * jnp.minimum(1, limit / jnp.maximum(distance, 1e-300)) ** 2
     return weights / weights.sum()
 

@@ -22,6 +22,7 @@ KINDS = [
     ("conv", {"signed": True, "point_group": True}),
     ("conv", {"layers": 4, "reach": 1, "features": 3}),
     ("conv", {"signed": True, "odd": True, "layers": 3}),
+    ("conv", {"signed": True, "odd": True, "point_group": True}),
 ]
 
 

@@ -127,6 +127,11 @@ REFUSED = {
     "translations": (ISING + " --ansatz conv", "translations"),
     "ansatz": (ISING + " --ansatz recurent", "choose one of recurrent"),
     "option": (ISING + " --ansatz rbm --set ansatz.features=3", "'features'"),
+    "filters too long": (
+        ISING + " --set hamiltonian.periodic=true --ansatz conv --set ansatz.reach=2"
+        " --set training.grow_from=[4]",
+        "need 5 sites",
+    ),
     "grown": (ISING + " --ansatz rbm --set training.grow_from=[4]", "recurrent"),
     "budget": (ISING + " --budget soon", "1h30m"),
 }

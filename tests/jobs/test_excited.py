@@ -8,6 +8,7 @@ import nqs
 from nqs.config.ground_state import Hamiltonian
 from nqs.jobs.energy_choices import facts
 from nqs.jobs.hamiltonian import pauli_system
+from nqs.measurement.effects import basis_bits
 from nqs.systems.exact import lanczos
 from nqs.systems.hamiltonians import ising, xxz
 from nqs.systems.lattices import chain
@@ -76,6 +77,31 @@ def test_the_lowest_odd_state_lies_above_the_ground_state_of_a_ring(tmp_path):
     assert first.summary["gap"]["error"] is None
     assert first.summary["levels_below"][0]["overlap"]["value"] < 1e-12
     assert_allclose(first.state.vector(), -first.state.vector()[::-1], atol=1e-12)
+
+
+def test_an_even_level_lies_above_a_ground_state_and_an_odd_one(tmp_path):
+    """Orbits of a flip are summed, over which an odd state and an even one do not cancel: it is left out."""
+    ring = ising(chain(6, True), h=1.3)
+    made = {"ansatz": "conv", "features": 3, "samples": "all", "steps": 250, "signed": True}
+    made |= {"lattice": "chain", "size": [6], "periodic": True, "layers": 2}
+    above = []
+    for name, odd in (("ground", False), ("odd", True)):
+        nqs.ground_state(ring, **made, odd=odd, above=list(above), out=tmp_path / name)
+        above.append(str(tmp_path / name))
+    found = nqs.ground_state(ring, **made, above=above).summary
+    dense = np.stack([ring.times(column) for column in np.eye(64)])
+    bits = basis_bits(6)
+    place_value = 1 << np.arange(6)[::-1]
+    moves = [np.roll(bits, n, 1) @ place_value for n in range(6)]
+    images = [np.eye(64)[moved] + np.eye(64)[63 - moved] for moved in moves]
+    even = sum(images) / 12  # of all translations and the flip
+    levels = np.linalg.eigvalsh(dense - 100 * even)[:2] + 100
+    assert_allclose(found["energy"]["value"], levels[1], atol=1e-3)
+    overlaps = [row["overlap"]["value"] for row in found["levels_below"]]
+    assert overlaps[0] < 1e-3
+    assert overlaps[1] < 1e-12
+    with pytest.raises(ValueError, match=r"whose ansatz\.point_group is false"):
+        nqs.ground_state(ring, **made, point_group=True, above=above[:1])
 
 
 def test_of_an_excited_state_less_is_known():

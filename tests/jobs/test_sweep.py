@@ -87,6 +87,29 @@ def test_another_size_begins_from_a_smaller_one(config, tmp_path):
     assert_allclose([r["energy"] for r in rows], [r["exact"] for r in rows], rtol=2e-3)
 
 
+def test_a_state_to_begin_from_takes_the_place_of_growth(config, tmp_path):
+    settings = ["training.grow_from=[3]", "training.grow_steps=[20]", "training.steps=20"]
+    swept, out = over("hamiltonian.h=0.8,1.2"), tmp_path / "out"
+    assert len(list(sweep(config, swept, out, settings=settings))) == 2
+    first, second = (
+        toml.read(folder / "config.toml")["training"] for folder in sorted(out.glob("00*"))
+    )
+    assert first["grow_from"] == [3]
+    assert second["grow_from"] == []
+    assert second["begin_from"] == str(out / "000-h=0.8")
+
+
+def test_a_point_that_cannot_begin_from_the_one_before_begins_at_random(config, tmp_path):
+    said: list[str] = []
+    swept = over("ansatz.hidden=3,4")
+    settings = ["training.steps=20"]
+    assert (
+        len(list(sweep(config, swept, tmp_path / "out", settings=settings, tell=said.append))) == 2
+    )
+    (told,) = said
+    assert told.startswith("001-hidden=4: begins at random. training.begin_from names")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

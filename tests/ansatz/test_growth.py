@@ -6,12 +6,9 @@ import pytest
 from lively import lively
 from numpy.testing import assert_allclose
 
-import nqs
 from nqs.ansatz import build
-from nqs.jobs.growth import grown, widened
+from nqs.ansatz.growth import grown, widened
 from nqs.state.state import State
-from nqs.systems.hamiltonians import ising
-from nqs.systems.lattices import chain
 
 
 def test_what_sites_have_of_their_own_is_stretched_in_the_middle():
@@ -67,19 +64,6 @@ def test_another_network_is_refused(large, message):
         grown({"bias": jnp.zeros(4), "cell": jnp.zeros((2, 2))}, large, (4,), (5,))
 
 
-def test_a_run_begins_from_the_state_of_another(tmp_path):
-    """Ten more steps from a trained state end where it was; from nothing they would not."""
-    folder, given = tmp_path / "first", {"hidden": 6, "samples": 64, "lattice": "chain"}
-    first = nqs.ground_state(ising(chain(6)), steps=150, size=[6], out=folder, **given).summary
-    given |= {"begin_from": str(folder), "steps": 10}
-    again = nqs.ground_state(ising(chain(6)), size=[6], **given).summary
-    assert abs(again["relative_error"]["value"]) < 2e-3 + 2 * abs(first["relative_error"]["value"])
-    with pytest.raises(ValueError, match=r"whose state cannot be taken on: its .* has the shape"):
-        nqs.ground_state(ising(chain(6)), size=[6], **given | {"hidden": 7})
-    with pytest.raises(ValueError, match="whose ansatz is 'recurrent' and not 'mps'"):
-        nqs.ground_state(ising(chain(6)), "mps", begin_from=str(folder))
-
-
 WIDE = [
     ("recurrent", {"ends": True, "ones": 3}, "hidden"),
     ("recurrent-2d", {"size": (2, 3), "cell": "tensor"}, "hidden"),
@@ -104,32 +88,3 @@ def test_each_part_of_an_axis_keeps_its_first_units():
     """Two gates of two units become two of three."""
     small, large = {"gates": jnp.arange(1.0, 5)}, {"gates": jnp.full(6, 10.0)}
     assert widened(small, large, 2, 3)["gates"].tolist() == [1, 2, 1, 3, 4, 1]
-
-
-def test_a_run_grows_in_width_and_on_its_lattice(tmp_path):
-    config = tmp_path / "grown.toml"
-    config.write_text("""
-        job = "ground-state"
-        hamiltonian = {name = "ising", lattice = "chain", size = [6]}
-        ansatz = {name = "recurrent", hidden = 8}
-        [training]
-        samples = 128
-        steps = 30
-        grow_from = [4, 5]
-        grow_width = [4, 8]
-        grow_steps = [60, 30]
-    """)
-    result = nqs.ground_state(config)
-    assert result.summary["training"]["steps"] == 30
-    assert abs(result.summary["relative_error"]["value"]) < 0.01
-    for wrong, message in [
-        ({"grow_width": [9, 4]}, r"expected growing widths up to ansatz.hidden = 8"),
-        ({"grow_width": [4]}, r"grow_width is \[4\]; expected a number for each size"),
-        ({"begin_from": "."}, "two beginnings"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            nqs.ground_state(config, **wrong)
-    with pytest.raises(ValueError, match=r"grow_width is for recurrent, .* units are all alike"):
-        nqs.ground_state(ising(chain(6)), "transformer", grow_width=[4])
-    with pytest.raises(ValueError, match="a Hamiltonian that has a name and a lattice"):
-        nqs.ground_state(ising(chain(6)), size=[6], lattice="chain", grow_from=[4])
