@@ -88,12 +88,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "heads", gcd(4, int(ansatz.hidden or 0)), "of equal shares of hidden")
         fill(ansatz, "patch", 1, "every site by itself")
     elif ansatz.name in PERIODIC:
-        fill(ansatz, "features", 8, "filters of the length of the ring")
-        fill(ansatz, "point_group", False, "shots need not have it")
-        if ansatz.name == "conv":
-            fill(ansatz, "layers", 2, "enough to see pairs")
-            fill(ansatz, "signed", not data.only_z, "rotated settings see signs")
-            fill(ansatz, "odd", False, "not known of the state")
+        fill_filters(ansatz, data, fill)
     elif ansatz.name in ANSATZ_OPTIONS:
         fill(ansatz, "hidden", max(8, 2 * data.sites), "two hidden units a site")
     work = len(data.settings) * 2**data.sites
@@ -117,6 +112,16 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     )
     fill(training, "rate", _RATES.get(str(ansatz.name), _OTHER_RATE), f"for {ansatz.name}")
     return config, made
+
+
+def fill_filters(ansatz: Network, data: Measurements, fill: Callable[..., None]) -> None:
+    """What a state of a periodic lattice is made of."""
+    fill(ansatz, "features", 8, "filters of the length of the ring")
+    fill(ansatz, "point_group", False, "shots need not have it")
+    if ansatz.name == "conv":
+        fill(ansatz, "layers", 2, "enough to see pairs")
+        fill(ansatz, "signed", not data.only_z, "rotated settings see signs")
+        fill(ansatz, "odd", False, "not known of the state")
 
 
 def fill_size(ansatz: Network, data: Measurements, fill: Callable[..., None]) -> None:

@@ -11,7 +11,7 @@ from nqs.config.menu import (
     SINGLE_PRECISION,
 )
 from nqs.config.tomography import Tomography
-from nqs.jobs.choices import Choice, fill_size, filler, optimiser
+from nqs.jobs.choices import Choice, fill_filters, fill_size, filler, optimiser
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.kinds import BRANCH_TERMS, terms
 
@@ -108,10 +108,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "bond", 8, "enough for a gapped chain")
     fill_size(ansatz, data, fill)
     if ansatz.name in PERIODIC:
-        fill(ansatz, "features", 8, "filters of the length of the ring")
-        fill(ansatz, "point_group", False, "shots need not have it")
-        if ansatz.name == "conv":
-            fill(ansatz, "signed", not data.only_z, "rotated settings see signs")
+        fill_filters(ansatz, data, fill)
     elif ansatz.name in ("rbm-positive", "rbm-phase", "rbm"):
         fill(ansatz, "hidden", data.sites, "a hidden unit a site")
     elif "hidden" in ANSATZ_OPTIONS.get(str(ansatz.name), ()):
