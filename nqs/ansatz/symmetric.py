@@ -129,7 +129,9 @@ class Conv(Symmetric):
         turning = self._layer("turning", slope if self.odd else even, f, 0.3 / inside**0.5)
         if not self.odd:
             turning += self._bias("turning_bias")
-        real, imaginary = _products(1 + field, turning)
+        real, imaginary = (x.reshape(*x.shape[:-3], -1) for x in (1 + field, turning))
+        if not self.odd:
+            real, imaginary = _products(real, imaginary)
         log_size = jnp.log(real**2 + imaginary**2).sum(-1) / 2
         angles = jnp.arctan2(imaginary, real)
         angle = angles.sum(-1)
@@ -137,8 +139,8 @@ class Conv(Symmetric):
             factor = jnp.cos(angle)
             return log_size + jnp.log(jnp.abs(factor)) + 1j * jnp.pi * (factor < 0)
         # of configurations that a translation turns all spins of, only rounding is left
-        rounding = 8 * jnp.finfo(angles.dtype).eps * (1 + jnp.abs(angles)).sum(-1)
-        there = jnp.abs(jnp.sin(angle)) > rounding
+        rounding = 8 * jnp.finfo(angles.dtype).eps * jnp.abs(angles).sum(-1)
+        there = jnp.abs(angle) > rounding
         factor = jnp.sin(jnp.where(there, angle, 1))
         size = jnp.where(there, log_size + jnp.log(jnp.abs(factor)), -jnp.inf)
         return size + 1j * jnp.pi * (factor < 0)
@@ -163,12 +165,11 @@ class Conv(Symmetric):
 
 
 def _products(real: Array, imaginary: Array) -> tuple[Array, Array]:
-    """Real and imaginary parts of products of eight of the factors (…, images, features, sites) each, (…, parts).
+    """Real and imaginary parts of products of eight of the factors (…, factors) each, (…, factors / 8).
 
     A logarithm and an angle of every factor would take longer than all layers; more in one product might
     leave the range of single precision.
     """
-    real, imaginary = (x.reshape(*x.shape[:-3], -1) for x in (real, imaginary))
     for _ in range(3):
         if real.shape[-1] % 2:
             ends = [(0, 0)] * (real.ndim - 1) + [(0, 1)]

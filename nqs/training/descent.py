@@ -1,5 +1,6 @@
 """Steps towards the lowest energy: natural gradients with momentum, or Adam."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ _FAR_OFF = 100
 """Spreads of energies; where ψ has nodes, tens of them are met, and have to be."""
 
 _FARTHEST = 0.005
-"""Weight of the samples that the spread of energies leaves out."""
+"""Share of the samples that the spread of energies leaves out."""
 
 _KEPT = 0.995
 """Of the squares that MARCH remembers, at every step."""
@@ -86,29 +87,21 @@ def surprise(model: nn.Module, variables: Any, bits: Array, weights: Array) -> A
     return log_p - jnp.sum(weights * log_p)
 
 
-def trusted(energy: Array, weights: Array) -> Array:
-    """Weights, sum 1, less of samples whose energy is far off.
+def trusted(energy: Array) -> Array:
+    """Weights of samples of chains, sum 1, less of those whose energy is far off.
 
     Beside a configuration that no chain has found yet, and where |ψ| has grown without bound, E_loc is
     10¹⁰ as well. Beyond a hundred standard deviations of all but the farthest half per cent, a sample
     counts by the square of how many times farther it is, as if its residual and derivatives were so
-    many times smaller. Where more than all that weight lies on one configuration, nothing is far off.
+    many times smaller.
     """
-    middle = _weighted_median(energy.real, weights) + 1j * _weighted_median(energy.imag, weights)
+    middle = jnp.median(energy.real) + 1j * jnp.median(energy.imag)
     distance = jnp.abs(energy - middle)
-    order = jnp.argsort(distance)
-    near = jnp.cumsum(weights[order]) <= 1 - _FARTHEST
-    kept = jnp.where(near, weights[order], 0)
-    spread = jnp.sqrt(jnp.sum(kept * distance[order] ** 2) / jnp.maximum(kept.sum(), 1e-300))
-    limit = jnp.where(spread > 0, _FAR_OFF * spread, jnp.inf)
-    weights = weights * jnp.minimum(1, limit / jnp.maximum(distance, 1e-300)) ** 2
+    near = jnp.sort(distance)[: math.ceil((1 - _FARTHEST) * len(energy))]
+    limit = _FAR_OFF * jnp.sqrt(jnp.mean(near**2))
+    limit = jnp.where(limit > 0, limit, jnp.inf)
+    weights = jnp.minimum(1, limit / jnp.maximum(distance, 1e-300)) ** 2
     return weights / weights.sum()
-
-
-def _weighted_median(values: Array, weights: Array) -> Array:
-    order = jnp.argsort(values)
-    half = jnp.searchsorted(jnp.cumsum(weights[order]), 0.5)
-    return values[order][jnp.minimum(half, len(values) - 1)]
 
 
 def memory_of(recipe: Recipe, variables: Any) -> Any:

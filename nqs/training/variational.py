@@ -1,6 +1,5 @@
 """The teacher of ground states: draws, local energies and a step, many times in one compiled loop."""
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -119,10 +118,8 @@ def _step(teacher, given, key, d: Descent):
     deviation = drawn.energy - energy
     variance = jnp.sum(drawn.weights * jnp.abs(deviation) ** 2)
     rate = learning_rate(teacher.recipe, d.step, d.steps) * 0.5**d.halvings
-    weights, clip = drawn.weights, teacher.recipe.clip
-    if not math.isinf(clip):
-        weights = trusted(drawn.energy, weights)
-    residual = _clipped(drawn.energy, weights, clip)
+    weights = trusted(drawn.energy) if teacher.draws.moves else drawn.weights
+    residual = _clipped(drawn.energy, weights, teacher.recipe.clip)
     if teacher.recipe.temperature:
         heat = temperature(teacher.recipe, d.step, d.steps)
         residual += heat * surprise(teacher.model, d.variables, drawn.bits, weights)
