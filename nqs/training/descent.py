@@ -18,9 +18,6 @@ from nqs.training.slopes import is_real, log_psi_slopes
 _WARM_UP = 20
 """Steps before momentum sets in: the first directions are not worth keeping."""
 
-_FAR_OFF = 100
-"""Spreads of energies; where ψ has nodes, tens of them are met, and have to be."""
-
 _FARTHEST = 0.005
 """Share of the samples that the spread of energies leaves out."""
 
@@ -37,7 +34,7 @@ class Recipe:
     entropy, that falls linearly to nothing at the share `cooled` of the schedule. Natural gradients
     alone: momentum of SPRING; shift and its decay a step and floor, relative to the mean of the
     diagonal of T or J†J, whichever is smaller; trust: the largest rate · ‖J δ‖, the change of log ψ in one step.
-    clip: largest residual, in standard deviations of E_loc.
+    clip: standard deviations of E_loc beyond which residuals are clipped, or samples of chains count less.
     """
 
     optimiser: str = "natural"
@@ -87,18 +84,18 @@ def surprise(model: nn.Module, variables: Any, bits: Array, weights: Array) -> A
     return log_p - jnp.sum(weights * log_p)
 
 
-def trusted(energy: Array) -> Array:
+def trusted(energy: Array, clip: float) -> Array:
     """Weights of samples of chains, sum 1, less of those whose energy is far off.
 
     Beside a configuration that no chain has found yet, and where |ψ| has grown without bound, E_loc is
-    10¹⁰ as well. Beyond a hundred standard deviations of all but the farthest half per cent, a sample
+    10¹⁰ as well. Beyond `clip` standard deviations of all but the farthest half per cent, a sample
     counts by the square of how many times farther it is, as if its residual and derivatives were so
     many times smaller.
     """
     middle = jnp.median(energy.real) + 1j * jnp.median(energy.imag)
     distance = jnp.abs(energy - middle)
     near = jnp.sort(distance)[: math.ceil((1 - _FARTHEST) * len(energy))]
-    limit = _FAR_OFF * jnp.sqrt(jnp.mean(near**2))
+    limit = clip * jnp.sqrt(jnp.mean(near**2))
     limit = jnp.where(limit > 0, limit, jnp.inf)
     weights = jnp.minimum(1, limit / jnp.maximum(distance, 1e-300)) ** 2
     return weights / weights.sum()

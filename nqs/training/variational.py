@@ -1,5 +1,6 @@
 """The teacher of ground states: draws, local energies and a step, many times in one compiled loop."""
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -118,8 +119,10 @@ def _step(teacher, given, key, d: Descent):
     deviation = drawn.energy - energy
     variance = jnp.sum(drawn.weights * jnp.abs(deviation) ** 2)
     rate = learning_rate(teacher.recipe, d.step, d.steps) * 0.5**d.halvings
-    weights = trusted(drawn.energy) if teacher.draws.moves else drawn.weights
-    residual = _clipped(drawn.energy, weights, teacher.recipe.clip)
+    weights, clip = drawn.weights, teacher.recipe.clip
+    if teacher.draws.moves:
+        weights, clip = trusted(drawn.energy, clip), math.inf
+    residual = _clipped(drawn.energy, weights, clip)
     if teacher.recipe.temperature:
         heat = temperature(teacher.recipe, d.step, d.steps)
         residual += heat * surprise(teacher.model, d.variables, drawn.bits, weights)
@@ -142,6 +145,8 @@ def _step(teacher, given, key, d: Descent):
 def _clipped(energy: Array, weights: Array, clip: float) -> Array:
     """Deviations from the mean, none larger than `clip` standard deviations; their mean is zero."""
     deviation = energy - jnp.sum(weights * energy)
+    if math.isinf(clip):
+        return deviation
     size = jnp.abs(deviation)
     limit = clip * jnp.sqrt(jnp.sum(weights * size**2))
     clipped = deviation * jnp.where(size > limit, limit / jnp.maximum(size, 1e-300), 1.0)

@@ -189,8 +189,8 @@ def test_samples_whose_energy_is_far_off_count_less():
     energy[::250] = [1e3, -1e6, 1e9j, 400]
     distance = np.abs(energy - np.median(energy.real) - 1j * np.median(energy.imag))
     spread = np.sqrt(np.mean(np.sort(distance)[:995] ** 2))
-    expected = np.minimum(1, 100 * spread / distance) ** 2
+    expected = np.minimum(1, 5 * spread / distance) ** 2
     assert (expected < 1).sum() == 4
-    found = np.asarray(trusted(jnp.asarray(energy)))
+    found = np.asarray(trusted(jnp.asarray(energy), 5.0))
     assert_allclose(found, expected / expected.sum(), rtol=1e-9)
-    assert_allclose(trusted(jnp.full(5, 2.0 + 0j)), 0.2)
+    assert_allclose(trusted(jnp.full(5, 2.0 + 0j), 5.0), 0.2)
