@@ -81,9 +81,10 @@ class Problem:
 
     @property
     def beside(self) -> tuple[Lower, ...]:
-        """Levels below that not symmetry alone keeps ψ orthogonal to.
+        """Levels below that ψ may overlap with: those of the other parity are orthogonal by symmetry.
 
-        Over orbits of a flip even states are summed only, and their overlap with odd ones is not.
+        They are left out, since one configuration stands for an orbit of an even ψ, the flip included, and
+        over such a sum an odd state would not cancel.
         """
         own = parity_of(str(self.config.ansatz.name), bool(self.config.ansatz.odd))
         own = own if self.symmetric else None

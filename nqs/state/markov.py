@@ -87,8 +87,8 @@ def _metropolis_sweep(
 
     def propose(number, carry):
         bits, log_p, there, taken, proposed = carry
-        key_of = jax.random.fold_in(key, number)
-        for_move, for_choice, for_kind, for_near = jax.random.split(key_of, 4)
+        keys = jax.random.split(jax.random.fold_in(key, number), 4)
+        for_move, for_choice, for_kind, for_near = keys
         new, moved = move(for_move, bits, parts)
         threshold = jnp.log(jax.random.uniform(for_choice, (len(bits),)))
         if e is None:
