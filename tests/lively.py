@@ -23,4 +23,5 @@ def lively(name: str, sites: int, seed: int = 0, strength: float = 0.5, **option
     return State(state.model, jax.tree.map(moved, state.variables), sites)
 
 
-NAMES = tuple(ANSATZE)
+NAMES = tuple(name for name in ANSATZE if name != "pair-product")
+"""Ansätze that any number of sites has, and every configuration."""

@@ -9,6 +9,7 @@ from flax import linen as nn
 
 from nqs.ansatz.averaged import averaged
 from nqs.ansatz.mps import MatrixProduct
+from nqs.ansatz.pair_product import PairProduct
 from nqs.ansatz.prior import Even, with_prior
 from nqs.ansatz.rbm import RBMComplex, RBMPhase, RBMPositive
 from nqs.ansatz.recurrent import Recurrent
@@ -27,6 +28,7 @@ ANSATZE: dict[str, type[nn.Module]] = {
     "rbm": RBMComplex,
     "rbm-symmetric": RBMSymmetric,
     "conv": Conv,
+    "pair-product": PairProduct,
 }
 
 

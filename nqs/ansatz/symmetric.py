@@ -72,34 +72,19 @@ class RBMSymmetric(Symmetric):
         return _log_cosh(field).sum((-3, -2, -1)) + 0j
 
 
-class Conv(Symmetric):
-    """Layers of circular convolutions, each but the first and the last added to what it reads, real;
-    unnormalised.
+class Residual(Symmetric):
+    """Layers of circular convolutions, each but the first added to what it reads; abstract.
 
-    A = f(W * z), then A + f(U * A + a) once for every layer between, and B = V * A + b, with
-    f(x) = √(1 + x²) − 1, which is bent as log cosh x is and costs a fifth of it. Positive: log ψ = Σ f(B).
-    Signed: ψ = Re ∏ (1 + B + iC) with C = V' * A + b'. A product of real factors would be a square, and
-    never negative, on configurations that a translation maps to themselves; its real part passes through
-    zero there. z enters through an even function, so ψ is even under a flip of all spins. Odd: C reads
-    f'(W * z) in place of A, without b', so that it turns round with the spins, and ψ = Im ∏ (1 + B + iC).
-
-    layers: at least two. reach: farthest that a filter sees in every direction, 1 for filters of three
-    sites; as far as the lattice where left out.
+    layers: at least two, the last among them. reach: farthest that a filter sees in every direction, 1 for
+    filters of three sites; as far as the lattice where left out.
     Residual networks: He, Zhang, Ren and Sun, arXiv:1512.03385.
     """
 
     features: int = 6
-    signed: bool = False
-    odd: bool = False
     layers: int = 2
     reach: int | None = None
 
     def __post_init__(self):
-        if self.odd and not self.signed:
-            raise ValueError(
-                "an odd state changes sign under a flip of all spins; set ansatz.signed = true beside "
-                "ansatz.odd."
-            )
         if self.layers < 2:
             raise ValueError(
                 f"a convolutional state has two layers or more, and its layers are {self.layers}; "
@@ -111,24 +96,79 @@ class Conv(Symmetric):
     def numbers_differentiated(self) -> int:
         return self.layers * super().numbers_differentiated
 
+    def all_but_last(self, images: Array) -> tuple[Array, Array]:
+        """The first layer's field and what the last layer reads, (…, features, sites), of images
+        (…, 1, sites)."""
+        field = self.filtered("first", images, self.features, 0.5 / self._window**0.5)
+        even = bent(field)
+        for layer in range(1, self.layers - 1):
+            name = f"between_{layer}"
+            width = 0.5 / self.inside**0.5
+            even += bent(
+                self.filtered(name, even, self.features, width) + self.bias(f"{name}_bias")
+            )
+        return field, even
+
+    @property
+    def inside(self) -> int:
+        """Numbers that a filter of a later layer reads."""
+        return self.features * self._window
+
+    @property
+    def _window(self) -> int:
+        """Displacements that a filter has numbers for."""
+        return self.sites if self.reach is None else len(displacements(self.lengths, self.reach))
+
+    def filtered(self, name: str, x: Array, maps: int, width: float) -> Array:
+        """x (…, channels, sites) by filters of its own, normal of the given width at first."""
+        shape = (maps, x.shape[-2], self._window)
+        kernel = self.param(name, nn.initializers.normal(width), shape, self.param_dtype)
+        if self.reach is not None:
+            kernel = spread(kernel, self.lengths, self.reach)
+        return convolved(x, kernel, self.lengths)
+
+    def bias(self, name: str) -> Array:
+        """Of every feature, (features, 1)."""
+        normal = nn.initializers.normal(0.1)
+        return self.param(name, normal, (self.features,), self.param_dtype)[:, None]
+
+
+class Conv(Residual):
+    """Layers of circular convolutions, each but the first and the last added to what it reads, real;
+    unnormalised.
+
+    A = f(W * z), then A + f(U * A + a) once for every layer between, and B = V * A + b, with
+    f(x) = √(1 + x²) − 1, which is bent as log cosh x is and costs a fifth of it. Positive: log ψ = Σ f(B).
+    Signed: ψ = Re ∏ (1 + B + iC) with C = V' * A + b'. A product of real factors would be a square, and
+    never negative, on configurations that a translation maps to themselves; its real part passes through
+    zero there. z enters through an even function, so ψ is even under a flip of all spins. Odd: C reads
+    f'(W * z) in place of A, without b', so that it turns round with the spins, and ψ = Im ∏ (1 + B + iC).
+    """
+
+    signed: bool = False
+    odd: bool = False
+
+    def __post_init__(self):
+        if self.odd and not self.signed:
+            raise ValueError(
+                "an odd state changes sign under a flip of all spins; set ansatz.signed = true beside "
+                "ansatz.odd."
+            )
+        super().__post_init__()
+
     @nn.compact
     def __call__(self, bits: Array) -> Array:
         """log ψ of each row of bits, (…, sites) → (…), complex."""
-        f, inside = self.features, self.features * self._window
-        field = self._layer("first", self.seen(bits), f, 0.5 / self._window**0.5)
-        slope, even = field / jnp.sqrt(1 + field**2), _bent(field)
-        for layer in range(1, self.layers - 1):
-            name = f"between_{layer}"
-            even += _bent(
-                self._layer(name, even, f, 0.5 / inside**0.5) + self._bias(f"{name}_bias")
-            )
-        field = self._layer("second", even, f, 0.3 / inside**0.5) + self._bias("bias")
+        first, even = self.all_but_last(self.seen(bits))
+        maps, width = self.features, 0.3 / self.inside**0.5
+        field = self.filtered("second", even, maps, width) + self.bias("bias")
         everywhere = (-3, -2, -1)
         if not self.signed:
-            return _bent(field).sum(everywhere) + 0j
-        turning = self._layer("turning", slope if self.odd else even, f, 0.3 / inside**0.5)
+            return bent(field).sum(everywhere) + 0j
+        read = first / jnp.sqrt(1 + first**2) if self.odd else even
+        turning = self.filtered("turning", read, maps, width)
         if not self.odd:
-            turning += self._bias("turning_bias")
+            turning += self.bias("turning_bias")
         real, imaginary = (x.reshape(*x.shape[:-3], -1) for x in (1 + field, turning))
         if not self.odd:
             real, imaginary = _products(real, imaginary)
@@ -144,24 +184,6 @@ class Conv(Symmetric):
         factor = jnp.sin(jnp.where(there, angle, 1))
         size = jnp.where(there, log_size + jnp.log(jnp.abs(factor)), -jnp.inf)
         return size + 1j * jnp.pi * (factor < 0)
-
-    @property
-    def _window(self) -> int:
-        """Displacements that a filter has numbers for."""
-        return self.sites if self.reach is None else len(displacements(self.lengths, self.reach))
-
-    def _layer(self, name: str, x: Array, maps: int, width: float) -> Array:
-        """x (…, channels, sites) by filters of its own, normal of the given width at first."""
-        shape = (maps, x.shape[-2], self._window)
-        kernel = self.param(name, nn.initializers.normal(width), shape, self.param_dtype)
-        if self.reach is not None:
-            kernel = spread(kernel, self.lengths, self.reach)
-        return convolved(x, kernel, self.lengths)
-
-    def _bias(self, name: str) -> Array:
-        """Of every feature, (features, 1)."""
-        normal = nn.initializers.normal(0.1)
-        return self.param(name, normal, (self.features,), self.param_dtype)[:, None]
 
 
 def _products(real: Array, imaginary: Array) -> tuple[Array, Array]:
@@ -180,7 +202,7 @@ def _products(real: Array, imaginary: Array) -> tuple[Array, Array]:
     return real, imaginary
 
 
-def _bent(x: Array) -> Array:
+def bent(x: Array) -> Array:
     """√(1 + x²) − 1, without cancellation."""
     square = x**2
     return square / (1 + jnp.sqrt(1 + square))

@@ -15,6 +15,7 @@ ANSATZ_OPTIONS = {
     "rbm": ("hidden",),
     "rbm-symmetric": ("size", "features", "point_group"),
     "conv": ("size", "features", "layers", "reach", "signed", "odd", "point_group"),
+    "pair-product": ("size", "features", "layers", "reach", "pairs", "point_group"),
 }
 
 AUTO = "auto"
@@ -23,13 +24,21 @@ AUTO = "auto"
 AUTOREGRESSIVE = ("recurrent", "recurrent-2d", "transformer", "mps")
 """Ansätze that are normalised and whose samples are exact."""
 
-PERIODIC = ("rbm-symmetric", "conv")
+PERIODIC = ("rbm-symmetric", "conv", "pair-product")
 """Ansätze that every translation of a periodic lattice, and a flip of all spins, leave as they are."""
 
 LATTICE = ("recurrent-2d", *PERIODIC)
 """Ansätze that know on what lattice the sites lie."""
 
-SINGLE_PRECISION = ("recurrent", "recurrent-2d", "transformer", "rbm", "rbm-symmetric", "conv")
+SINGLE_PRECISION = (
+    "recurrent",
+    "recurrent-2d",
+    "transformer",
+    "rbm",
+    "rbm-symmetric",
+    "conv",
+    "pair-product",
+)
 """Ansätze that can be trained in float32."""
 
 

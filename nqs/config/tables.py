@@ -33,14 +33,16 @@ class Network(Table):
 
     name: str | None = Field(
         default=None,
-        description="auto, recurrent, recurrent-2d, transformer, mps, rbm-positive, rbm-phase, rbm, rbm-symmetric, conv; chosen",
+        description="auto, recurrent, recurrent-2d, transformer, mps, rbm-positive, rbm-phase, rbm, rbm-symmetric, conv, pair-product; chosen",
     )
     hidden: int | None = Field(default=None, ge=1, le=4096, description="hidden units; chosen")
     phase: bool | None = Field(
         default=None,
         description="recurrent, recurrent-2d, transformer, mps: False keeps the state positive; chosen",
     )
-    layers: int | None = Field(default=None, ge=1, le=64, description="transformer, conv; chosen")
+    layers: int | None = Field(
+        default=None, ge=1, le=64, description="transformer, conv, pair-product; chosen"
+    )
     heads: int | None = Field(
         default=None, ge=1, le=64, description="transformer: of its attention; chosen"
     )
@@ -53,7 +55,7 @@ class Network(Table):
     )
     size: list[Annotated[int, Field(ge=1)]] | None = Field(
         default=None,
-        description="recurrent-2d: rows and columns; rbm-symmetric, conv, or beside average: lengths of the "
+        description="recurrent-2d: rows and columns; rbm-symmetric, conv, pair-product, or beside average: lengths of the "
         "lattice; chosen, from the lattice of a Hamiltonian",
     )
     bond: int | None = Field(
@@ -75,10 +77,18 @@ class Network(Table):
         "lattice; for a ground state chosen",
     )
     features: int | None = Field(
-        default=None, ge=1, le=512, description="rbm-symmetric, conv: filters; chosen"
+        default=None, ge=1, le=512, description="rbm-symmetric, conv, pair-product: filters; chosen"
     )
     reach: int | None = Field(
-        default=None, ge=1, description="conv: farthest that a filter sees; as far as the lattice"
+        default=None,
+        ge=1,
+        description="conv, pair-product: farthest that a filter sees; as far as the lattice",
+    )
+    pairs: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="pair-product: functions of a pair's distance; chosen",
     )
     signed: bool | None = Field(default=None, description="conv: ψ may change sign; chosen")
     odd: bool | None = Field(
@@ -86,5 +96,5 @@ class Network(Table):
     )
     point_group: bool | None = Field(
         default=None,
-        description="rbm-symmetric, conv: rotations and reflections of the lattice leave ψ as it is; chosen",
+        description="rbm-symmetric, conv, pair-product: rotations and reflections of the lattice leave ψ as it is; chosen",
     )

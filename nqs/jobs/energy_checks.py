@@ -57,6 +57,8 @@ def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
                 "ansatz.point_group needs a Hamiltonian that rotations and reflections of its lattice leave "
                 "as it is, which this one is not; leave it out."
             )
+        if ansatz.name == "pair-product":
+            _check_pairs(ansatz, known)
         _check_average(config, known)
     _check_sector(config, known)
     _check_sampler(config, known, own)
@@ -98,6 +100,21 @@ def _check_idle(config: GroundState, own: bool | None) -> None:
             "training.precision 'float32' is for the ansätze "
             f"{', '.join(SINGLE_PRECISION)}; leave it out."
         )
+
+
+def _check_pairs(ansatz: Any, known: Facts) -> None:
+    if known.sites % 4:
+        raise ValueError(
+            f"ansatz 'pair-product' needs a multiple of four sites, and the lattice has {known.sites}; choose "
+            "conv."
+        )
+    if ansatz.magnetisation != 0:
+        raise ValueError(
+            "ansatz 'pair-product' has as many spins up as down; set ansatz.magnetisation = 0, or choose "
+            "conv."
+        )
+    if ansatz.marshall:
+        raise ValueError("ansatz 'pair-product' has signs of its own; leave out ansatz.marshall.")
 
 
 def _check_average(config: GroundState, known: Facts) -> None:

@@ -159,7 +159,7 @@ def choose(
                 why = "of spin up and of spin down, from the electrons of each"
             fill(ansatz, "magnetisation", known.lowest, why)
         _refuse_impossible(ansatz, known.sites)
-        if known.marshall and not known.positive:
+        if known.marshall and not known.positive and ansatz.name != "pair-product":
             fill(
                 ansatz,
                 "marshall",
@@ -269,6 +269,8 @@ def symmetries(config: GroundState, sites: int) -> int:
 def _ansatz(ansatz: Any, known: Facts, settled: bool, averaging: bool, fill: Any) -> None:
     """settled: whether ψ is positive. averaging: whether an average can be drawn from."""
     symmetric = known.periodic and not known.excited and not ansatz.magnetisation
+    if symmetric and not settled and _paired(ansatz, known):
+        fill(ansatz, "name", "pair-product", "signs are not known, and pairs have good ones")
     if symmetric and known.conserves:
         fill(ansatz, "name", "conv", "H has all translations of its lattice")
     elif symmetric and settled:
@@ -313,8 +315,24 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, averaging: bool, fill: Any
         fill(ansatz, "layers", 3, "two are caught more often")
         fill(ansatz, "signed", not settled, "ψ is positive" if settled else "signs are not known")
         fill(ansatz, "odd", False, "even unless asked for")
+    elif ansatz.name == "pair-product":
+        fill(ansatz, "point_group", known.turns, "H has it" if known.turns else "H has it not")
+        fill(ansatz, "features", 6, "filters of the size of the lattice")
+        fill(ansatz, "layers", 2, "enough to see what is about a pair")
+        fill(ansatz, "pairs", 4, "one that no spin changes, and others that spins weigh")
     elif ansatz.name not in AUTOREGRESSIVE:
         fill(ansatz, "hidden", max(8, 2 * known.sites), "two hidden units a site")
+
+
+def _paired(ansatz: Any, known: Facts) -> bool:
+    """Whether a product of pairs is a better beginning than a network without one."""
+    return (
+        known.lengths is not None
+        and len(known.lengths) > 1
+        and known.sites % 4 == 0
+        and ansatz.magnetisation == 0
+        and sector_size(known.sites, 0) > MOST_LISTED
+    )
 
 
 def _size(ansatz: Any, known: Facts, fill: Any) -> None:

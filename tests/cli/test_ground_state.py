@@ -132,6 +132,16 @@ REFUSED = {
         " --set training.grow_from=[4]",
         "need 5 sites",
     ),
+    "pairs of six sites": (RING + " --ansatz pair-product", "multiple of four sites"),
+    "pairs of any magnetisation": (
+        RING
+        + " --ansatz pair-product --set hamiltonian.size=[8] --set ansatz.free_magnetisation=true",
+        "as many spins up as down",
+    ),
+    "pairs beside signs": (
+        RING + " --ansatz pair-product --set hamiltonian.size=[8] --set ansatz.marshall=true",
+        "signs of its own",
+    ),
     "grown": (ISING + " --ansatz rbm --set training.grow_from=[4]", "recurrent"),
     "budget": (ISING + " --budget soon", "1h30m"),
 }

@@ -64,6 +64,8 @@ def test_every_gap_is_filled_and_told(kind, name):
     keys -= {f"training.{key}" for key in OF_OTHERS} | {f"ansatz.{key}" for key in given}
     keys |= {"baseline.method"}
     assert {c.key for c in made} == keys | ({"ansatz.name"} if name is None else set())
+    if name == "pair-product" and data.sites % 4:
+        return  # which has none
     build(config.ansatz.name, data.sites, **{o: getattr(config.ansatz, o) for o in options})
 
 

@@ -46,3 +46,15 @@ def test_an_array_unlike_that_of_the_hamiltonian_is_refused():
 
 def test_heads_divide_the_hidden_units():
     assert choices(RYDBERG, name="transformer", hidden=6)[0].ansatz.heads == 2
+
+
+def test_spins_of_a_large_frustrated_array_are_paired():
+    """Where no sign is known, but that half of the spins are up; else a convolution."""
+    frustrated = {"name": "j1j2", "lattice": "square", "periodic": True}
+    large, small = frustrated | {"size": [6, 6]}, frustrated | {"size": [4, 4]}
+    assert choices(large, free_magnetisation=True)[0].ansatz.name == "conv"
+    config, _ = choices(large)
+    assert (config.ansatz.name, config.ansatz.marshall) == ("pair-product", None)
+    assert config.training.sampler == "exchange"
+    assert config.ansatz.point_group
+    assert choices(small)[0].ansatz.name == "conv"

@@ -12,7 +12,7 @@ from ground import GROWING, PERIODIC_6, RING, written
 from numpy.testing import assert_allclose
 
 import nqs
-from nqs.systems.hamiltonians import heisenberg, ising, xxz
+from nqs.systems.hamiltonians import heisenberg, ising, j1j2, xxz
 from nqs.systems.lattices import chain
 
 
@@ -135,6 +135,27 @@ def test_exact_sums_over_orbits_lower_a_frustrated_energy_to_the_exact_one():
         found["energy"]["value"],
         rtol=1e-9,
     )
+
+
+def test_pairs_of_spins_reach_a_frustrated_ground_state_and_are_loaded_again(tmp_path):
+    """Sums over orbits have the energy of the whole state."""
+    frustrated = j1j2(chain(8, periodic=True), 1.0, 0.4)
+    result = nqs.ground_state(
+        frustrated,
+        "pair-product",
+        lattice="chain",
+        size=[8],
+        periodic=True,
+        steps=60,
+        features=2,
+        pairs=2,
+        magnetisation=0,
+        out=tmp_path / "run",
+    )
+    energy = result.summary["energy"]["value"]
+    assert 0 <= result.summary["relative_error"]["value"] < 1e-4
+    psi = nqs.load(tmp_path / "run").state.vector()
+    assert_allclose(np.vdot(psi, frustrated.times(psi)).real, energy, rtol=1e-9)
 
 
 def test_distinct_strings_of_a_peaked_state_are_read_once():

@@ -1,0 +1,188 @@
+"""Spins in pairs: a projected superconductor whose pairs see the spins about them."""
+
+from collections.abc import Callable
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax import Array
+
+from nqs.ansatz.symmetric import Residual, bent
+from nqs.groups import shifts
+
+
+class PairProduct(Residual):
+    """ψ(σ) = Σ_g e^{J(gσ)} det M(gσ), M_ij = Σ_c u_c(i) F_c(r_j − r_i) u_c(j), of spins up at r_i and down at
+    r_j; real, of both signs, unnormalised, and zero but where half of the spins are up.
+
+    With u = 1 and J = 0 each term is a product of singlets, projected onto one electron a site: Anderson,
+    Science 235, 1196 (1987). F begins as that of a d-wave superconductor, where its projection is a good
+    state of frustrated magnets: Hu, Becca, Parola and Sorella, Phys. Rev. B 88, 060402 (2013). J and u, by
+    layers of convolutions of z, look at the spins about a pair: Nomura, Darmawan, Yamaji and Imada, Phys.
+    Rev. B 96, 205152 (2017); Luo and Clark, Phys. Rev. Lett. 122, 226401 (2019). All are even under a flip
+    of all spins, and translations leave ψ as it is.
+
+    pairs: number of pair functions F_c. point_group: whether g are all rotations and reflections of the
+    lattice, which then leave ψ as it is; without it g is the identity alone.
+    """
+
+    pairs: int = 4
+
+    real = True
+
+    def __post_init__(self):
+        if self.sites % 4:
+            raise ValueError(
+                f"a pair product has a multiple of four sites, so that translations leave it as it is, not "
+                f"{self.sites}; choose conv."
+            )
+        super().__post_init__()
+
+    @property
+    def ones(self) -> tuple[int]:
+        """Of every configuration."""
+        return (self.sites // 2,)
+
+    @property
+    def numbers_kept(self) -> int:
+        return super().numbers_kept + len(self.images) * self.pairs * self.sites // 2
+
+    @nn.compact
+    def __call__(self, bits: Array) -> Array:
+        """log ψ of each row of bits, (…, sites) → (…), complex."""
+        rows = bits.reshape(-1, self.sites).astype(jnp.int32)
+        half = jnp.arange(self.sites) < self.sites // 2
+        there = rows.sum(-1) == self.sites // 2
+        rows = jnp.where(there[:, None], rows, half)
+        _, even = self.all_but_last(self.seen(rows))
+        factor = self.filtered("second", even, self.features, 0.3 / self.inside**0.5)
+        factor = bent(factor + self.bias("bias")).sum((-2, -1)).astype(float)
+        seen = self.filtered("about", even, self.pairs, 1 / self.inside**0.5)
+        usual = self.param("usual", _first_and_some, (self.pairs,), self.param_dtype)
+        seen = (seen + usual[:, None]).astype(float)
+        pairing = _pairing(self.lengths)
+        pair = self.param("pair", _superconducting(pairing), self.pairs, self.param_dtype)
+        pair = pair.astype(float)[:, pairing.kind] * pairing.sign
+        sign, size = _determinants(rows[:, self.images], seen, pair)
+        there &= jnp.isfinite(size).any(axis=1)
+        size = jnp.where(there[:, None], size + factor, 0)
+        size, sign = jax.scipy.special.logsumexp(size, axis=1, b=sign, return_sign=True)
+        log_psi = jnp.where(there, size, -jnp.inf) + 1j * jnp.pi * (sign < 0)
+        return log_psi.reshape(bits.shape[:-1])
+
+
+def _determinants(images: Array, seen: Array, pair: Array) -> tuple[Array, Array]:
+    """Sign and log modulus of det M in the order of the sites, of images (…, sites), half of them 1, seen
+    (…, pairs, sites) by u, pair (pairs, sites, sites): (…) each."""
+    half = images.shape[-1] // 2
+    rows = images.reshape(-1, images.shape[-1])
+    seen = seen.reshape(len(rows), *seen.shape[-2:])
+    up, down = (jax.vmap(lambda row: jnp.nonzero(row, size=half)[0])(x) for x in (1 - rows, rows))
+    matrix: Any = 0.0
+    for number, function in enumerate(pair):
+        left, right = (jnp.take_along_axis(seen[:, number], x, axis=1) for x in (up, down))
+        between = function[up[:, :, None], down[:, None, :]]
+        matrix += left[:, :, None] * between * right[:, None, :]
+    sign, size = _log_determinant(matrix)
+    # electrons that are created site by site, and all those with spin up before all others
+    sign = jnp.where(up.sum(axis=1) % 2, -sign, sign)
+    return sign.reshape(images.shape[:-1]), size.reshape(images.shape[:-1])
+
+
+@jax.custom_jvp
+def _log_determinant(matrix: Array) -> tuple[Array, Array]:
+    """Sign and log modulus of each determinant, (…, n, n) → (…); no derivative where it is zero."""
+    sign, size = jnp.linalg.slogdet(matrix)
+    return sign, size
+
+
+@_log_determinant.defjvp
+def _(primals, tangents):
+    (matrix,), (change,) = primals, tangents
+    sign, size = _log_determinant(matrix)
+    there = jnp.isfinite(size)
+    inverse = jnp.linalg.inv(jnp.where(there[..., None, None], matrix, jnp.eye(matrix.shape[-1])))
+    slope = jnp.where(there, jnp.einsum("...ij,...ji->...", inverse, change), 0)
+    return (sign, size), (jnp.zeros_like(sign), slope)
+
+
+class Pairing(NamedTuple):
+    """Which number a pair function has between two sites.
+
+    kind: (sites, sites); sign: (sites, sites), by which it is multiplied, 0 where the function vanishes.
+    displacement: (kinds, directions) of one pair of each kind. momenta: (momenta, directions) of electrons.
+    """
+
+    kind: np.ndarray
+    sign: np.ndarray
+    displacement: np.ndarray
+    momenta: np.ndarray
+
+
+def _pairing(size: tuple[int, ...]) -> Pairing:
+    """F(r) = F(−r), with the boundaries of `_boundaries`."""
+    turns = _boundaries(size)
+    lengths = np.array(size)
+    places = np.indices(size).reshape(len(size), -1).T
+    opposite = -places % lengths
+    across = np.where(turns & (places > 0), -1, 1).prod(
+        axis=1
+    )  # of F(r) beside F(−r), from −r mod L
+    number, other = (np.ravel_multi_index(tuple(p.T), size) for p in (places, opposite))
+    sign = np.where(number > other, across, np.where(number == other, (1 + across) // 2, 1))
+    nearest = np.where((number > other)[:, None], opposite, places)
+    nearest, kind = np.unique(nearest, axis=0, return_inverse=True)
+    apart = shifts(size)
+    back = places[None] < places[:, None]  # [i, j]: from i to j across the boundary
+    return Pairing(
+        kind=kind.reshape(-1)[apart],
+        sign=sign[apart] * np.where(back & turns, -1, 1).prod(axis=-1),
+        displacement=nearest,
+        momenta=2 * np.pi * (places + turns / 2) / lengths,
+    )
+
+
+def _boundaries(size: tuple[int, ...]) -> np.ndarray:
+    """Directions along which electrons change sign on their way around, (directions,) bool: as few as leave
+    no momentum without energy, of those under which translations leave the product of pairs as it is."""
+    lengths, sites = np.array(size), prod(size)
+    needed = (lengths % 2 == 0) & (sites // lengths % 2 == 1)
+    places = np.indices(size).reshape(len(size), -1).T
+
+    def lowest(turns):
+        hopping, gap = _bands(2 * np.pi * (places + np.array(turns) / 2) / lengths)
+        return (hopping + np.hypot(hopping, gap)).min()
+
+    every = [t for t in product((False, True), repeat=len(size)) if (t >= needed).all()]
+    every.sort(key=sum)
+    return np.array(next((t for t in every if lowest(t) > 1e-6), max(every, key=lowest)))
+
+
+def _bands(momenta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """ξ = −2 Σ cos k and Δ = 2 Σ ± cos k, with other signs from one direction to the next."""
+    cosine = 2 * np.cos(momenta)
+    return -cosine.sum(axis=1), cosine @ (-1) ** np.arange(momenta.shape[1])
+
+
+def _superconducting(pairing: Pairing) -> Callable:
+    """The first function begins as Σ_k cos(k r) Δ / (ξ + √(ξ² + Δ²)), all with something at random."""
+
+    def begin(key, pairs, dtype):
+        hopping, gap = _bands(pairing.momenta)
+        weight = gap / np.maximum(hopping + np.hypot(hopping, gap), 1e-3)
+        found = np.cos(pairing.displacement @ pairing.momenta.T) @ weight
+        found = found / np.abs(found).max()
+        size = jnp.where(jnp.arange(pairs) == 0, 0.02, 0.1)[:, None]
+        noise = size * jax.random.normal(key, (pairs, len(found)))
+        return noise.at[0].add(found).astype(dtype)
+
+    return begin
+
+
+def _first_and_some(key, shape, dtype):
+    """1 of the first function, and other numbers of all others."""
+    return (0.5 * jax.random.normal(key, shape)).at[0].set(1.0).astype(dtype)
