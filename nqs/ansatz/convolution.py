@@ -26,10 +26,25 @@ def convolved(x: Array, kernel: Array, size: tuple[int, ...]) -> Array:
     return (x.reshape(*rows, channels * sites) @ matrix.T).reshape(*rows, maps, sites)
 
 
-def spread(kernel: Array, size: tuple[int, ...], reach: int) -> Array:
-    """A kernel of the displacements within `reach`, as `displacements` has them, with 0 at all others."""
-    whole = jnp.zeros((*kernel.shape[:-1], prod(size)), kernel.dtype)
-    return whole.at[..., displacements(size, reach)].set(kernel)
+def spread(kernel: Array, kinds: np.ndarray) -> Array:
+    """A kernel (…, numbers) as one of all displacements, (…, sites), by the `kinds` of them."""
+    return kernel @ jnp.asarray(np.arange(kernel.shape[-1])[:, None] == kinds, kernel.dtype)
+
+
+def kinds(size: tuple[int, ...], reach: int | None = None, even: bool = False) -> np.ndarray:
+    """Which number of a filter each displacement has, (sites,), −1 where it has none: farther than `reach`
+    in some direction. even: displacements r and −r have the same."""
+    seen = np.arange(prod(size)) if reach is None else displacements(size, reach)
+    found = np.full(prod(size), -1)
+    found[seen] = np.arange(len(seen))
+    if even:
+        lengths = np.array(size)[:, None]
+        opposite = np.ravel_multi_index(
+            tuple(-np.indices(size).reshape(len(size), -1) % lengths), size
+        )
+        either = np.minimum(found, found[opposite])
+        found[seen] = np.unique(either[seen], return_inverse=True)[1]
+    return found
 
 
 def displacements(size: tuple[int, ...], reach: int) -> np.ndarray:

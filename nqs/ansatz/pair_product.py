@@ -16,79 +16,94 @@ from nqs.groups import shifts
 
 
 class PairProduct(Residual):
-    """ψ(σ) = Σ_g e^{J(gσ)} det M(gσ), M_ij = Σ_c u_c(i) F_c(r_j − r_i) u_c(j), of spins up at r_i and down at
-    r_j; real, of both signs, unnormalised, and zero but where half of the spins are up.
+    """ψ(σ) = Σ_g e^{J(gσ)} D(gσ) with D = (−1)^{Σ_i r_i} det M, M_ij = Σ_c u_c(r_i) F_c(r_j − r_i) u_c(r_j), spins
+    up at r_i and down at r_j; real, of both signs, unnormalised, and zero but where half of the spins are up.
 
-    With u = 1 and J = 0 each term is a product of singlets, projected onto one electron a site: Anderson,
-    Science 235, 1196 (1987). F begins as that of a d-wave superconductor, where its projection is a good
-    state of frustrated magnets: Hu, Becca, Parola and Sorella, Phys. Rev. B 88, 060402 (2013). J and u, by
-    layers of convolutions of z, look at the spins about a pair: Nomura, Darmawan, Yamaji and Imada, Phys.
-    Rev. B 96, 205152 (2017); Luo and Clark, Phys. Rev. Lett. 122, 226401 (2019). All are even under a flip
-    of all spins, and translations leave ψ as it is.
+    With u = 1 and J = 0 each D is a product of singlets, projected onto one electron a site, and the sign
+    that of electrons in the order of their sites: Anderson, Science 235, 1196 (1987). F begins as that
+    of a d-wave superconductor, a good state of frustrated magnets: Hu, Becca, Parola and Sorella, Phys.
+    Rev. B 88, 060402 (2013). The Jastrow factor J and the backflow u, of layers of convolutions, look at the
+    spins about a pair: Nomura, Darmawan, Yamaji and Imada, Phys. Rev. B 96, 205152 (2017); Luo and Clark,
+    Phys. Rev. Lett. 122, 226401 (2019). A flip of all spins and translations leave ψ as it is.
 
-    pairs: number of pair functions F_c. point_group: whether g are all rotations and reflections of the
-    lattice, which then leave ψ as it is; without it g is the identity alone.
+    pairs: number of pair functions F_c, all even. point_group: whether rotations and reflections of the
+    lattice leave ψ as it is: filters are even, and g are those that no inversion makes of each other;
+    without it g is the identity alone.
     """
 
     pairs: int = 4
 
     real = True
 
-    def __post_init__(self):
-        if self.sites % 4:
-            raise ValueError(
-                f"a pair product has a multiple of four sites, so that translations leave it as it is, not "
-                f"{self.sites}; choose conv."
-            )
-        super().__post_init__()
+    @property
+    def even_filters(self) -> bool:
+        return self.point_group
 
     @property
-    def ones(self) -> tuple[int]:
-        """Of every configuration."""
+    def images(self) -> np.ndarray:
+        """Of two that an inversion makes of each other, between which ψ does not tell, one."""
+        every = super().images
+        inverted = [tuple(image[::-1]) for image in every]
+        return every[[i for i, image in enumerate(every) if tuple(image) not in inverted[:i]]]
+
+    @property
+    def ones(self) -> tuple[int, ...]:
+        """Number of bits 1 of every configuration."""
         return (self.sites // 2,)
 
     @property
     def numbers_kept(self) -> int:
-        return super().numbers_kept + len(self.images) * self.pairs * self.sites // 2
+        return super().numbers_kept + len(self.images) * self.sites
+
+    @property
+    def numbers_differentiated(self) -> int:
+        matrices = len(self.images) * (self.pairs + 8) * (self.sites // 2) ** 2
+        return super().numbers_differentiated + matrices + self.pairs * self.sites**2
+
+    @property
+    def multiplications(self) -> float:
+        """Those of small determinants, one by one, take some ten times as long."""
+        return super().multiplications + 10.0 * len(self.images) * (self.sites // 2) ** 3
 
     @nn.compact
     def __call__(self, bits: Array) -> Array:
         """log ψ of each row of bits, (…, sites) → (…), complex."""
         rows = bits.reshape(-1, self.sites).astype(jnp.int32)
-        half = jnp.arange(self.sites) < self.sites // 2
-        there = rows.sum(-1) == self.sites // 2
-        rows = jnp.where(there[:, None], rows, half)
+        balanced = rows.sum(-1) == self.sites // 2
+        rows = jnp.where(balanced[:, None], rows, jnp.arange(self.sites) < self.sites // 2)
         _, even = self.all_but_last(self.seen(rows))
-        factor = self.filtered("second", even, self.features, 0.3 / self.inside**0.5)
-        factor = bent(factor + self.bias("bias")).sum((-2, -1)).astype(float)
-        seen = self.filtered("about", even, self.pairs, 1 / self.inside**0.5)
-        usual = self.param("usual", _first_and_some, (self.pairs,), self.param_dtype)
-        seen = (seen + usual[:, None]).astype(float)
+        jastrow = self.filtered("jastrow", even, self.features, 0.1 / self.inside**0.5)
+        jastrow = bent(jastrow + self.bias("jastrow_bias")).sum((-2, -1)).astype(float)
+        backflow = self.filtered("backflow", even, self.pairs, 0.1 / self.inside**0.5)
+        mean = self.param("mean_backflow", _first_and_some, (self.pairs,), self.param_dtype)
+        backflow = (backflow + mean[:, None]).astype(float)
         pairing = _pairing(self.lengths)
         pair = self.param("pair", _superconducting(pairing), self.pairs, self.param_dtype)
         pair = pair.astype(float)[:, pairing.kind] * pairing.sign
-        sign, size = _determinants(rows[:, self.images], seen, pair)
-        there &= jnp.isfinite(size).any(axis=1)
-        size = jnp.where(there[:, None], size + factor, 0)
-        size, sign = jax.scipy.special.logsumexp(size, axis=1, b=sign, return_sign=True)
-        log_psi = jnp.where(there, size, -jnp.inf) + 1j * jnp.pi * (sign < 0)
+        sign, size = _determinants(rows[:, self.images], backflow, pair)
+        size = size + jastrow
+        most = jax.lax.stop_gradient(size.max(axis=1, keepdims=True))
+        most = jnp.where(jnp.isfinite(most), most, 0)
+        psi = jnp.sum(sign * jnp.exp(size - most), axis=1)
+        there = balanced & (psi != 0)
+        size = jnp.log(jnp.abs(jnp.where(there, psi, 1))) + most[:, 0]
+        log_psi = jnp.where(there, size, -jnp.inf) + 1j * jnp.pi * (psi < 0)
         return log_psi.reshape(bits.shape[:-1])
 
 
-def _determinants(images: Array, seen: Array, pair: Array) -> tuple[Array, Array]:
-    """Sign and log modulus of det M in the order of the sites, of images (…, sites), half of them 1, seen
-    (…, pairs, sites) by u, pair (pairs, sites, sites): (…) each."""
+def _determinants(images: Array, backflow: Array, pair: Array) -> tuple[Array, Array]:
+    """Sign and log modulus of D of images (…, sites), with backflow (…, pairs, sites) and pair functions
+    between all sites (pairs, sites, sites): (…) each."""
     half = images.shape[-1] // 2
     rows = images.reshape(-1, images.shape[-1])
-    seen = seen.reshape(len(rows), *seen.shape[-2:])
+    backflow = backflow.reshape(len(rows), *backflow.shape[-2:])
     up, down = (jax.vmap(lambda row: jnp.nonzero(row, size=half)[0])(x) for x in (1 - rows, rows))
     matrix: Any = 0.0
     for number, function in enumerate(pair):
-        left, right = (jnp.take_along_axis(seen[:, number], x, axis=1) for x in (up, down))
+        left, right = (jnp.take_along_axis(backflow[:, number], x, axis=1) for x in (up, down))
         between = function[up[:, :, None], down[:, None, :]]
         matrix += left[:, :, None] * between * right[:, None, :]
     sign, size = _log_determinant(matrix)
-    # electrons that are created site by site, and all those with spin up before all others
     sign = jnp.where(up.sum(axis=1) % 2, -sign, sign)
     return sign.reshape(images.shape[:-1]), size.reshape(images.shape[:-1])
 
@@ -129,19 +144,20 @@ def _pairing(size: tuple[int, ...]) -> Pairing:
     lengths = np.array(size)
     places = np.indices(size).reshape(len(size), -1).T
     opposite = -places % lengths
-    across = np.where(turns & (places > 0), -1, 1).prod(
-        axis=1
-    )  # of F(r) beside F(−r), from −r mod L
+    # r − L is where F(r) = F(−r) is read, with a sign for each direction in which L is not 0
+    across = np.where(turns & (places > 0), -1, 1).prod(axis=1)
     number, other = (np.ravel_multi_index(tuple(p.T), size) for p in (places, opposite))
     sign = np.where(number > other, across, np.where(number == other, (1 + across) // 2, 1))
-    nearest = np.where((number > other)[:, None], opposite, places)
-    nearest, kind = np.unique(nearest, axis=0, return_inverse=True)
+    sign = np.where(number == 0, 0, sign)  # no site is paired with itself
+    nearest = np.minimum(number, other)
+    kinds = np.unique(nearest[sign != 0])
+    kind = np.minimum(np.searchsorted(kinds, nearest), len(kinds) - 1)
     apart = shifts(size)
     back = places[None] < places[:, None]  # [i, j]: from i to j across the boundary
     return Pairing(
-        kind=kind.reshape(-1)[apart],
+        kind=kind[apart],
         sign=sign[apart] * np.where(back & turns, -1, 1).prod(axis=-1),
-        displacement=nearest,
+        displacement=places[kinds],
         momenta=2 * np.pi * (places + turns / 2) / lengths,
     )
 
@@ -185,4 +201,4 @@ def _superconducting(pairing: Pairing) -> Callable:
 
 def _first_and_some(key, shape, dtype):
     """1 of the first function, and other numbers of all others."""
-    return (0.5 * jax.random.normal(key, shape)).at[0].set(1.0).astype(dtype)
+    return (0.25 * jax.random.normal(key, shape)).at[0].set(1.0).astype(dtype)

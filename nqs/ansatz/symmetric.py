@@ -8,7 +8,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from nqs.ansatz.convolution import convolved, displacements, spread
+from nqs.ansatz.convolution import convolved, displacements, kinds, spread
 from nqs.groups import point_group
 
 
@@ -16,8 +16,8 @@ class Symmetric(nn.Module):
     """What all of them share; abstract.
 
     size: lengths of the lattice; a chain where left out. features: filters of a layer.
-    point_group: whether every configuration is seen in all rotations and reflections of the lattice,
-    whose contributions to log ψ are added up.
+    point_group: whether every configuration is seen in all rotations and reflections of the lattice. What
+    they say of log ψ is added up, if nothing else is said.
     """
 
     sites: int
@@ -49,6 +49,11 @@ class Symmetric(nn.Module):
     def numbers_differentiated(self) -> int:
         """Of one configuration, on the way to its derivatives by the kernels."""
         return 4 * self.features * (self.features + len(self.images)) * self.sites
+
+    @property
+    def multiplications(self) -> float:
+        """Of one configuration, roughly."""
+        return self.features * len(self.images) * float(self.sites) ** 2
 
     def seen(self, bits: Array) -> Array:
         """z = 1 − 2σ of bits (…, sites) in every image, (…, images, 1, sites)."""
@@ -84,17 +89,26 @@ class Residual(Symmetric):
     layers: int = 2
     reach: int | None = None
 
+    @property
+    def even_filters(self) -> bool:
+        """Whether filters are the same at displacements r and −r."""
+        return False
+
     def __post_init__(self):
         if self.layers < 2:
             raise ValueError(
-                f"a convolutional state has two layers or more, and its layers are {self.layers}; "
-                "of one choose 'rbm-symmetric'."
+                f"a network of convolutions has two layers or more, and its layers are {self.layers}; set "
+                "ansatz.layers = 2."
             )
         super().__post_init__()
 
     @property
     def numbers_differentiated(self) -> int:
         return self.layers * super().numbers_differentiated
+
+    @property
+    def multiplications(self) -> float:
+        return self.features * self.layers * super().multiplications
 
     def all_but_last(self, images: Array) -> tuple[Array, Array]:
         """The first layer's field and what the last layer reads, (…, features, sites), of images
@@ -116,15 +130,16 @@ class Residual(Symmetric):
 
     @property
     def _window(self) -> int:
-        """Displacements that a filter has numbers for."""
+        """Displacements that a filter sees."""
         return self.sites if self.reach is None else len(displacements(self.lengths, self.reach))
 
     def filtered(self, name: str, x: Array, maps: int, width: float) -> Array:
         """x (…, channels, sites) by filters of its own, normal of the given width at first."""
-        shape = (maps, x.shape[-2], self._window)
+        which = kinds(self.lengths, self.reach, self.even_filters)
+        shape = (maps, x.shape[-2], which.max() + 1)
         kernel = self.param(name, nn.initializers.normal(width), shape, self.param_dtype)
-        if self.reach is not None:
-            kernel = spread(kernel, self.lengths, self.reach)
+        if self.reach is not None or self.even_filters:
+            kernel = spread(kernel, which)
         return convolved(x, kernel, self.lengths)
 
     def bias(self, name: str) -> Array:

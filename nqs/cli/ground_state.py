@@ -18,7 +18,10 @@ def ground_state(
     set_: opt.Set = None,
     ansatz: Annotated[
         str | None,
-        typer.Option(help="recurrent, rbm-symmetric, conv, rbm, rbm-phase or rbm-positive."),
+        typer.Option(
+            help="recurrent, recurrent-2d, transformer, mps, rbm-symmetric, conv, pair-product, rbm, rbm-phase "
+            "or rbm-positive."
+        ),
     ] = None,
     seed: opt.Seed = None,
     budget: opt.Budget = None,

@@ -78,8 +78,13 @@ def refuse_unknown_ansatz(name: str, options: Iterable[str]) -> None:
 def lattice_size(name: str, sites: int, size: Sequence[int] = ()) -> tuple[int, ...]:
     """Lengths of the lattice of one of `LATTICE`, a ring or a square where left out.
 
-    ValueError where they do not fit the sites.
+    ValueError where they do not fit the sites, or the sites the ansatz: a product of an odd number of
+    singlets changes sign under a flip of all spins.
     """
+    if name == "pair-product" and sites % 4:
+        raise ValueError(
+            f"ansatz 'pair-product' needs a multiple of four sites, and there are {sites}; choose conv."
+        )
     if not size:
         side = isqrt(sites)
         size = (sites,) if name in PERIODIC else (side, side)

@@ -122,9 +122,6 @@ def fill_filters(ansatz: Network, data: Measurements, fill: Callable[..., None])
         fill(ansatz, "layers", 2, "enough to see pairs")
         fill(ansatz, "signed", not data.only_z, "rotated settings see signs")
         fill(ansatz, "odd", False, "not known of the state")
-    elif ansatz.name == "pair-product":
-        fill(ansatz, "layers", 2, "enough to see what is about a pair")
-        fill(ansatz, "pairs", 2, "one that no spin changes, and one that spins weigh")
 
 
 def fill_size(ansatz: Network, data: Measurements, fill: Callable[..., None]) -> None:

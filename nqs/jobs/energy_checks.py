@@ -5,7 +5,13 @@ from math import prod
 from typing import Any
 
 from nqs.config.ground_state import GroundState, Uniform
-from nqs.config.menu import PERIODIC, SINGLE_PRECISION, refuse_unknown_ansatz, width_option
+from nqs.config.menu import (
+    PERIODIC,
+    SINGLE_PRECISION,
+    lattice_size,
+    refuse_unknown_ansatz,
+    width_option,
+)
 from nqs.jobs.energy_choices import (
     AUTOREGRESSIVE,
     MOST_ELEMENTS,
@@ -103,15 +109,13 @@ def _check_idle(config: GroundState, own: bool | None) -> None:
 
 
 def _check_pairs(ansatz: Any, known: Facts) -> None:
-    if known.sites % 4:
-        raise ValueError(
-            f"ansatz 'pair-product' needs a multiple of four sites, and the lattice has {known.sites}; choose "
-            "conv."
+    lattice_size("pair-product", known.sites, ansatz.size or ())
+    if not known.conserves or ansatz.magnetisation != 0:
+        remedy = (
+            "set ansatz.magnetisation = 0, or choose conv" if known.conserves else "choose conv"
         )
-    if ansatz.magnetisation != 0:
         raise ValueError(
-            "ansatz 'pair-product' has as many spins up as down; set ansatz.magnetisation = 0, or choose "
-            "conv."
+            f"ansatz 'pair-product' has as many spins up as down at any time; {remedy}."
         )
     if ansatz.marshall:
         raise ValueError("ansatz 'pair-product' has signs of its own; leave out ansatz.marshall.")

@@ -158,6 +158,8 @@ def choose(
             if isinstance(known.lowest, list):
                 why = "of spin up and of spin down, from the electrons of each"
             fill(ansatz, "magnetisation", known.lowest, why)
+            if ansatz.name == "pair-product" and known.conserves:
+                fill(ansatz, "magnetisation", 0, "as many spins up as down in pairs")
         _refuse_impossible(ansatz, known.sites)
         if known.marshall and not known.positive and ansatz.name != "pair-product":
             fill(
@@ -167,6 +169,9 @@ def choose(
                 "with these signs ψ is positive: no element of H is above 0",
             )
         settled = known.marshall if ansatz.marshall else known.positive
+        begins = not training.stages and training.begin_from is None
+        if begins and not settled and _paired(config, known):
+            fill(ansatz, "name", "pair-product", "signs are not known, and those of pairs are good")
         _ansatz(ansatz, known, settled, training.sampler != "unique", fill)
     autoregressive = ansatz.name in AUTOREGRESSIVE if own is None else own
     few = summands(config, known)
@@ -269,8 +274,6 @@ def symmetries(config: GroundState, sites: int) -> int:
 def _ansatz(ansatz: Any, known: Facts, settled: bool, averaging: bool, fill: Any) -> None:
     """settled: whether ψ is positive. averaging: whether an average can be drawn from."""
     symmetric = known.periodic and not known.excited and not ansatz.magnetisation
-    if symmetric and not settled and _paired(ansatz, known):
-        fill(ansatz, "name", "pair-product", "signs are not known, and pairs have good ones")
     if symmetric and known.conserves:
         fill(ansatz, "name", "conv", "H has all translations of its lattice")
     elif symmetric and settled:
@@ -316,22 +319,31 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, averaging: bool, fill: Any
         fill(ansatz, "signed", not settled, "ψ is positive" if settled else "signs are not known")
         fill(ansatz, "odd", False, "even unless asked for")
     elif ansatz.name == "pair-product":
-        fill(ansatz, "point_group", known.turns, "H has it" if known.turns else "H has it not")
+        turns = known.turns and not known.excited
+        why = "H has it, and ψ in its trivial representation" if turns else "not known of ψ"
+        fill(ansatz, "point_group", turns, why)
         fill(ansatz, "features", 6, "filters of the size of the lattice")
         fill(ansatz, "layers", 2, "enough to see what is about a pair")
-        fill(ansatz, "pairs", 4, "one that no spin changes, and others that spins weigh")
+        fill(ansatz, "pairs", 4, "functions of the distance, weighed by the spins about a pair")
     elif ansatz.name not in AUTOREGRESSIVE:
         fill(ansatz, "hidden", max(8, 2 * known.sites), "two hidden units a site")
 
 
-def _paired(ansatz: Any, known: Facts) -> bool:
-    """Whether a product of pairs is a better beginning than a network without one."""
+def _paired(config: GroundState, known: Facts) -> bool:
+    """Whether a product of pairs is a better beginning than a network without one, and nothing is asked
+    for that it has not: of magnets with all symmetries of a square that are too large to be listed."""
+    ansatz = config.ansatz
     return (
-        known.lengths is not None
-        and len(known.lengths) > 1
+        known.periodic
+        and known.turns
+        and not known.excited
+        and len(known.lengths or ()) > 1
+        and min(known.lengths or (0,)) > 2
         and known.sites % 4 == 0
-        and ansatz.magnetisation == 0
+        and known.lowest == ansatz.magnetisation == 0
         and sector_size(known.sites, 0) > MOST_LISTED
+        and not ansatz.marshall
+        and set(options(config)) <= set(ANSATZ_OPTIONS["pair-product"])
     )
 
 

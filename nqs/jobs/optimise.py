@@ -12,7 +12,7 @@ from flax import linen as nn
 
 from nqs import ansatz as menu
 from nqs.ansatz.growth import grown, widened
-from nqs.ansatz.prior import with_prior
+from nqs.ansatz.prior import said_of, with_prior
 from nqs.config.ground_state import GroundState
 from nqs.config.menu import PERIODIC, SINGLE_PRECISION, width_option
 from nqs.jobs.beginning import Beginning
@@ -35,6 +35,9 @@ from nqs.training.variational import Descent, Teacher, started
 
 TRAIN = "train"
 _GROW_STEPS = 400
+_A_SECOND = 3e10
+"""Multiplications of a network in single precision on two cores."""
+
 _COMPILING = 20.0
 """Seconds before the first step of a phase, roughly."""
 
@@ -210,9 +213,19 @@ class Problem:
 
     def step_seconds(self) -> float:
         """Of a training step, by a rule of thumb for two cores."""
-        groups = len(self.elements.flips) + 10
+        told, groups = said_of(self.model, "multiplications", None), len(self.elements.flips)
+        if told is not None:
+            return 0.01 + self.rows() * self._read(groups) * told / _A_SECOND
+        groups += 10
         work = self.rows() * groups * self.sites * 0.5 * max(self.parameters / self.sites, 100.0)
         return 0.01 + work / 2e10
+
+    def _read(self, groups: int) -> float:
+        """Configurations a step and sample: half of what H connects it with, and proposals."""
+        training = self.config.training
+        if training.sampler in ("all", "exact"):
+            return 1.0
+        return groups / 2 + training.sweeps * (self.sites + 1)
 
     def seconds(self) -> float:
         """Of its training, the compilation included."""

@@ -298,6 +298,11 @@ def _check_ansatz(config: Tomography, data: Measurements) -> None:
             lattice_size("recurrent-2d", data.sites, size)
         return
     refuse_unknown_ansatz(name, ansatz.model_dump(exclude={"name"}, exclude_none=True))
+    if name == "pair-product":
+        raise ValueError(
+            "ansatz 'pair-product' is zero wherever there are not as many spins up as down, and shots need not "
+            "keep to that; it is for ground states. Choose conv."
+        )
     if name in LATTICE:
         lattice_size(name, data.sites, size)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from exact import FALSE_ALARM, chance
 from lively import lively
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from nqs.ansatz import build
-from nqs.ansatz.convolution import displacements, spread
+from nqs.ansatz.convolution import displacements, kinds, spread
 from nqs.groups import point_group, shifts
 from nqs.measurement.effects import basis_bits
 from nqs.state.state import State
@@ -95,12 +95,28 @@ def test_few_rows_are_read_as_many_are(options, size):
 def test_filters_of_a_reach_are_those_of_any_lattice():
     """3 × 3 of them, the same on every lattice that is as large, and 0 farther away."""
     few = np.arange(1.0, 10)
-    for size in [(4, 5), (6, 3)]:
-        whole = np.asarray(spread(jnp.asarray(few), size, 1)).reshape(size)
+    for size in [(4, 5), (6, 3), (3, 3)]:
+        whole = np.asarray(spread(jnp.asarray(few), kinds(size, 1))).reshape(size)
         around = np.roll(whole, (1, 1), (0, 1))
         assert_allclose(around[:3, :3].reshape(-1), few)
         assert np.count_nonzero(whole) == 9
     assert sorted(displacements((2, 3), 2)) == list(range(6))
+
+
+def test_even_filters_have_one_number_for_a_displacement_and_its_opposite():
+    for size, reach, numbers in [
+        ((5,), None, 3),
+        ((6,), None, 4),
+        ((4, 5), 1, 5),
+        ((2, 4), None, 6),
+    ]:
+        which = kinds(size, reach, even=True)
+        opposite = np.ravel_multi_index(
+            tuple(-np.indices(size).reshape(len(size), -1) % np.array(size)[:, None]), size
+        )
+        assert_array_equal(which, which[opposite])
+        assert sorted(set(which[which >= 0])) == list(range(numbers))
+        assert ((which >= 0) == (kinds(size, reach) >= 0)).all()
 
 
 def test_networks_that_would_be_none_are_refused():

@@ -55,6 +55,7 @@ TOMOGRAPHY = {
     "select": ("shots.h5 --select run=3", "select"),
     "sites": ("shots.h5 --sites 4", "--sites"),
     "ansatz": ("shots.h5 --ansatz recurent", "choose one of recurrent"),
+    "pairs": ("shots.h5 --ansatz pair-product", "as many spins up as down"),
     "ansatz option": ("shots.h5 --ansatz rbm --set ansatz.phase=true", "'phase'"),
     "heads": ("shots.h5 --ansatz transformer --set ansatz.heads=3", "number of heads"),
     "even average": (

@@ -48,7 +48,7 @@ def test_the_menu_is_that_of_the_ansaetze():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", [None, *ANSATZE])
+@pytest.mark.parametrize("name", [None, *(n for n in ANSATZE if n != "pair-product")])
 def test_every_gap_is_filled_and_told(kind, name):
     data = KINDS[kind]
     given = {"size": [data.sites, 1]} if name == "recurrent-2d" else {}  # none is a square
@@ -64,8 +64,6 @@ def test_every_gap_is_filled_and_told(kind, name):
     keys -= {f"training.{key}" for key in OF_OTHERS} | {f"ansatz.{key}" for key in given}
     keys |= {"baseline.method"}
     assert {c.key for c in made} == keys | ({"ansatz.name"} if name is None else set())
-    if name == "pair-product" and data.sites % 4:
-        return  # which has none
     build(config.ansatz.name, data.sites, **{o: getattr(config.ansatz, o) for o in options})
 
 

@@ -48,13 +48,33 @@ def test_heads_divide_the_hidden_units():
     assert choices(RYDBERG, name="transformer", hidden=6)[0].ansatz.heads == 2
 
 
+FRUSTRATED = {"name": "j1j2", "lattice": "square", "size": [6, 6], "periodic": True}
+FALLING_OFF = {"name": "heisenberg", "alpha": 2.0, "periodic": True}
+
+
 def test_spins_of_a_large_frustrated_array_are_paired():
-    """Where no sign is known, but that half of the spins are up; else a convolution."""
-    frustrated = {"name": "j1j2", "lattice": "square", "periodic": True}
-    large, small = frustrated | {"size": [6, 6]}, frustrated | {"size": [4, 4]}
-    assert choices(large, free_magnetisation=True)[0].ansatz.name == "conv"
-    config, _ = choices(large)
+    config, _ = choices(FRUSTRATED)
     assert (config.ansatz.name, config.ansatz.marshall) == ("pair-product", None)
     assert config.training.sampler == "exchange"
     assert config.ansatz.point_group
-    assert choices(small)[0].ansatz.name == "conv"
+
+
+@pytest.mark.parametrize(
+    ("hamiltonian", "ansatz"),
+    [
+        (FRUSTRATED | {"size": [4, 4]}, {}),  # all of it is listed
+        (FRUSTRATED, {"marshall": True}),
+        (FRUSTRATED, {"signed": True}),
+        (FRUSTRATED, {"free_magnetisation": True}),
+        (FALLING_OFF | {"lattice": "triangular", "size": [6, 6]}, {}),
+        (FALLING_OFF | {"lattice": "chain", "size": [36]}, {}),
+    ],
+)
+def test_what_pairs_have_not_or_is_no_square_stays_with_filters(hamiltonian, ansatz):
+    assert choices(hamiltonian, **ansatz)[0].ansatz.name == "conv"
+
+
+def test_a_frustrated_array_that_grows_stays_with_filters():
+    asked = {"hamiltonian": FRUSTRATED, "training": {"grow_from": [[4, 4]]}}
+    config = toml.checked(GroundState, asked, "test")
+    assert chosen(config, system(config.hamiltonian))[0].ansatz.name == "conv"
