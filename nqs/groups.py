@@ -12,6 +12,11 @@ def shifts(size: tuple[int, ...]) -> np.ndarray:
     return np.ravel_multi_index(tuple(np.moveaxis(apart, -1, 0)), size)
 
 
+def opposite(size: tuple[int, ...]) -> np.ndarray:
+    """The place −r of each place r of a periodic array, (sites,)."""
+    return shifts(size)[:, 0]
+
+
 def point_group(size: tuple[int, ...]) -> np.ndarray:
     """Rotations and reflections about the middle, (operations, sites): the site that comes to each place.
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from nqs.groups import shifts
+from nqs.groups import opposite, shifts
 
 _FEW = 16
 """Rows up to which waves are multiplied: of one row the derivative by the kernel would be that of the
@@ -38,11 +38,7 @@ def kinds(size: tuple[int, ...], reach: int | None = None, even: bool = False) -
     found = np.full(prod(size), -1)
     found[seen] = np.arange(len(seen))
     if even:
-        lengths = np.array(size)[:, None]
-        opposite = np.ravel_multi_index(
-            tuple(-np.indices(size).reshape(len(size), -1) % lengths), size
-        )
-        either = np.minimum(found, found[opposite])
+        either = np.minimum(found, found[opposite(size)])
         found[seen] = np.unique(either[seen], return_inverse=True)[1]
     return found
 
@@ -74,8 +70,8 @@ def _waves(size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     places = np.indices(size).reshape(len(size), -1)
     lengths = np.array(size)[:, None]
     angle = 2 * np.pi * (places / lengths).T @ places
-    opposite = np.ravel_multi_index(tuple(-places % lengths), size)
-    kept = np.flatnonzero(np.arange(len(opposite)) <= opposite)
-    times = np.where(opposite[kept] == kept, 1, 2) / len(opposite)
+    other = opposite(size)
+    kept = np.flatnonzero(np.arange(len(other)) <= other)
+    times = np.where(other[kept] == kept, 1, 2) / len(other)
     cosine, sine = np.cos(angle[:, kept]), np.sin(angle[:, kept])
     return np.hstack([cosine, sine]), np.hstack([cosine * times, sine * times]).T

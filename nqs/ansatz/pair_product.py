@@ -12,23 +12,24 @@ from flax import linen as nn
 from jax import Array
 
 from nqs.ansatz.symmetric import Residual, bent
-from nqs.groups import shifts
+from nqs.groups import opposite, shifts
 
 
 class PairProduct(Residual):
-    """ψ(σ) = Σ_g e^{J(gσ)} D(gσ) with D = (−1)^{Σ_i r_i} det M, M_ij = Σ_c u_c(r_i) F_c(r_j − r_i) u_c(r_j), spins
-    up at r_i and down at r_j; real, of both signs, unnormalised, and zero but where half of the spins are up.
+    """ψ(σ) = Σ_g e^{J(gσ)} D(gσ) with D = (−1)^{Σ_i n_i} det M, M_ij = Σ_c u_c(r_i) F_c(r_j − r_i) u_c(r_j), spins
+    up at r_i and down at r_j, n_i the number of the site at r_i, row by row; real, of both signs,
+    unnormalised, and zero but where half of the spins are up. A multiple of four sites.
 
-    With u = 1 and J = 0 each D is a product of singlets, projected onto one electron a site, and the sign
-    that of electrons in the order of their sites: Anderson, Science 235, 1196 (1987). F begins as that
+    With u = 1 and J = 0 each D is a resonating valence bond state, of electrons in singlets projected onto
+    one a site, in the order of the sites: Anderson, Science 235, 1196 (1987). F begins as that
     of a d-wave superconductor, a good state of frustrated magnets: Hu, Becca, Parola and Sorella, Phys.
     Rev. B 88, 060402 (2013). The Jastrow factor J and the backflow u, of layers of convolutions, look at the
     spins about a pair: Nomura, Darmawan, Yamaji and Imada, Phys. Rev. B 96, 205152 (2017); Luo and Clark,
     Phys. Rev. Lett. 122, 226401 (2019). A flip of all spins and translations leave ψ as it is.
 
     pairs: number of pair functions F_c, all even. point_group: whether rotations and reflections of the
-    lattice leave ψ as it is: filters are even, and g are those that no inversion makes of each other;
-    without it g is the identity alone.
+    lattice leave ψ as it is: filters are even, and g is one of each two that differ by an inversion;
+    without it the identity alone.
     """
 
     pairs: int = 4
@@ -143,10 +144,9 @@ def _pairing(size: tuple[int, ...]) -> Pairing:
     turns = _boundaries(size)
     lengths = np.array(size)
     places = np.indices(size).reshape(len(size), -1).T
-    opposite = -places % lengths
+    number, other = np.arange(len(places)), opposite(size)
     # r − L is where F(r) = F(−r) is read, with a sign for each direction in which L is not 0
     across = np.where(turns & (places > 0), -1, 1).prod(axis=1)
-    number, other = (np.ravel_multi_index(tuple(p.T), size) for p in (places, opposite))
     sign = np.where(number > other, across, np.where(number == other, (1 + across) // 2, 1))
     sign = np.where(number == 0, 0, sign)  # no site is paired with itself
     nearest = np.minimum(number, other)
@@ -164,7 +164,7 @@ def _pairing(size: tuple[int, ...]) -> Pairing:
 
 def _boundaries(size: tuple[int, ...]) -> np.ndarray:
     """Directions along which electrons change sign on their way around, (directions,) bool: as few as leave
-    no momentum without energy, of those under which translations leave the product of pairs as it is."""
+    no momentum at which Δ / (ξ + √(ξ² + Δ²)) is not defined, of those under which translations leave ψ as it is."""
     lengths, sites = np.array(size), prod(size)
     needed = (lengths % 2 == 0) & (sites // lengths % 2 == 1)
     places = np.indices(size).reshape(len(size), -1).T

@@ -16,8 +16,8 @@ class Symmetric(nn.Module):
     """What all of them share; abstract.
 
     size: lengths of the lattice; a chain where left out. features: filters of a layer.
-    point_group: whether every configuration is seen in all rotations and reflections of the lattice. What
-    they say of log ψ is added up, if nothing else is said.
+    point_group: whether every configuration is seen in all rotations and reflections of the lattice, whose
+    contributions to log ψ are added up, or to ψ where that is said.
     """
 
     sites: int

@@ -33,7 +33,7 @@ class Network(Table):
 
     name: str | None = Field(
         default=None,
-        description="auto, recurrent, recurrent-2d, transformer, mps, rbm-positive, rbm-phase, rbm, rbm-symmetric, conv, pair-product; chosen",
+        description="auto, recurrent, recurrent-2d, transformer, mps, rbm-positive, rbm-phase, rbm, rbm-symmetric, conv, for ground states pair-product; chosen",
     )
     hidden: int | None = Field(default=None, ge=1, le=4096, description="hidden units; chosen")
     phase: bool | None = Field(

@@ -111,12 +111,9 @@ def _check_idle(config: GroundState, own: bool | None) -> None:
 def _check_pairs(ansatz: Any, known: Facts) -> None:
     lattice_size("pair-product", known.sites, ansatz.size or ())
     if not known.conserves or ansatz.magnetisation != 0:
-        remedy = (
-            "set ansatz.magnetisation = 0, or choose conv" if known.conserves else "choose conv"
-        )
-        raise ValueError(
-            f"ansatz 'pair-product' has as many spins up as down at any time; {remedy}."
-        )
+        given = "free_magnetisation" if ansatz.free_magnetisation else "magnetisation"
+        remedy = f"leave out ansatz.{given}, or choose conv" if known.conserves else "choose conv"
+        raise ValueError(f"ansatz 'pair-product' has as many spins up as down always; {remedy}.")
     if ansatz.marshall:
         raise ValueError("ansatz 'pair-product' has signs of its own; leave out ansatz.marshall.")
 

@@ -158,7 +158,7 @@ def choose(
             if isinstance(known.lowest, list):
                 why = "of spin up and of spin down, from the electrons of each"
             fill(ansatz, "magnetisation", known.lowest, why)
-            if ansatz.name == "pair-product" and known.conserves:
+            if ansatz.name == "pair-product" and known.conserves and known.sites % 4 == 0:
                 fill(ansatz, "magnetisation", 0, "as many spins up as down in pairs")
         _refuse_impossible(ansatz, known.sites)
         if known.marshall and not known.positive and ansatz.name != "pair-product":
@@ -169,9 +169,9 @@ def choose(
                 "with these signs ψ is positive: no element of H is above 0",
             )
         settled = known.marshall if ansatz.marshall else known.positive
-        begins = not training.stages and training.begin_from is None
-        if begins and not settled and _paired(config, known):
-            fill(ansatz, "name", "pair-product", "signs are not known, and those of pairs are good")
+        if not training.stages and not settled and _paired(config, known):
+            why = "signs are not known, and those of pairs are good for many antiferromagnets"
+            fill(ansatz, "name", "pair-product", why)
         _ansatz(ansatz, known, settled, training.sampler != "unique", fill)
     autoregressive = ansatz.name in AUTOREGRESSIVE if own is None else own
     few = summands(config, known)
@@ -319,9 +319,7 @@ def _ansatz(ansatz: Any, known: Facts, settled: bool, averaging: bool, fill: Any
         fill(ansatz, "signed", not settled, "ψ is positive" if settled else "signs are not known")
         fill(ansatz, "odd", False, "even unless asked for")
     elif ansatz.name == "pair-product":
-        turns = known.turns and not known.excited
-        why = "H has it, and ψ in its trivial representation" if turns else "not known of ψ"
-        fill(ansatz, "point_group", turns, why)
+        fill(ansatz, "point_group", False, "whether ψ is even under all of it is not known")
         fill(ansatz, "features", 6, "filters of the size of the lattice")
         fill(ansatz, "layers", 2, "enough to see what is about a pair")
         fill(ansatz, "pairs", 4, "functions of the distance, weighed by the spins about a pair")
@@ -342,7 +340,7 @@ def _paired(config: GroundState, known: Facts) -> bool:
         and known.sites % 4 == 0
         and known.lowest == ansatz.magnetisation == 0
         and sector_size(known.sites, 0) > MOST_LISTED
-        and not ansatz.marshall
+        and not (ansatz.marshall or known.marshall)
         and set(options(config)) <= set(ANSATZ_OPTIONS["pair-product"])
     )
 

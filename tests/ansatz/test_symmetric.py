@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from nqs.ansatz import build
 from nqs.ansatz.convolution import displacements, kinds, spread
-from nqs.groups import point_group, shifts
+from nqs.groups import opposite, point_group, shifts
 from nqs.measurement.effects import basis_bits
 from nqs.state.state import State
 
@@ -111,10 +111,7 @@ def test_even_filters_have_one_number_for_a_displacement_and_its_opposite():
         ((2, 4), None, 6),
     ]:
         which = kinds(size, reach, even=True)
-        opposite = np.ravel_multi_index(
-            tuple(-np.indices(size).reshape(len(size), -1) % np.array(size)[:, None]), size
-        )
-        assert_array_equal(which, which[opposite])
+        assert_array_equal(which, which[opposite(size)])
         assert sorted(set(which[which >= 0])) == list(range(numbers))
         assert ((which >= 0) == (kinds(size, reach) >= 0)).all()
 
@@ -235,3 +232,8 @@ def test_sites_of_a_site_dependent_state_differ():
     uniform, own = (lively("recurrent", 4, site_dependent=s).variables["params"] for s in (0, 1))
     assert own["amplitude_head"].shape == (4, *uniform["amplitude_head"].shape)
     assert own["site_bias"].shape == (4, 3 * uniform["first"].size)
+
+
+def test_opposite_places_add_up_to_the_origin():
+    assert opposite((4,)).tolist() == [0, 3, 2, 1]
+    assert opposite((2, 3)).tolist() == [0, 2, 1, 3, 5, 4]

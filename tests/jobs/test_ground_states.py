@@ -146,7 +146,7 @@ def test_pairs_of_spins_reach_a_frustrated_ground_state_and_are_loaded_again(tmp
         lattice="chain",
         size=[8],
         periodic=True,
-        steps=60,
+        steps=200,
         features=2,
         pairs=2,
         magnetisation=0,
