@@ -121,9 +121,10 @@ def _(primals, tangents):
     (matrix,), (change,) = primals, tangents
     sign, size = _log_determinant(matrix)
     there = jnp.isfinite(size)
-    inverse = jnp.linalg.inv(jnp.where(there[..., None, None], matrix, jnp.eye(matrix.shape[-1])))
-    slope = jnp.where(there, jnp.einsum("...ij,...ji->...", inverse, change), 0)
-    return (sign, size), (jnp.zeros_like(sign), slope)
+    # which waits for the determinants: XLA has only so many threads that may wait for each other
+    safe = jnp.where(there[..., None, None], matrix, jnp.eye(matrix.shape[-1]))
+    slope = jnp.einsum("...ij,...ji->...", jnp.linalg.inv(safe), change)
+    return (sign, size), (jnp.zeros_like(sign), jnp.where(there, slope, 0))
 
 
 class Pairing(NamedTuple):

@@ -8,14 +8,21 @@ from pathlib import Path
 
 _MAPS = Path("/proc/self/maps")
 _MANY_MAPS = 30_000
+_THREADS = 8
 
 
 def prepare() -> None:
-    """Switch on float64 and the persistent compilation cache; make room for new programs.
+    """Switch on float64 and the persistent compilation cache; make room for new programs; see that
+    XLA has threads enough.
+
+    Where two of its threads each factorise many matrices (jaxlib 0.10), either waits for one that is free: two
+    in all wait for ever. No program here does more than four such things at a time.
 
     The cache lies in NQS_CACHE, or else in the user's cache folder; an empty
     NQS_CACHE switches it off. One that cannot be written is done without.
     """
+    if _processors() < _THREADS:
+        os.environ.setdefault("NPROC", str(_THREADS))  # read once JAX looks for devices
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -33,6 +40,13 @@ def prepare() -> None:
         # with the default thresholds nothing of ours would ever be kept
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def give_back_programs() -> None:
