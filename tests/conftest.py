@@ -13,10 +13,11 @@ os.environ.setdefault("NETKET_SHARDING", "0")  # one device is enough, and start
 import jax  # after the environment it reads
 from blank import left_blank
 
-from nqs.jobs.start import give_back_programs
+from nqs.jobs.start import give_back_programs, give_threads
 
 HASTY = not os.environ.get("NQS_TEST_OPTIMISED")
 
+give_threads()
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_disable_most_optimizations", HASTY)
 if cache := os.environ.get("NQS_TEST_CACHE"):

@@ -12,17 +12,12 @@ _THREADS = 8
 
 
 def prepare() -> None:
-    """Switch on float64 and the persistent compilation cache; make room for new programs; see that
-    XLA has threads enough.
-
-    Where two of its threads each factorise many matrices (jaxlib 0.10), either waits for one that is free: two
-    in all wait for ever. No program here does more than four such things at a time.
+    """Switch on float64 and the persistent compilation cache; make room for new programs.
 
     The cache lies in NQS_CACHE, or else in the user's cache folder; an empty
     NQS_CACHE switches it off. One that cannot be written is done without.
     """
-    if _processors() < _THREADS:
-        os.environ.setdefault("NPROC", str(_THREADS))  # read once JAX looks for devices
+    give_threads()
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -40,6 +35,16 @@ def prepare() -> None:
         # with the default thresholds nothing of ours would ever be kept
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def give_threads() -> None:
+    """Let XLA have at least eight threads, if it has not begun yet and NPROC does not say how many.
+
+    A thread that factorises many matrices (jaxlib 0.10) waits for others to be free: where two do so at a
+    time, two in all wait for ever. No program here does more than four such things at a time.
+    """
+    if _processors() < _THREADS:
+        os.environ.setdefault("NPROC", str(_THREADS))
 
 
 def _processors() -> int:
