@@ -146,7 +146,7 @@ def _pairing(size: tuple[int, ...]) -> Pairing:
     lengths = np.array(size)
     places = np.indices(size).reshape(len(size), -1).T
     number, other = np.arange(len(places)), opposite(size)
-    # r − L is where F(r) = F(−r) is read, with a sign for each direction in which L is not 0
+    # F(r) = F(−r) is read at L − r, across the boundary of each direction with r > 0
     across = np.where(turns & (places > 0), -1, 1).prod(axis=1)
     sign = np.where(number > other, across, np.where(number == other, (1 + across) // 2, 1))
     sign = np.where(number == 0, 0, sign)  # no site is paired with itself

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from nqs.config.duration import seconds
+from nqs.config.menu import PERIODIC
 
 
 def _listed(value: Any) -> Any:
@@ -98,3 +99,14 @@ class Network(Table):
         default=None,
         description="rbm-symmetric, conv, pair-product: rotations and reflections of the lattice leave ψ as it is; chosen",
     )
+
+    def built_in(self) -> tuple[str, ...]:
+        """Symmetries that the state has, whatever it is trained on."""
+        average = self.average or ()
+        periodic = self.name in PERIODIC
+        has = {
+            "translations": periodic or "translations" in average,
+            "a flip of all spins": periodic or self.even or "flip" in average,
+            "rotations and reflections": self.point_group or "point" in average,
+        }
+        return tuple(name for name, there in has.items() if there)

@@ -37,7 +37,8 @@ class Findings:
     frozen: of a state too large for a rank, sites that no setting sees change together; unrotated: those that none rotates at all. refit_failed: the
     state kept was not trained on the shots held out; None where none was to be trained again. Of
     a state that is not normalised r_hat and effective_samples of its chains, the error of its log
-    Z, and what shots tell: the error of its held-out NLL above the baseline by them alone.
+    Z, and what shots tell: the error of its held-out NLL above the baseline by them alone. built_in:
+    symmetries of the ansatz.
     """
 
     only_z: bool
@@ -68,6 +69,7 @@ class Findings:
     effective_samples: float | None = None
     log_z_error: float | None = None
     told_by_shots: float | None = None
+    built_in: tuple[str, ...] = ()
 
     @property
     def restarts_agree(self) -> bool | None:
@@ -284,8 +286,10 @@ def _does_not_fit(f: Findings) -> str | None:
             f"The shots contradict the state as far as it was trained (p = {f.p_value:.2g}): finish "
             "its training before looking for other causes."
         )
+    symmetries = f"symmetries that the ansatz has and the state has not ({', '.join(f.built_in)}), "
     sentence = (
-        f"The shots contradict the fitted pure state (p = {f.p_value:.2g}). Candidates: a mixed state "
+        f"The shots contradict the fitted pure state (p = {f.p_value:.2g}). Candidates: "
+        f"{symmetries if f.built_in else ''}a mixed state "
         "(decoherence), readout errors, drift between settings, or a wrong order of sites or letters "
         "in the file; `nqs data inspect` shows what was understood."
     )

@@ -93,6 +93,7 @@ def judge(
         skipped=found.skipped,
         refit_failed=found.refit_failed if found.again or found.refit_failed else None,
         ended_early=run.stopped,
+        built_in=config.ansatz.built_in(),
     )
     found_out = verdict.checks(findings)
     summary = about(config, choices, run, source, data)

@@ -92,6 +92,7 @@ def judge(
         skipped=chosen.skipped,
         refit_failed=None,
         ended_early=run.stopped,
+        built_in=config.ansatz.built_in(),
         baseline="a matrix-product state",
         baseline_ansatz="mps",
         frozen=linked,

@@ -186,3 +186,11 @@ def test_a_misfit_of_an_unfinished_training_blames_the_training():
     assert len(found) == 2
     assert "finish its training" in found[1]
     assert "decoherence" not in " ".join(found)
+
+
+def test_a_misfit_names_the_symmetries_of_the_ansatz_first():
+    misfit = replace(SOUND, p_value=1e-5)
+    assert "symmetries" not in warnings(misfit)[0]
+    (sentence,) = warnings(replace(misfit, built_in=("translations", "a flip of all spins")))
+    assert "Candidates: symmetries that the ansatz has" in sentence
+    assert "(translations, a flip of all spins), a mixed state" in sentence
