@@ -40,8 +40,8 @@ class Energy:
     the variance in the furthest hundredth; heavy_tailed: whether more may be to come.
     around: the variance again, by a second look that also goes where the state is small,
     error None where that is an exact sum; None where all of this is. rounding: error of
-    the mean by single precision, as 256 samples show it, 0 where all was double. local: local
-    energies of the samples, as they were drawn; None where there are none.
+    the mean by single precision, as 256 samples show it, 0 where all was double. drawn, local: the
+    samples and their local energies; None where there are none.
     """
 
     energy: Estimate
@@ -55,6 +55,7 @@ class Energy:
     heavy_tailed: bool
     around: Estimate | None
     rounding: float
+    drawn: Samples | None = None
     local: np.ndarray | None = None
 
     def v_score(self, sites: int, infinite_temperature: float) -> Estimate | None:
@@ -137,6 +138,7 @@ def sampled_energy(
         if states is None
         else Estimate(_summed(state, states)[1], None),
         rounding=rounding,
+        drawn=drawn,
         local=values,
     )
 

@@ -2,9 +2,9 @@
 
 from nqs.ansatz.prior import said_of
 from nqs.jobs.optimise import Problem
-from nqs.state.pieces import ROWS
+from nqs.state.pieces import rows_at_once
 from nqs.state.reach import VECTOR_SITES, available_memory
-from nqs.training.slopes import ENTRIES
+from nqs.training.slopes import entries_at_once
 
 _BASE = 4e8
 """Bytes of Python, JAX and the compiled programs."""
@@ -24,7 +24,7 @@ def memory(problem: Problem) -> float:
 
 def _training(problem: Problem) -> float:
     rows, sites, width = problem.rows(), problem.sites, 8.0
-    configurations = (rows + ROWS) * sites * _width(problem) * width
+    configurations = (rows + rows_at_once()) * sites * _width(problem) * width
     if problem.config.training.sampler in ("exact", "all"):
         configurations += rows * len(problem.elements.flips) * _LISTED
     if problem.config.training.optimiser == "adam":
@@ -32,7 +32,7 @@ def _training(problem: Problem) -> float:
     rows *= 1 if getattr(problem.model, "real", False) else 2
     jacobian = 3 * width * rows * problem.parameters
     differentiated = said_of(problem.model, "numbers_differentiated", 0)
-    around = 3 * width * min(rows * differentiated, ENTRIES)
+    around = 3 * width * min(rows * differentiated, entries_at_once())
     return jacobian + around + 4 * width * min(rows, problem.parameters) ** 2 + configurations
 
 
@@ -48,7 +48,7 @@ def _judging(problem: Problem) -> float:
     listed = sites <= VECTOR_SITES and problem.config.training.sampler != "direct"
     return (
         samples * (8.0 * sites + 200)
-        + ROWS * sites * _width(problem) * 8.0
+        + rows_at_once() * sites * _width(problem) * 8.0
         + listed * 2**sites * 100.0
     )
 

@@ -16,6 +16,7 @@ from nqs.jobs.hamiltonian import exact
 from nqs.jobs.judge import versions
 from nqs.jobs.optimise import Problem, Trained
 from nqs.jobs.properties import number
+from nqs.state.sampling import Samples
 from nqs.statistics import finite
 from nqs.training.run import Run
 
@@ -29,8 +30,8 @@ _PACKAGES = ("netket", "arviz-stats")
 
 def judge(
     trained: Trained, problem: Problem, made: list[Choice], run: Run
-) -> tuple[dict[str, Any], dict[str, list[dict]]]:
-    """The contents of summary.json, and the rows of the samples' figure where there are any."""
+) -> tuple[dict[str, Any], dict[str, list[dict]], Samples | None]:
+    """The contents of summary.json, the rows of the samples' figure and the samples where there are any."""
     config, state = problem.config, trained.state
     found = measured(trained, problem)
     if not np.isfinite([found.energy.value, found.variance.value]).all():
@@ -76,7 +77,8 @@ def judge(
         "sampling": _sampling(found),
         **levels,
     }
-    return summary, {} if found.local is None else {"local_energies": _binned(found.local)}
+    seen = {} if found.local is None else {"local_energies": _binned(found.local)}
+    return summary, seen, found.drawn
 
 
 def measured(trained: Trained, problem: Problem) -> Energy:

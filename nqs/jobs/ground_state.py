@@ -183,12 +183,12 @@ def carry_out(
         try:
             trained = optimise.optimise(problem, run)
             with run.judging():
-                summary, seen = energy_judge.judge(trained, problem, made, run)
+                summary, seen, drawn = energy_judge.judge(trained, problem, made, run)
         except (NumericalFailure, FloatingPointError) as failure:
             if folder is not None:
                 write_summary(folder, energy_judge.failed(failure, problem, made, run))
             raise NumericalFailure(str(failure)) from failure
-    draw = partial(_drawings, trained.state, summary, run.rows, found, seen)
+    draw = partial(_drawings, trained.state, summary, run.rows, found, seen, drawn)
     if folder is not None:
         write_state(folder, trained.state, str(config.ansatz.name), problem.options)
         write_summary(folder, summary)
@@ -199,7 +199,12 @@ def carry_out(
 
 
 def _drawings(
-    state: Any, summary: dict, rows: list[dict], found: System, seen: dict[str, list[dict]]
+    state: Any,
+    summary: dict,
+    rows: list[dict],
+    found: System,
+    seen: dict[str, list[dict]],
+    drawn: Any,
 ) -> list:
     from nqs.evaluation.extrapolation import checkpoints, lined_up
     from nqs.jobs.properties import properties
@@ -211,7 +216,7 @@ def _drawings(
     tables = {
         "variance": figures.variance_table(points, lined_up(points), exact),
         **seen,
-        **properties(state, None, summary["seed"], lengths),
+        **properties(state, None, summary["seed"], lengths, drawn),
     }
     curve = figures.energy_curve(rows, exact)
     return [curve, *figures.of_tables(tables)]

@@ -39,13 +39,17 @@ Rows = list[dict[str, Any]]
 
 
 def properties(
-    state: State, data: Measurements | None, seed: int, lengths: tuple[int, ...] | None = None
+    state: State,
+    data: Measurements | None,
+    seed: int,
+    lengths: tuple[int, ...] | None = None,
+    drawn: Samples | None = None,
 ) -> dict[str, Rows]:
     """Tables by name, of the state and of shots, and entropies of the state.
 
     Magnetisation, correlations, and their transform. Exact up to 20 sites, beyond from samples,
     fewer of them the larger the state; each row says how many. lengths: of the grid of sites, a
-    row of them where left out.
+    row of them where left out. drawn: samples of the state, new ones where left out.
     """
     lengths = lengths or (state.sites,)
     if state.sites <= VECTOR_SITES:
@@ -55,15 +59,14 @@ def properties(
         spread = np.zeros_like(waves)
     else:
         number = int(np.clip(_WORK // state.sites**2, _FEWEST, _MOST))
-        drawn = state.sample(number, seed + _PURPOSE)
+        both = (drawn or state.sample(2 * number, seed + _PURPOSE)).first(2 * number)
+        some = both.first(number)
+        number = len(some.bits)
         letters = PAULI_LETTERS if state.sites <= _FLIPPED_SITES else "Z"
-        own, cuts = (
-            correlations.of_samples(state, drawn, letters),
-            _sampled_cuts(state, drawn, seed),
-        )
-        each = correlations.structure_factors(1.0 - 2.0 * drawn.bits, lengths)
+        own, cuts = correlations.of_samples(state, some, letters), _sampled_cuts(state, both)
+        each = correlations.structure_factors(1.0 - 2.0 * some.bits, lengths)
         waves = each.mean(axis=0)
-        spread = np.apply_along_axis(standard_error, 0, each, drawn.dependent)
+        spread = np.apply_along_axis(standard_error, 0, each, some.dependent)
     told = correlations.unknown(state.sites) if data is None else correlations.of_shots(data)
     tables = {
         "magnetisation": _magnetisation(own, told),
@@ -198,17 +201,17 @@ def _exact_cuts(vector: np.ndarray) -> Rows:
     return rows
 
 
-def _sampled_cuts(state: State, drawn: Samples, seed: int) -> Rows:
+def _sampled_cuts(state: State, drawn: Samples) -> Rows:
     """Rényi-2 entropies of some bonds, the middle one among them; none where samples do not see it."""
-    number = len(drawn.bits)
+    one, other = drawn.halves()
+    number = len(one.bits)
     affordable = int(np.clip(_WORK // (2 * number * state.sites), 1, _MOST_CUTS))
     step = max(1, -(-state.sites // (2 * affordable)))
     middle = state.sites // 2
-    other = state.sample(number, seed + 2 * _PURPOSE)
     rows = []
     for cut in range(middle % step or step, state.sites, step):
         try:
-            value, error = entropy.renyi2_of_samples(state, drawn, other, range(cut))
+            value, error = entropy.renyi2_of_samples(state, one, other, range(cut))
         except entropy.PurityTooSmall:
             continue
         rows.append(_cut(cut, value, error or 0.0, None))

@@ -21,6 +21,8 @@ def prepare() -> None:
     import jax
 
     jax.config.update("jax_enable_x64", True)
+    # a graphics card would keep eleven bits of the factors of products in single precision
+    jax.config.update("jax_default_matmul_precision", "highest")
     give_back_programs()
     folder = cache_folder()
     if folder is None or "JAX_COMPILATION_CACHE_DIR" in os.environ:

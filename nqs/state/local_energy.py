@@ -9,7 +9,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from nqs.state.pieces import ROWS, once_each
+from nqs.state.pieces import once_each, rows_at_once
 from nqs.systems.elements import Elements, diagonal, off_diagonal
 
 _BLOCKS, _SHORT = 10, 10
@@ -41,7 +41,7 @@ def local_energies(
     bits: Any,
     *,
     blocks: tuple[int, ...] | None = None,
-    rows: int = ROWS,
+    rows: int | None = None,
 ) -> Array:
     """Local energies of bits (samples, sites), complex, (samples,); each distinct row is read once.
 
@@ -53,14 +53,14 @@ def local_energies(
 
 
 def surroundings(
-    model: nn.Module, variables: Any, e: Elements, bits: Any, *, rows: int = ROWS
+    model: nn.Module, variables: Any, e: Elements, bits: Any, *, rows: int | None = None
 ) -> Surroundings:
     """ψ and H ψ at bits (rows, sites), beside all that H connects them with."""
     return _each(_surroundings, model, variables, e, e.flips, bits, None, rows)
 
 
 def ratios(
-    model: nn.Module, variables: Any, flips: np.ndarray, bits: Any, *, rows: int = ROWS
+    model: nn.Module, variables: Any, flips: np.ndarray, bits: Any, *, rows: int | None = None
 ) -> np.ndarray:
     """ψ(σ ⊕ flips_g) / ψ(σ) at bits (samples, sites) for each of flips (groups, sites) bool.
 
@@ -76,7 +76,7 @@ def ratios(
 def _each(what, model, variables, known, flips, bits, blocks, rows):
     """`what` at each of bits: `known` is what it needs beside the state."""
     blocks = joined(np.asarray(flips)) if blocks is None else blocks
-    at_once = _at_once(len(bits), 1 + len(flips), rows)
+    at_once = _at_once(len(bits), 1 + len(flips), rows or rows_at_once())
     return _compiled(what, model, at_once, blocks, variables, known, jnp.asarray(bits))
 
 

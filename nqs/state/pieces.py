@@ -10,6 +10,14 @@ from jax import Array
 ROWS = 2**14
 """Configurations read at once, so that memory does not grow with their number."""
 
+_MANY = 2**17
+"""The same for a graphics card, which takes as long for few."""
+
+
+def rows_at_once() -> int:
+    """Configurations to be read at once where networks are evaluated for many samples."""
+    return ROWS if jax.default_backend() == "cpu" else _MANY
+
 
 def in_turn(function: Callable[[Any], Any], rows: Any, at_once: int = ROWS) -> Any:
     """`function` of all rows, both trees of arrays with the rows in front, `at_once` at a time."""

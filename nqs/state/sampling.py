@@ -1,7 +1,7 @@
 """Shots of a state: direct, by Gibbs or Metropolis chains, and in rotated settings; one call for all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -61,6 +61,26 @@ class Samples:
     def dependent(self) -> int | None:
         """Chains from which shots were drawn in turn; None where every shot is independent."""
         return None if self.r_hat is None else self.chains
+
+    def first(self, shots: int) -> "Samples":
+        """No more than the first `shots` of them; of chains the first draws of each."""
+        if shots >= len(self.bits):
+            return self
+        return self._some(self.bits[:shots], shots if self.dependent is None else self.chains)
+
+    def halves(self) -> tuple["Samples", "Samples"]:
+        """Two parts as long as each other that share no shot and no chain."""
+        half = self.chains // 2
+        draws = self.bits[: len(self.bits) // self.chains * self.chains]
+        draws = draws.reshape(-1, self.chains, self.bits.shape[1])
+        parts = draws[:, :half], draws[:, half : 2 * half]
+        one, other = (self._some(x.reshape(-1, self.bits.shape[1]), half) for x in parts)
+        return one, other
+
+    def _some(self, bits: np.ndarray, chains: int) -> "Samples":
+        share = len(bits) / len(self.bits)
+        known = None if self.effective_samples is None else self.effective_samples * share
+        return replace(self, bits=bits, chains=chains, effective_samples=known)
 
 
 def sample(

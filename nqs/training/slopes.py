@@ -13,11 +13,17 @@ from nqs.state.pieces import in_turn
 from nqs.state.reading import Reading, alone
 from nqs.training.flat import flattened
 
-ENTRIES = 2**24
-"""Numbers that differentiating takes at once, roughly, so that memory does not grow with the rows."""
+_ENTRIES, _MANY = 2**24, 2**28
+"""Numbers that differentiating takes at once, roughly, so that memory does not grow with the rows; the
+same for a graphics card, which takes as long for few."""
 
 _KEPT = 100
 """Numbers that a network keeps of each bit for the way back, roughly."""
+
+
+def entries_at_once() -> int:
+    """Numbers that differentiating takes at once, roughly."""
+    return _ENTRIES if jax.default_backend() == "cpu" else _MANY
 
 
 def is_real(model: Any) -> bool:
@@ -56,4 +62,4 @@ def shot_slopes(model: Any, variables: Any, reading: Reading) -> Array:
 def _in_rows(function: Callable, vector: Array, rows: Any, entries: int) -> Array:
     """∂ function(vector, row) of each row of a tree, (rows, *outputs, parameters), some at a time."""
     every = jax.vmap(jax.jacrev(function), in_axes=(None, 0))
-    return in_turn(partial(every, vector), rows, max(1, ENTRIES // entries))
+    return in_turn(partial(every, vector), rows, max(1, entries_at_once() // entries))

@@ -8,8 +8,9 @@ from flax import linen as nn
 from lively import lively
 from numpy.testing import assert_allclose, assert_array_equal
 
+from nqs.measurement.effects import index_bits
 from nqs.state import sampling
-from nqs.state.sampling import sample, sample_setting
+from nqs.state.sampling import Samples, sample, sample_setting
 from nqs.state.state import State
 
 SITES = 4
@@ -219,3 +220,23 @@ def test_a_table_of_probabilities_is_drawn_as_it_stands():
     certain = np.where(np.arange(16) == 11, 0.0, -1e3)
     bits = sampling._categorical(certain, SITES, 50, sampling._key(0, "here"))
     assert_array_equal(bits, [[1, 0, 1, 1]] * 50)
+
+
+@pytest.mark.parametrize("chains", [7, 30])
+def test_halves_share_no_chain(chains):
+    """Of chains, and where every shot is a chain of its own."""
+    number = np.arange(30)
+    bits = np.array(index_bits(number if chains == 30 else number % chains, 5))
+    drawn = Samples(bits, "exchange", chains, effective_samples=15.0, r_hat=1.0)
+    one, other = drawn.halves()
+    assert len(one.bits) == len(other.bits) == 30 // chains * (chains // 2)
+    assert one.chains == other.chains == chains // 2
+    assert not {*map(tuple, one.bits)} & {*map(tuple, other.bits)}
+    assert one.effective_samples == pytest.approx(15 * len(one.bits) / 30)
+
+
+def test_the_first_of_independent_shots_are_independent():
+    drawn = Samples(np.zeros((30, 4), np.uint8), "direct", 30, effective_samples=30.0)
+    assert drawn.first(40) is drawn
+    assert drawn.first(12).chains == len(drawn.first(12).bits) == 12
+    assert drawn.first(12).dependent is None
