@@ -14,13 +14,18 @@ def lively(name: str, sites: int, seed: int = 0, strength: float = 0.5, **option
     """
     if name == "recurrent-2d":
         options.setdefault("size", (sites // 2, 2) if sites % 2 == 0 else (sites, 1))
-    state = State.initial(build(name, sites, **options), sites, seed)
+    return moved(build(name, sites, **options), sites, seed, strength)
+
+
+def moved(model, sites: int, seed: int = 0, strength: float = 0.5) -> State:
+    """A module at its start, with normal parameters of the given strength added."""
+    state = State.initial(model, sites, seed)
     rng = np.random.default_rng(4000 + seed)
 
-    def moved(leaf):
+    def farther(leaf):
         return leaf + strength * rng.normal(size=leaf.shape)
 
-    return State(state.model, jax.tree.map(moved, state.variables), sites)
+    return State(state.model, jax.tree.map(farther, state.variables), sites)
 
 
 NAMES = tuple(name for name in ANSATZE if name != "pair-product")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from nqs.ansatz.averaged import averaged
+from nqs.ansatz.density import DensityRBM, LowRank, Noisy, Purification
 from nqs.ansatz.mps import MatrixProduct
 from nqs.ansatz.pair_product import PairProduct
 from nqs.ansatz.prior import Even, with_prior
@@ -30,6 +31,14 @@ ANSATZE: dict[str, type[nn.Module]] = {
     "conv": Conv,
     "pair-product": PairProduct,
 }
+"""Of pure states."""
+
+DENSITIES: dict[str, type[nn.Module]] = {
+    "low-rank": LowRank,
+    "purification": Purification,
+    "density-rbm": DensityRBM,
+}
+"""Of mixed states."""
 
 
 def build(
@@ -42,6 +51,8 @@ def build(
     average: Sequence[str] = (),
     lengths: Sequence[int] = (),
     precision: str = "float64",
+    white_noise: bool = False,
+    readout_errors: bool = False,
     **options,
 ) -> nn.Module:
     """The ansatz called `name` on `sites` sites; ValueError names the menu where unknown.
@@ -50,15 +61,25 @@ def build(
     rotated: number of bits 1, of all sites or of each part, and sites of a Marshall sign, as in
     `with_prior`. average, lengths: symmetries that an autoregressive state is averaged over, as in
     `Averaged`; of the size where lengths are left out. precision:
-    float32 where the ansatz has it. options: of the module; even = True makes an
-    autoregressive state `Even`.
+    float32 where the ansatz has it. white_noise, readout_errors: learnt beside the state, as in
+    `Noisy`. options: of the module; even = True makes an autoregressive state `Even`.
     """
+    model = _built(name, sites, size, ones, rotated, average, lengths, precision, options)
+    if white_noise or readout_errors:
+        return Noisy(sites, inner=model, white=white_noise, readout=readout_errors)
+    return model
+
+
+def _built(name, sites, size, ones, rotated, average, lengths, precision, options) -> nn.Module:
+    """As `build`, without noise."""
     given = {"size": size, "average": average}
     refuse_unknown_ansatz(name, [*options, *(key for key, value in given.items() if value)])
     if name in LATTICE:
         options["size"] = lattice_size(name, sites, size)
     if precision == "float32" and name in SINGLE_PRECISION:
         options["param_dtype"] = jnp.float32
+    if name in DENSITIES:
+        return DENSITIES[name](sites=sites, **options)
     even = options.pop("even", False)
     if even and "flip" in average:
         raise ValueError("ansatz.even is the flip that ansatz.average names as well; take one.")

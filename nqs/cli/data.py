@@ -8,6 +8,7 @@ import typer
 
 from nqs.cli import options as opt
 from nqs.cli.refused import checking_input
+from nqs.measurement.dataset import refuse_blind_readout
 
 app = typer.Typer(
     help="Inspect, convert and simulate measurement files.",
@@ -104,6 +105,12 @@ def simulate(
     undeclared: Annotated[
         bool, typer.Option(help="Keep the readout errors from whoever reads the file.")
     ] = False,
+    calibration: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Shots of all 0 and of all 1 each, kept as calibration of the readout."
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Of the state, the settings and the shots.")] = 1,
     keep: Annotated[
         Path | None, typer.Option(help="Folder to keep a state beyond 20 sites in.")
@@ -129,11 +136,50 @@ def simulate(
             tell=lambda text: typer.echo(text, err=True),
             depolarising=depolarising,
             readout=_pair(readout),
+            calibration=calibration,
         )
         if undeclared:
             data = replace(data, readout=None)
         native.write(file, data)
     typer.echo(f"{file}: {data.shots:,} shots of {data.sites} sites, {len(data.settings)} settings")
+
+
+@app.command()
+def calibrate(
+    shots: Annotated[Path, typer.Argument(help="Measurement file.")],
+    calibration: Annotated[
+        Path,
+        typer.Argument(
+            help='Counts by prepared state in JSON, {"00": {"00": 980, …}, …}, or a native file.'
+        ),
+    ],
+    output: Annotated[Path, typer.Argument(help="Native measurement file to write.")],
+    format: opt.Format = None,
+    select: opt.Select = None,
+    bases: opt.Bases = None,
+    shots_per_setting: opt.ShotsPerSetting = None,
+    sites: opt.Sites = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT.")] = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Measure readout errors by calibration shots, and keep both beside the shots."""
+    from dataclasses import replace
+
+    from nqs.cli.terminal import show_calibration
+    from nqs.measurement import file
+    from nqs.measurement.formats import Options, read
+    from nqs.measurement.formats.calibrations import read_calibration
+
+    with checking_input():
+        _refuse_existing(output, overwrite)
+        braket = "braket" if format == "braket" else None
+        data = read([shots], Options(format, select, shots_per_setting, sites, bases))
+        found = read_calibration(calibration, data.sites, braket)
+        confusion = found.confusion()
+        refuse_blind_readout(confusion.readout)
+        file.write(output, replace(data, readout=confusion.readout, calibration=found))
+    show_calibration(found, confusion)
+    typer.echo(f"{output}: {data.shots:,} shots of {data.sites} sites, and their readout errors")
 
 
 def _read(files, format, select, bases, shots_per_setting, sites):

@@ -106,7 +106,7 @@ def export(
     """State vector of a run as .npy, .h5 (data set statevector) or .txt (re im a line); or parameters."""
     with checking_input():
         from nqs.jobs.result import load
-        from nqs.measurement.target import write_vector
+        from nqs.measurement.target import write_state
 
         if file.exists():
             raise ValueError(f"{file} exists already; choose another name.")
@@ -114,7 +114,7 @@ def export(
         if file.suffix == ".safetensors":
             state.write_parameters(file)
         else:
-            write_vector(file, state.vector())
+            write_state(file, state.exact())
     typer.echo(str(file))
 
 

@@ -106,7 +106,9 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("NLL, held out", f"{measured(likelihood['held_out_nll'])} nats per shot"))
     if likelihood["p_value"] is not None:
         lines.append(("goodness of fit", _goodness(likelihood)))
-    lines.append(("determined", _determined(summary["identifiability"])))
+    lines.append(("determined", _determined(summary["identifiability"], "mixture" in summary)))
+    if "mixture" in summary:
+        lines += _mixture(summary["mixture"])
     if summary.get("fidelity"):
         lines.append(("fidelity", _fidelity(summary["fidelity"])))
     told = summary.get("fidelity_from_shots")
@@ -218,10 +220,26 @@ def _training(summary: dict[str, Any]) -> tuple[str, str]:
     return "training", f"{seconds:.1f} s and {compiling:.1f} s compiling"
 
 
-def _determined(found: dict[str, Any]) -> str:
+def _mixture(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Purity, and the noise that was learnt beside the state."""
+    purity = found["purity"]
+    text = measured(purity)
+    if purity["interval"]:
+        low, high = purity["interval"]
+        text += f", 95 %: {low:.4f} to {high:.4f}"
+    lines = [("purity", text)]
+    if found["white_noise"] is not None:
+        lines.append(("white noise", f"{found['white_noise']:.2%}, learnt with the state"))
+    if found["readout_errors"] is not None:
+        worst = max(max(pair) for pair in found["readout_errors"])
+        lines.append(("readout errors", f"up to {worst:.2%}, learnt with the state"))
+    return lines
+
+
+def _determined(found: dict[str, Any], mixed: bool) -> str:
     answer = {True: "yes", False: "no", None: "not decided at this size"}[found["determined"]]
     if found["rank"] is not None:
-        answer += f" ({found['rank']} of {found['directions']} directions fixed)"
+        answer += f" ({found['rank']} of {found['directions']} {'expectation values told' if mixed else 'directions fixed'})"
     return answer
 
 
@@ -245,6 +263,8 @@ def show_data(facts: dict[str, Any], files: list[str]) -> None:
     ]
     if facts["readout"]:
         lines.append(("readout errors", "given for every site"))
+    if facts["calibration"]:
+        lines.append(("calibration", f"{facts['calibration']:,} shots of prepared states"))
     if facts["target"]:
         lines.append(("true state", f"a {facts['target']} is stored with the shots"))
     if facts["source"]:
@@ -272,6 +292,26 @@ def show_data(facts: dict[str, Any], files: list[str]) -> None:
     ]
     for start in range(0, len(numbers), 4):
         console.print("  " + "".join(f"{n:<19}" for n in numbers[start : start + 4]).rstrip())
+
+
+def show_calibration(calibration: Any, confusion: Any) -> None:
+    """How each site is misread, and which are misread together."""
+    console = Console(file=sys.stdout, highlight=False)
+    console.print(Text(f"{calibration.shots:,} calibration shots", style="dim"))
+    console.print(Text("site  P(1 | 0)           P(0 | 1)", style="dim"))
+    for site, (matrix, error) in enumerate(zip(*confusion, strict=True)):
+        pairs = [(matrix[1, 0], error[1, 0]), (matrix[0, 1], error[0, 1])]
+        shown = "".join(f"{p:.4f} ± {e:.4f}   " for p, e in pairs)
+        console.print(f"{site:>4}  {shown}".rstrip())
+    together = calibration.together()
+    if together:
+        named = ", ".join(f"{i} and {j}" for i, j, _ in together[:6])
+        console.print(
+            Text(
+                f"! Sites {named} are not misread independently; matrices site by site leave that out.",
+                style="yellow",
+            )
+        )
 
 
 def _start(text: str, most: int = 40) -> str:

@@ -16,10 +16,19 @@ ANSATZ_OPTIONS = {
     "rbm-symmetric": ("size", "features", "point_group"),
     "conv": ("size", "features", "layers", "reach", "signed", "odd", "point_group"),
     "pair-product": ("size", "features", "layers", "reach", "pairs", "point_group"),
+    "low-rank": ("rank",),
+    "purification": ("ancillas", "hidden", "site_dependent"),
+    "density-rbm": ("ancillas", "hidden"),
 }
 
 AUTO = "auto"
 """In place of an ansatz: sizes of several are tried, and shots held out choose."""
+
+MIXED = ("low-rank", "purification", "density-rbm")
+"""Ansätze of mixed states."""
+
+NOISE = ("white_noise", "readout_errors")
+"""Options of any ansatz of a tomography."""
 
 AUTOREGRESSIVE = ("recurrent", "recurrent-2d", "transformer", "mps")
 """Ansätze that are normalised and whose samples are exact."""
@@ -68,6 +77,7 @@ def refuse_unknown_ansatz(name: str, options: Iterable[str]) -> None:
                 f"{name}."
             )
         options -= {"average", "size"}
+    options -= set(NOISE)
     for option in sorted(options):
         if option not in ANSATZ_OPTIONS[name]:
             raise ValueError(

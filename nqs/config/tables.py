@@ -34,7 +34,7 @@ class Network(Table):
 
     name: str | None = Field(
         default=None,
-        description="auto, recurrent, recurrent-2d, transformer, mps, rbm-positive, rbm-phase, rbm, rbm-symmetric, conv, for ground states pair-product; chosen",
+        description="auto, recurrent, recurrent-2d, transformer, mps, rbm-positive, rbm-phase, rbm, rbm-symmetric, conv, for ground states pair-product; for mixed states low-rank, purification, density-rbm; chosen",
     )
     hidden: int | None = Field(default=None, ge=1, le=4096, description="hidden units; chosen")
     phase: bool | None = Field(
@@ -98,6 +98,24 @@ class Network(Table):
     point_group: bool | None = Field(
         default=None,
         description="rbm-symmetric, conv, pair-product: rotations and reflections of the lattice leave ψ as it is; chosen",
+    )
+
+    rank: int | None = Field(
+        default=None, ge=1, le=4096, description="low-rank: vectors of the mixture; chosen"
+    )
+    ancillas: int | None = Field(
+        default=None,
+        ge=1,
+        le=8,
+        description="purification, density-rbm: further sites that are traced out; chosen",
+    )
+    white_noise: bool | None = Field(
+        default=None, description="tomography: a part of white noise is learnt beside the state"
+    )
+    readout_errors: bool | None = Field(
+        default=None,
+        description="tomography: two probabilities of misreading every site are learnt beside the state, "
+        "which only calibration tells from mixing",
     )
 
     def built_in(self) -> tuple[str, ...]:

@@ -17,6 +17,10 @@ class Data(Table):
         default=None,
         description="settings of text samples, a line per shot; of Braket results, a line per task",
     )
+    readout: Literal["declared", "calibrated", "none"] | None = Field(
+        default=None,
+        description="readout errors: as the file declares them, as its calibration shots say, or none; chosen",
+    )
     held_out: float = Field(
         default=0.2, ge=0, le=0.5, description="share of every setting's shots held out for choices"
     )

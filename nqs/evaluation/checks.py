@@ -3,6 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from nqs.measurement.dataset import Measurements
+from nqs.statistics import SIGNIFICANT
+
 
 class Check(NamedTuple):
     """A row of the table behind a verdict.
@@ -39,3 +44,25 @@ def rows(checks: Iterable[Check]) -> list[dict[str, Any]]:
         for check in checks
         if check.found is not None
     ]
+
+
+def of_calibration(data: Measurements) -> Check:
+    """Whether calibration shots beside the others are as the readout that the fit assumes would have them.
+
+    A mixed state explains most of what misread shots look like: nothing but calibration tells.
+    """
+    name, expected = "calibration shots under the readout assumed, p", f"≥ {SIGNIFICANT:g}"
+    known = data.calibration
+    if known is None:
+        return Check(name, None, expected, None)
+    p_value, alarm = known.p_value(data.readout), None
+    if p_value < SIGNIFICANT:
+        readout = known.confusion().readout
+        wrong = np.maximum(readout[:, 1, 0], readout[:, 0, 1])
+        site = int(np.argmax(wrong))
+        assumed = "no readout errors" if data.readout is None else "the declared readout errors"
+        alarm = (
+            f"Calibration shots contradict {assumed} (p = {p_value:.2g}): site {site} is misread with a chance of "
+            f"{wrong[site]:.1%}, say they. Set data.readout to calibrated; the state is not to be trusted without."
+        )
+    return Check(name, p_value, expected, alarm)

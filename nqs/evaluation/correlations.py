@@ -39,11 +39,11 @@ class Moments(NamedTuple):
         return self.pair - self.site[:, :, None] * self.site[:, None, :]
 
 
-def of_vector(vector: np.ndarray) -> Moments:
-    """Exact, of a normalised state vector (2**sites,)."""
-    sites = int(np.log2(vector.size))
+def of_exact(state: np.ndarray) -> Moments:
+    """Exact, of a normalised state vector (2**sites,) or density matrix (2**sites, 2**sites)."""
+    sites = int(np.log2(len(state)))
     place = 1 << np.arange(sites - 1, -1, -1)
-    means = [signed_sums(outcome_probabilities(vector, letter * sites)) for letter in PAULI_LETTERS]
+    means = [signed_sums(outcome_probabilities(state, letter * sites)) for letter in PAULI_LETTERS]
     both = place[:, None] ^ place  # 0, the empty product, where i = j
     site = np.stack([mean[place] for mean in means])
     pair = np.stack([mean[both] for mean in means])

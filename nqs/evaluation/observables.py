@@ -29,8 +29,12 @@ _UNSEEN = 2 * np.sqrt(2)
 """Standard error, over 1/samples, of a ±1 that was the same in all: Agresti and Coull (1998)."""
 
 
-def expectation(vector: np.ndarray, total: PauliSum) -> float:
-    """⟨ψ|A|ψ⟩ for a normalised vector (2**sites,), exact."""
+def expectation(state: np.ndarray, total: PauliSum) -> float:
+    """⟨A⟩ in a normalised vector (2**sites,) or density matrix (2**sites, 2**sites), exact."""
+    if state.ndim == 2:
+        columns = (total.times(np.asarray(column, complex))[i] for i, column in enumerate(state.T))
+        return float(sum(columns).real)
+    vector = state
     return float(np.vdot(vector, total.times(np.asarray(vector, complex))).real)
 
 
@@ -39,8 +43,8 @@ def of_state(
 ) -> list[Estimate]:
     """⟨A⟩ of each sum: exact up to 20 sites, beyond from `samples` that all of them share."""
     if state.sites <= VECTOR_SITES:
-        vector = state.vector()
-        return [Estimate(expectation(vector, total), None) for total in totals]
+        exact = state.exact()
+        return [Estimate(expectation(exact, total), None) for total in totals]
     return of_samples(state, state.sample(samples, seed), totals)
 
 

@@ -22,7 +22,7 @@ _ROUNDING = 1e-6
 class Scatter(ABC):
     """Of fits to other shots of the state that was measured, about the one that was fitted.
 
-    fitted: (2**sites,) normalised. others: (states, 2**sites) that explain the shots as well.
+    fitted: (2**sites,) normalised, or a density matrix. others: such that explain the shots as well.
     searched: whether they were looked for in all directions.
     """
 
@@ -44,7 +44,7 @@ class Scatter(ABC):
 
 @dataclass(frozen=True)
 class Refits(Scatter):
-    """Told by fits to simulated shots. again: (refits, 2**sites)."""
+    """Told by fits to simulated shots. again: (refits, 2**sites), or density matrices."""
 
     method: ClassVar[str] = "bootstrap"
     again: np.ndarray
@@ -80,5 +80,9 @@ class Fisher(Scatter):
         return normal(value, error, bias=np.trace(turned), least=least, most=most)
 
 
-def _mean(vector: np.ndarray, action: Action) -> float:
-    return float(np.vdot(vector, action(np.asarray(vector, complex))).real)
+def _mean(state: np.ndarray, action: Action) -> float:
+    """⟨A⟩ of a vector, or of a density matrix."""
+    state = np.asarray(state, complex)
+    if state.ndim == 1:
+        return float(np.vdot(state, action(state)).real)
+    return float(sum(action(column)[i] for i, column in enumerate(state.T)).real)

@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 from math import gcd
 from typing import NamedTuple
 
+import numpy as np
+
 from nqs.config.menu import (
     ANSATZ_OPTIONS,
     AUTOREGRESSIVE,
     DEFAULT_ANSATZ,
     LATTICE,
+    MIXED,
     PERIODIC,
     lattice_size,
 )
@@ -17,7 +20,13 @@ from nqs.config.tomography import Tomography, Training
 from nqs.measurement.dataset import Measurements
 from nqs.state.reach import FISHER_SITES, FISHER_WORK, LIKELIEST_SITES
 
-_RATES = {"recurrent": 0.02, "recurrent-2d": 0.02, "rbm-phase": 0.1}
+_RATES = {
+    "recurrent": 0.02,
+    "recurrent-2d": 0.02,
+    "rbm-phase": 0.1,
+    "purification": 0.02,
+    "density-rbm": 0.05,
+}
 _OTHER_RATE = 0.01
 _SLOWER = {"recurrent-2d": 2.0, "transformer": 8.0}
 """Time of an amplitude with its gradient, where that of a recurrent state is 1."""
@@ -51,7 +60,8 @@ def filler(config: Tomography) -> tuple[Tomography, Callable[..., None], list[Ch
     """A copy of the config, what fills its gaps, and the list of what was filled in."""
     made: list[Choice] = []
     config = config.model_copy(deep=True)
-    name_of = {id(getattr(config, name)): name for name in ("ansatz", "training", "baseline")}
+    tables = ("data", "ansatz", "training", "baseline")
+    name_of = {id(getattr(config, name)): name for name in tables}
 
     def fill(table, key, value, why):
         if getattr(table, key) is None:
@@ -61,10 +71,21 @@ def filler(config: Tomography) -> tuple[Tomography, Callable[..., None], list[Ch
     return config, fill, made
 
 
+def readout(config: Tomography, data: Measurements, fill: Callable[..., None]) -> None:
+    """Say where the readout errors that are undone come from, if any are."""
+    if data.readout is None:
+        return
+    known = data.calibration
+    if known is not None and np.array_equal(data.readout, known.confusion().readout):
+        fill(config.data, "readout", "calibrated", f"by {known.shots:,} calibration shots")
+    fill(config.data, "readout", "declared", "the file has a matrix for every site")
+
+
 def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Choice]]:
     """The config with every gap filled, and what was filled in."""
     config, fill, made = filler(config)
     ansatz, training = config.ansatz, config.training
+    readout(config, data, fill)
     fill(ansatz, "name", DEFAULT_ANSATZ, "normalised, and best on most states tried")
     fill_size(ansatz, data, fill)
     if ansatz.name in AUTOREGRESSIVE:
@@ -89,6 +110,11 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "patch", 1, "every site by itself")
     elif ansatz.name in PERIODIC:
         fill_filters(ansatz, data, fill)
+    elif ansatz.name in MIXED:
+        fill(ansatz, "ancillas", min(data.sites, 2), "a mixture of four vectors")
+        fill(ansatz, "hidden", *_recurrent_size(data))
+        if ansatz.name == "purification":
+            fill(ansatz, "site_dependent", False, "told how near the ends are instead")
     elif ansatz.name in ANSATZ_OPTIONS:
         fill(ansatz, "hidden", max(8, 2 * data.sites), "two hidden units a site")
     work = len(data.settings) * 2**data.sites

@@ -44,4 +44,4 @@ def _state(thing: Thing) -> Any:
 
 
 def _vector(state: Any) -> np.ndarray:
-    return state.vector() if isinstance(state, State) else np.asarray(state)
+    return state.exact() if isinstance(state, State) else np.asarray(state)

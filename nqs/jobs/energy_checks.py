@@ -6,6 +6,8 @@ from typing import Any
 
 from nqs.config.ground_state import GroundState, Uniform
 from nqs.config.menu import (
+    MIXED,
+    NOISE,
     PERIODIC,
     SINGLE_PRECISION,
     lattice_size,
@@ -42,6 +44,7 @@ def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
     ansatz = config.ansatz
     _check_idle(config, own)
     if own is None:
+        _refuse_mixed(ansatz)
         averaged = ["average"] if ansatz.average else []
         refuse_unknown_ansatz(str(ansatz.name), [*options(config), *averaged])
         if ansatz.name in PERIODIC and not known.lattice:
@@ -69,6 +72,15 @@ def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
     _check_sector(config, known)
     _check_sampler(config, known, own)
     _check_growth(config)
+
+
+def _refuse_mixed(ansatz: Any) -> None:
+    noise = next((key for key in NOISE if getattr(ansatz, key)), None)
+    if ansatz.name in MIXED or noise:
+        what = f"ansatz {ansatz.name!r}" if noise is None else f"ansatz.{noise}"
+        raise ValueError(
+            f"{what} makes a mixed state, and ground states are pure; it is for tomography."
+        )
 
 
 def _check_idle(config: GroundState, own: bool | None) -> None:

@@ -13,7 +13,7 @@ from nqs.evaluation.heldout import Estimate
 from nqs.jobs import excited
 from nqs.jobs.choices import Choice
 from nqs.jobs.hamiltonian import exact
-from nqs.jobs.judge import versions
+from nqs.jobs.judge import device, versions
 from nqs.jobs.optimise import Problem, Trained
 from nqs.jobs.properties import number
 from nqs.state.sampling import Samples
@@ -130,6 +130,7 @@ def _about(problem: Problem, made: list[Choice], run: Run) -> dict[str, Any]:
             "best_step": None,
             "seconds": round(run.seconds, 3),
             "seconds_compiling": round(run.seconds_compiling, 3),
+            "device": device(),
         },
         "hamiltonian": {
             "name": problem.system.name,

@@ -155,7 +155,7 @@ def _likelihood(state: State, data: Measurements) -> dict[str, Any] | None:
 
 def _told(state: State, data: Measurements) -> dict[str, Any] | None:
     """Fidelity with what was measured, by the shots alone; with the reason where it cannot be had."""
-    if state.sites > MOST_SITES:
+    if state.sites > MOST_SITES or state.mixed:
         return None
     try:
         told = fidelity_from_shots(state.vector(), data)
@@ -168,6 +168,12 @@ def _energy(state, asked, drawn, shots, scattered, seed) -> dict[str, Any]:
     """⟨H⟩ and its variance, beside ⟨H⟩ of the shots where they tell every term."""
     total: PauliSum = asked.total
     if drawn is None:
+        if state.mixed:
+            own, variance = _energy_of_mixture(state.density_matrix(), total)
+            return {
+                **beside(asked.name, own, shots, total, scattered),
+                "variance": number(variance),
+            }
         vector = state.vector()
         image = total.times(vector)
         energy = float(np.vdot(vector, image).real)
@@ -178,3 +184,11 @@ def _energy(state, asked, drawn, shots, scattered, seed) -> dict[str, Any]:
         found = sampled_energy(state, drawn, e, seed=seed)
         own, variance = found.energy, found.variance
     return {**beside(asked.name, own, shots, total, scattered), "variance": number(variance)}
+
+
+def _energy_of_mixture(rho: np.ndarray, total: PauliSum) -> tuple[Estimate, Estimate]:
+    """Tr Hρ and Tr H²ρ − (Tr Hρ)²."""
+    images = np.stack([total.times(np.asarray(column, complex)) for column in rho.T], axis=1)  # Hρ
+    energy = float(np.trace(images).real)
+    again = [total.times(column)[i] for i, column in enumerate(images.T)]
+    return Estimate(energy, None), Estimate(float(np.sum(again).real) - energy**2, None)

@@ -4,11 +4,12 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nqs.config.tomography import Tomography
-from nqs.evaluation import checks, verdict
+from nqs.evaluation import checks, drift, verdict
 from nqs.evaluation.fidelity import fidelity, is_positive
 from nqs.evaluation.goodness import (
     Goodness,
@@ -42,6 +43,11 @@ _WORST_SETTINGS = 6
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide the numbers."""
     return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def device() -> str:
+    """What the arrays lay on: "cpu", or the name of a graphics card."""
+    return jax.devices()[0].device_kind
 
 
 def judge(
@@ -95,7 +101,7 @@ def judge(
         ended_early=run.stopped,
         built_in=config.ansatz.built_in(),
     )
-    found_out = verdict.checks(findings)
+    found_out = [*verdict.checks(findings), checks.of_calibration(data), drift.check(data)]
     summary = about(config, choices, run, source, data)
     summary["verdict"] = checks.level(found_out)
     summary["warnings"] = checks.alarms(found_out)
@@ -152,9 +158,9 @@ def judge(
         for text, total in zip(wanted.observables, totals, strict=True)
     ]
     tables = {
-        "chi2_per_setting": _chi2_rows(data, goodness),
+        "chi2_per_setting": chi2_rows(data, goodness),
         "amplitudes": _amplitude_rows(psi, target),
-        "histograms": _histogram_rows(data, counts, np.exp(log_p), goodness),
+        "histograms": histogram_rows(data, counts, np.exp(log_p), goodness),
         **properties(found.final, data, config.seed, data.lattice),
     }
     run.heed()
@@ -200,6 +206,7 @@ def about(config, choices, run, source, data) -> dict[str, Any]:
             "trust": config.training.trust,
             "seconds": round(run.seconds, 3),
             "seconds_compiling": round(run.seconds_compiling, 3),
+            "device": device(),
         },
         "data": {
             **source,
@@ -289,7 +296,7 @@ def _goodness(counts, log_p, data, seed, rank, exact) -> Goodness:
     return simulated_test(counts, probability, seed)
 
 
-def _chi2_rows(data: Measurements, goodness: Goodness) -> list[dict]:
+def chi2_rows(data: Measurements, goodness: Goodness) -> list[dict]:
     pooled = iter(goodness.per_setting)
     rows = []
     for setting, taken in zip(data.settings, data.shots_per_setting, strict=True):
@@ -333,7 +340,7 @@ def _amplitude_rows(psi: np.ndarray, target: np.ndarray | None) -> list[dict]:
     ]
 
 
-def _histogram_rows(data, counts, probability, goodness) -> list[dict]:
+def histogram_rows(data, counts, probability, goodness) -> list[dict]:
     """Observed and expected shots of the settings that fit worst."""
     taken = np.flatnonzero(data.shots_per_setting)
     excess = [p.chi2 - (len(p.expected) - 1) for p in goodness.per_setting]

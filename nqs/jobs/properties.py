@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nqs.evaluation import correlations, entropy
+from nqs.evaluation import correlations, entropy, mixed
 from nqs.evaluation.correlations import Moments
 from nqs.evaluation.fidelity import fidelity, projection
 from nqs.evaluation.heldout import Estimate
@@ -53,8 +53,9 @@ def properties(
     """
     lengths = lengths or (state.sites,)
     if state.sites <= VECTOR_SITES:
-        number, vector = None, state.vector()
-        own, cuts = correlations.of_vector(vector), _exact_cuts(vector)
+        number, exact = None, state.exact()
+        own = correlations.of_exact(exact)
+        cuts = _mixed_cuts(exact) if state.mixed else _exact_cuts(exact)
         waves = correlations.structure_factor(own.pair[2], lengths)
         spread = np.zeros_like(waves)
     else:
@@ -115,7 +116,7 @@ def fidelity_to(
     """
     if isinstance(target, State):
         return _sampled_fidelity_to(target, name, state, seed)
-    own = fidelity(state.vector(), target)
+    own = fidelity(state.exact(), target)
     found = {"value": own, "error": None, "interval": None, "fitted": own, "target": name}
     again = _statistical(scatter, projection(target), 0, 1) if scatter else None
     if again and not again["open"]:
@@ -198,6 +199,17 @@ def _exact_cuts(vector: np.ndarray) -> Rows:
     for cut in range(1, int(np.log2(vector.size))):
         found = entropy.entropies(vector, range(cut))
         rows.append(_cut(cut, found.renyi2, 0.0, found.von_neumann))
+    return rows
+
+
+def _mixed_cuts(rho: np.ndarray) -> Rows:
+    """Entropies of the sites before each bond, and their negativity with those behind it."""
+    rows = []
+    for cut in range(1, int(np.log2(len(rho)))):
+        part = mixed.reduced(rho, range(cut))
+        renyi2 = -float(np.log(mixed.purity(part)))
+        row = _cut(cut, renyi2, 0.0, mixed.von_neumann(part))
+        rows.append({**row, "negativity": mixed.negativity(rho, range(cut))})
     return rows
 
 

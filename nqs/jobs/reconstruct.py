@@ -141,7 +141,7 @@ def reconstruct(
     if again is not None:
         winner = _winner(tables, counts, best if again.stop < fit.steps else None)
     excluded = None
-    if not data.only_z and run.stopped is None:
+    if not data.only_z and run.stopped is None and not states[winner].mixed:
         excluded = _conjugate_excluded(
             fit, states, winner, tables[winner], everything, again.steps if again else fit.steps
         )

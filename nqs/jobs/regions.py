@@ -6,7 +6,9 @@ from functools import partial
 from itertools import combinations
 from typing import Any
 
-from nqs.evaluation import entropy
+import numpy as np
+
+from nqs.evaluation import entropy, mixed
 from nqs.evaluation.heldout import Estimate
 from nqs.jobs.properties import number
 from nqs.state.reach import VECTOR_SITES
@@ -47,6 +49,8 @@ def entropies(
     """
     pairs = [(a, b) for a, b in combinations(wanted, 2) if not set(a) & set(b)]
     if state.sites <= VECTOR_SITES:
+        if state.mixed:
+            return _of_mixture(state, wanted, pairs)
         vector = state.vector()
         own = [entropy.entropies(vector, part) for part in wanted]
         return (
@@ -70,6 +74,24 @@ def entropies(
         [_sampled({"sites": a}, alone) for a in wanted],
         [_sampled({"a": a, "b": b}, common) for a, b in pairs],
     )
+
+
+def _of_mixture(state: State, wanted: Sequence[Region], pairs) -> tuple[list, list]:
+    """Of a density matrix: entropies of parts are not those of entanglement, negativity is."""
+    rho = state.density_matrix()
+
+    def both(sites) -> np.ndarray:
+        part = mixed.reduced(rho, sites)
+        return np.array([-np.log(mixed.purity(part)), mixed.von_neumann(part)])
+
+    own = []
+    for part in wanted:
+        row = _row({"sites": part}, *map(_exact, both(part)))
+        own.append({**row, "negativity": number(_exact(mixed.negativity(rho, part)))})
+    common = [
+        _row({"a": a, "b": b}, *map(_exact, both(a) + both(b) - both({*a, *b}))) for a, b in pairs
+    ]
+    return own, common
 
 
 def _renyi2(vector, a: Region, b: Region) -> float:

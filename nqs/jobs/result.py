@@ -38,7 +38,7 @@ class Result:
 
     def fidelity(self, target: np.ndarray) -> float:
         """Squared overlap with a state vector, or ⟨ψ|ρ|ψ⟩ with a density matrix, exact."""
-        return fidelity(self.state.vector(), target)
+        return fidelity(self.state.exact(), target)
 
     def observable(self, text: str, samples: int = observables.SAMPLES, seed: int = 1) -> Estimate:
         """Expectation of a Pauli string such as "X0 X1", or of a sum such as "0.5 X0 - Z1 Z2".
@@ -88,7 +88,7 @@ def read_state(folder: Path, model: nn.Module | None = None) -> State:
         )
     facts = checkpoint.facts(path)
     name = facts["ansatz"]
-    if name in menu.ANSATZE:
+    if name in menu.ANSATZE or name in menu.DENSITIES:
         model = menu.build(name, facts["sites"], **facts["options"])
     elif model is None:
         raise ValueError(

@@ -15,6 +15,8 @@ from nqs.config.menu import (
     AUTO,
     DEFAULT_ANSATZ,
     LATTICE,
+    MIXED,
+    NOISE,
     lattice_size,
     refuse_unknown_ansatz,
 )
@@ -27,7 +29,13 @@ from nqs.measurement.dataset import Measurements, refuse_blind_readout
 from nqs.measurement.effects import UNMEASURED, rows_of
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.measurement.target import checked
-from nqs.state.reach import DENSE_SITES, refuse_out_of_reach, within_reach
+from nqs.state.reach import (
+    DENSE_SITES,
+    DENSE_TERMS,
+    MATRIX_LIKELIEST_SITES,
+    refuse_out_of_reach,
+    within_reach,
+)
 from nqs.systems.observable import observable
 
 PATHS = ("data.file", "data.bases", "target")
@@ -61,6 +69,7 @@ def read_inputs(config: Tomography) -> Inputs:
     )
     paths = [Path(p) for p in config.data.file]
     data = formats.read(paths, options)
+    data = with_readout(config, data)
     source = {"file": ", ".join(map(str, paths)), "sha256": place.digest(paths)}
     if config.target:
         target = read_target_or_run(config.target, data.sites)
@@ -74,6 +83,26 @@ def stored_inputs(data: Measurements, source: dict[str, Any]) -> Inputs:
         return Inputs(data, None, None, source)
     name = "the state stored with the shots"
     return Inputs(data, checked(name, data.target, data.sites), name, source)
+
+
+def with_readout(config: Tomography, data: Measurements) -> Measurements:
+    """The shots with the readout errors that the config asks for: those declared, else those of calibration shots
+    that lie beside them, unless it says otherwise. ValueError where they are not there."""
+    asked, calibration = config.data.readout, data.calibration
+    if asked == "none":
+        return replace(data, readout=None)
+    if asked == "declared" and data.readout is None:
+        raise ValueError(
+            "data.readout is 'declared', and the file declares no readout errors; leave it out."
+        )
+    if asked == "calibrated" and calibration is None:
+        raise ValueError(
+            "data.readout is 'calibrated', and no calibration shots lie beside the others; add them with "
+            "`nqs data calibrate`, or leave it out."
+        )
+    if calibration is not None and (asked == "calibrated" or data.readout is None):
+        return replace(data, readout=calibration.confusion().readout)
+    return data
 
 
 def tomography(
@@ -100,7 +129,7 @@ def tomography(
     config = toml.from_keywords(Tomography, settings)
     if isinstance(data, Measurements):
         _refuse_idle(config.data, _FOR_FILES, "shots that are in memory already")
-        inputs = stored_inputs(data, {"file": None, "sha256": None})
+        inputs = stored_inputs(with_readout(config, data), {"file": None, "sha256": None})
     else:
         files = [data] if isinstance(data, str | Path) else list(data)
         config.data.file = [str(Path(f).resolve()) for f in files]
@@ -233,6 +262,8 @@ def _drawings(summary: dict, rows: list[dict], figures: dict[str, list[dict]]) -
     by_phase = {
         name: [r for r in rows if r["phase"].split()[0] == name] for name in ("search", "refit")
     }
+    if not rows:  # found without training
+        return draw.of_tables(figures)
     curve = draw.learning_curve(
         by_phase["search"],
         training["best_step"],
@@ -253,11 +284,7 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
         _check_wide(config, data, own)
     else:
         refuse_out_of_reach(data.sites, len(data.settings))
-        if config.ansatz.name == AUTO:
-            raise ValueError(
-                "ansatz 'auto' tries its sizes with the likelihood of branches; leave out "
-                "training.likelihood."
-            )
+        _check_mixed(config, data)
     if config.training.optimiser != "natural":
         _refuse_idle(config.training, ("shift", "trust"), "optimiser adam")
     if config.evaluation.bootstrap == 1:
@@ -272,6 +299,40 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
         given = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
         if given or config.training.optimiser == "natural":
             _check_built(config, data)
+
+
+def _check_mixed(config: Tomography, data: Measurements) -> None:
+    """ValueError where a description of few sites is asked for that cannot be had."""
+    name = config.ansatz.name
+    exact = name in (AUTO, "low-rank")
+    if exact and data.sites > MATRIX_LIKELIEST_SITES:
+        raise ValueError(
+            f"ansatz {name!r} with all amplitudes looks for the most likely of all mixed states, up to "
+            f"{MATRIX_LIKELIEST_SITES} sites; these shots have {data.sites}. "
+            + (
+                "Leave out training.likelihood."
+                if name == AUTO
+                else "Choose purification or density-rbm."
+            )
+        )
+    if exact:
+        _refuse_idle(
+            config.training,
+            [key for key in type(config.training).model_fields if key != "likelihood"],
+            f"ansatz {name}, whose most likely state is found without training",
+        )
+    if is_mixed(config) and config.training.optimiser == "natural":
+        raise ValueError(
+            "natural gradients are those of pure states; choose training.optimiser adam."
+        )
+    if is_mixed(config):
+        rank = config.ansatz.rank or 2 ** (config.ansatz.ancillas or 1)
+        work = len(data.settings) * 2**data.sites * rank
+        if work > DENSE_TERMS:
+            raise ValueError(
+                f"{len(data.settings)} settings of {data.sites} sites and {rank} vectors need {work:.3g} "
+                f"amplitudes at every step; the limit is {DENSE_TERMS:.3g}. Take fewer vectors or ancillas."
+            )
 
 
 def _check_built(config: Tomography, data: Measurements) -> None:
@@ -321,16 +382,33 @@ def is_wide(config: Tomography, data: Measurements) -> bool:
     """Whether the likelihood is that of interfering branches: by the config, for a ladder, by size."""
     if config.training.likelihood is not None:
         return config.training.likelihood == "branch"
-    return config.ansatz.name == AUTO or not within_reach(data.sites, len(data.settings))
+    small = data.sites <= MATRIX_LIKELIEST_SITES and within_reach(data.sites, len(data.settings))
+    if config.ansatz.name == AUTO:  # of few sites it tries descriptions, of many sizes
+        return not small
+    return not within_reach(data.sites, len(data.settings))
 
 
 def way_of(config: Tomography, data: Measurements) -> ModuleType:
     """The job that learns the state: choose, templates, reconstruct, cost, and its JUDGE."""
-    return import_module(f"nqs.jobs.{'wide' if is_wide(config, data) else 'reconstruct'}")
+    if is_wide(config, data):
+        return import_module("nqs.jobs.wide")
+    mixed = config.ansatz.name == AUTO or is_mixed(config)
+    return import_module(f"nqs.jobs.{'mixed' if mixed else 'reconstruct'}")
+
+
+def is_mixed(config: Tomography) -> bool:
+    """Whether an ansatz of mixed states is asked for, or noise that is learnt beside any."""
+    return config.ansatz.name in MIXED or any(getattr(config.ansatz, key) for key in NOISE)
 
 
 def _check_wide(config: Tomography, data: Measurements, own: bool) -> None:
     name = config.ansatz.name or AUTO
+    if is_mixed(config):
+        raise ValueError(
+            "mixed states and noise beside a state are learnt from all amplitudes, up to "
+            f"{DENSE_SITES} sites; these shots have {data.sites}, or their likelihood is that of branches. "
+            "Choose a pure ansatz."
+        )
     if data.readout is not None:
         raise ValueError(
             f"readout errors can be undone up to {DENSE_SITES} sites by the dense likelihood; these "

@@ -6,7 +6,7 @@ import numpy as np
 
 from nqs.ansatz.autoregressive import Normalised
 from nqs.config.tomography import Tomography
-from nqs.evaluation import checks, observables, verdict
+from nqs.evaluation import checks, drift, observables, verdict
 from nqs.evaluation.fidelity import fidelity as of_vectors
 from nqs.evaluation.heldout import Estimate, mean_of_strata
 from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, SAME_STATE, blind_to_conjugation
@@ -102,7 +102,7 @@ def judge(
         log_z_error=chosen.norm.error,
         told_by_shots=told,
     )
-    found_out = verdict.checks(findings)
+    found_out = [*verdict.checks(findings), checks.of_calibration(data), drift.check(data)]
     summary = about(config, choices, run, source, data)
     summary["verdict"] = checks.level(found_out)
     summary["warnings"] = checks.alarms(found_out)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from nqs.measurement.calibration import Calibration
+from nqs.measurement.calibration import joined as all_calibrations
 from nqs.measurement.effects import (
     FURTHER_LETTERS,
     PAULI_EFFECTS,
@@ -35,6 +37,7 @@ class Measurements:
     block: (rows,) time block of each row, optional.
     effects: letter → (outcomes, 2, 2) operators of further single-site measurements.
     readout: (sites, 2, 2) P(read r | true t) as [site, r, t], optional.
+    calibration: shots of prepared basis states, read by the same device, optional.
     target: state vector (2**sites,) or density matrix the shots were made from, optional.
     source: where the shots came from, in words.
     lattice: lengths of a grid of sites, which lie row by row; None where nothing is known of it.
@@ -47,6 +50,7 @@ class Measurements:
     block: np.ndarray | None = None
     effects: Mapping[str, np.ndarray] = field(default_factory=dict)
     readout: np.ndarray | None = None
+    calibration: Calibration | None = None
     target: np.ndarray | None = None
     source: str = ""
     lattice: tuple[int, ...] | None = None
@@ -80,6 +84,10 @@ class Measurements:
                 raise ValueError(f"block has {store['block'].size} entries for {rows} shots.")
         if self.readout is not None:
             store["readout"] = _checked_readout(np.asarray(self.readout, dtype=float), sites)
+        if self.calibration is not None and self.calibration.sites != sites:
+            raise ValueError(
+                f"the calibration shots have {self.calibration.sites} sites; the shots have {sites}."
+            )
         if self.target is not None:
             store["target"] = _checked_target(np.asarray(self.target), sites)
         if self.lattice is not None:
@@ -307,6 +315,7 @@ def joined(parts: Sequence[Measurements]) -> Measurements:
         counts=end_to_end([p.counts for p in parts]),
         effects=effects,
         readout=first.readout,
+        calibration=all_calibrations([p.calibration for p in parts]),
         target=next((p.target for p in parts if p.target is not None), None),
         source=", ".join(p.source for p in parts if p.source),
         lattice=first.lattice if len({p.lattice for p in parts}) == 1 else None,

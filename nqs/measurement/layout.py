@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nqs.measurement.calibration import Calibration
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import checked_effects
 from nqs.measurement.problems import listed, quoted
@@ -35,6 +36,10 @@ def stored_arrays(data: Measurements) -> dict[str, np.ndarray]:
         arrays[f"/effects/{letter}"] = effect.astype("<c16")
     if data.readout is not None:
         arrays["/readout"] = data.readout.astype("<f8")
+    if data.calibration is not None:
+        arrays["/calibration/prepared"] = data.calibration.prepared
+        arrays["/calibration/outcomes"] = data.calibration.outcomes
+        arrays["/calibration/counts"] = data.calibration.counts.astype("<u4")
     if data.target is not None:
         name = "statevector" if data.target.ndim == 1 else "density_matrix"
         arrays[f"/target/{name}"] = data.target.astype("<c16")
@@ -81,6 +86,7 @@ def measurements(tree: "Tree") -> Measurements:
         block=_typed(arrays, "/block", "u", 1) if "/block" in arrays else None,
         effects=effects,
         readout=_typed(arrays, "/readout", "f", 3) if "/readout" in arrays else None,
+        calibration=_calibration(arrays),
         target=_target(arrays),
         source=str(root.get("source", "")),
         lattice=_lattice(root.get("lattice")),
@@ -116,6 +122,17 @@ def _settings(stored: np.ndarray) -> tuple[str, ...]:
         return tuple(stored.astype(str).tolist())
     except UnicodeDecodeError:
         raise ValueError("/settings holds bytes that are not ASCII letters.") from None
+
+
+def _calibration(arrays: dict[str, np.ndarray]) -> Calibration | None:
+    names = [f"/calibration/{part}" for part in ("prepared", "outcomes", "counts")]
+    there = [name in arrays for name in names]
+    if not any(there):
+        return None
+    if not all(there):
+        raise ValueError(f"of {listed(names)} some are missing; expected all of them or none.")
+    prepared, outcomes = (_typed(arrays, name, "u", 2) for name in names[:2])
+    return Calibration(prepared, outcomes, _typed(arrays, names[2], "u", 1))
 
 
 def _target(arrays: dict[str, np.ndarray]) -> np.ndarray | None:

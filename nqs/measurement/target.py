@@ -190,9 +190,12 @@ def sites_of(path: str | os.PathLike) -> int:
     return sites
 
 
-def write_vector(path: str | os.PathLike, vector: np.ndarray) -> None:
-    """A state vector as .npy, .h5 (data set `statevector`) or .txt ('re im' a line)."""
+def write_state(path: str | os.PathLike, state: np.ndarray) -> None:
+    """A state vector as .npy, .h5 (data set `statevector`) or .txt ('re im' a line), a density matrix as
+    .npy or .h5 (`density_matrix`)."""
     path = Path(path)
+    if state.ndim == 2 and path.suffix == ".txt":
+        raise ValueError(f"{path}: a density matrix is written as .npy or .h5.")
     if path.suffix not in (".npy", ".h5", ".txt"):
         raise ValueError(
             f"{path} ends in {path.suffix!r}; a state is written as .npy, .h5 or .txt, and"
@@ -201,11 +204,12 @@ def write_vector(path: str | os.PathLike, vector: np.ndarray) -> None:
     with replacing(path) as part:
         if path.suffix == ".npy":
             with part.open("wb") as file:
-                np.save(file, vector)
+                np.save(file, state)
         elif path.suffix == ".txt":
-            np.savetxt(part, np.stack([vector.real, vector.imag], axis=1), fmt="%.17g")
+            np.savetxt(part, np.stack([state.real, state.imag], axis=1), fmt="%.17g")
         else:
             import h5py
 
             with h5py.File(part, "w", libver="latest") as file:
-                file.create_dataset("statevector", data=vector)
+                name = "statevector" if state.ndim == 1 else "density_matrix"
+                file.create_dataset(name, data=state)

@@ -59,7 +59,8 @@ def about_method(summary: Mapping[str, Any]) -> list[Row]:
         rows.append(Row("Ansatz", printable(ansatz.get("name")), parameters))
     if training:
         rows.append(Row("Training", steps, _how_trained(training)))
-        rows.append(Row("Time", duration(training.get("seconds")), f"compiling {compiling}"))
+        where = f", on {printable(training['device'])}" if training.get("device") else ""
+        rows.append(Row("Time", duration(training.get("seconds")), f"compiling {compiling}{where}"))
     rows.append(Row("Seed", printable(summary.get("seed"))))
     rows.append(Row("nqs", printable(summary.get("nqs"))))
     if summary.get("versions"):

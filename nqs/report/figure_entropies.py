@@ -5,6 +5,7 @@ from typing import Any
 
 from nqs.report.drawing import (
     BLUE,
+    GREEN,
     VERMILION,
     Drawing,
     as_csv,
@@ -20,6 +21,7 @@ COLUMNS = {
     "renyi2": number,
     "renyi2_error": number,
     "von_neumann": number,
+    "negativity": number,
     "samples": whole,
 }
 
@@ -27,10 +29,12 @@ COLUMNS = {
 def entropies(table: Iterable[Mapping[str, Any]]) -> Drawing:
     """Rényi-2 entropy, and von Neumann's where it is known, against the number of sites before the cut.
 
-    table: rows {"cut", "renyi2", "renyi2_error", "von_neumann"}, in nats.
+    table: rows {"cut", "renyi2", "renyi2_error", "von_neumann", "negativity"}, in nats; the last of a mixed
+    state, whose entropies are not those of entanglement alone.
     """
     rows = tidy(table, COLUMNS)
     exact = any(row["von_neumann"] is not None for row in rows)
+    mixed = any(row["negativity"] is not None for row in rows)
 
     def paint(figure):
         axes = figure.subplots()
@@ -54,6 +58,9 @@ def entropies(table: Iterable[Mapping[str, Any]]) -> Drawing:
             elinewidth=1,
             label="Rényi-2",
         )
+        if mixed:
+            values = [row["negativity"] for row in rows]
+            axes.plot(cuts, values, "^-", color=GREEN, markersize=3.5, label="negativity")
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         axes.set_xlabel("sites before the cut")
         axes.set_ylabel("entropy (nats)")

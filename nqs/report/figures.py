@@ -5,6 +5,7 @@ from typing import Any
 
 from nqs.report import (
     figure_amplitudes,
+    figure_density,
     figure_entropies,
     figure_goodness,
     figure_ladder,
@@ -16,6 +17,7 @@ from nqs.report import (
 )
 from nqs.report.drawing import Drawing, rows_of
 from nqs.report.figure_amplitudes import amplitudes
+from nqs.report.figure_density import density_matrix
 from nqs.report.figure_energy import energy_curve, energy_curve_from_csv
 from nqs.report.figure_entropies import entropies
 from nqs.report.figure_goodness import chi2_per_setting
@@ -36,6 +38,7 @@ __all__ = [
     "amplitudes",
     "chi2_per_setting",
     "correlations",
+    "density_matrix",
     "energy_curve",
     "entropies",
     "from_csv",
@@ -64,6 +67,7 @@ TABLES: dict[str, Callable[..., Drawing]] = {
     "structure_factor": structure_factor,
     "entropies": entropies,
     "amplitudes": amplitudes,
+    "density_matrix": density_matrix,
 }
 """Figures that are drawn from one table, by name."""
 
@@ -84,6 +88,7 @@ _COLUMNS: dict[str, Iterable[str]] = {
     "structure_factor": figure_structure.COLUMNS,
     "entropies": figure_entropies.COLUMNS,
     "amplitudes": figure_amplitudes.COLUMNS,
+    "density_matrix": figure_density.COLUMNS,
 }
 
 
@@ -106,6 +111,7 @@ AGAIN: dict[str, Callable[[str], Drawing]] = {
     "structure_factor": _again("structure_factor"),
     "entropies": _again("entropies"),
     "amplitudes": _again("amplitudes"),
+    "density_matrix": _again("density_matrix"),
 }
 """Every figure by the name of its files, in the order in which a report shows them."""
 
@@ -124,6 +130,7 @@ HEADINGS = {
     "structure_factor": "Structure factor",
     "entropies": "Entanglement entropies",
     "amplitudes": "Amplitudes and phases",
+    "density_matrix": "Density matrix",
 }
 
 

@@ -97,6 +97,7 @@ def rendered(
             ("Energy", sections.energy(summary)),
             ("Sampling", sections.sampling(summary)),
             ("Goodness of fit", sections.goodness(summary)),
+            ("The mixture", sections.mixture(summary)),
             ("What the data determine", sections.identifiability(summary)),
             (
                 "Observables",

@@ -70,6 +70,8 @@ def highlights(summary: Mapping[str, Any]) -> list[Row]:
     """The four numbers that one looks for first."""
     likelihood, fidelity = part(summary, "likelihood"), part(summary, "fidelity")
     rows = _energy_highlights(summary)
+    if part(summary, "mixture"):
+        rows.append(Row("Purity", measured(part(summary, "mixture").get("purity")), "1 if pure"))
     if fidelity:
         name = f"to {printable(fidelity.get('target'))}"
         again = part(fidelity, "statistical")
@@ -305,12 +307,49 @@ def goodness(summary: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def mixture(summary: Mapping[str, Any]) -> list[Row]:
+    """What a mixed state is like, and the noise that was learnt beside it."""
+    found = part(summary, "mixture")
+    if not found:
+        return []
+    rows = [
+        Row("Purity Tr ρ²", *_with_interval(found.get("purity"))),
+        Row("Entropy −Tr ρ ln ρ", *_with_interval(found.get("von_neumann"))),
+        Row("Negativity of the first half", measured(found.get("negativity")), "0 if separable"),
+        Row(
+            "Nearest pure state",
+            measured(found.get("nearest_pure_fidelity")),
+            "its fidelity with the mixture",
+        ),
+    ]
+    if found.get("white_noise") is not None:
+        rows.append(Row("White noise learnt", f"{found['white_noise']:.2%}"))
+    for site, pair in enumerate(found.get("readout_errors") or []):
+        shown = f"{pair[0]:.2%}, {pair[1]:.2%}"
+        rows.append(Row(f"Misread, site {site}", shown, "P(1 | 0), P(0 | 1), learnt"))
+    if summary.get("trace_distance") is not None:
+        rows.append(Row("Trace distance to the target", measured(summary["trace_distance"])))
+    return rows
+
+
+def _with_interval(found: Any) -> tuple[str, str]:
+    found = found if isinstance(found, Mapping) else {}
+    shown = _interval(found.get("interval")).lstrip(", ")
+    return measured(found), shown and f"95 % {shown}, by refits"
+
+
 def identifiability(summary: Mapping[str, Any]) -> list[Row]:
     """What the settings can and cannot tell about the state."""
     if "identifiability" not in summary:
         return []
     found = part(summary, "identifiability")
     agree, excluded = found.get("restarts_agree"), found.get("conjugate_excluded")
+    if part(summary, "mixture"):
+        told = f"{count(found.get('rank'))} of {count(found.get('directions'))}"
+        return [
+            Row("State determined by the data", _yes_no(found.get("determined"))),
+            Row("Expectation values told by the settings", told, "all of a mixed state"),
+        ]
     return [
         Row("State determined by the data", _yes_no(found.get("determined"))),
         Row("Directions fixed", *_directions(found)),

@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 
 from nqs.ansatz.autoregressive import Normalised
+from nqs.ansatz.density import Density
 from nqs.measurement.effects import UNMEASURED, basis_bits, rotating_nothing, rows_of
 from nqs.state.pieces import ROWS, in_turn
 from nqs.state.reach import DENSE_SITES, refuse_out_of_reach
@@ -47,6 +48,18 @@ class Rotations(NamedTuple):
     order: Any
     unmeasured: tuple[Any, ...]
     readout: Any
+
+
+class Mixture(NamedTuple):
+    """A mixed state as its outcomes need it: ρ = (1 − s) A A† + s 1/2^N, and how it is misread.
+
+    amplitudes: (2**sites, rank) A, of unit norm. white: s, or None. confusion: (sites, 2, 2)
+    P(read r | true t) as [site, r, t] beside what the plan knows of, or None.
+    """
+
+    amplitudes: Any
+    white: Any = None
+    confusion: Any = None
 
 
 def rotations(
@@ -118,6 +131,8 @@ def log_probabilities(model, variables, sites: int, plan: Rotations) -> Array:
 
     Where a site is not measured, both its outcomes carry the marginal.
     """
+    if isinstance(model, Density):
+        return mixture_log_probabilities(mixture(model, variables), plan)
     return vector_log_probabilities(normalised(all_log_psi(model, variables, sites)), plan)
 
 
@@ -126,6 +141,30 @@ def vector_log_probabilities(psi: Array, plan: Rotations) -> Array:
     probability = jnp.abs(rotated(psi, plan)) ** 2
     probability = observed(probability[plan.order], plan)
     return jnp.log(probability + _FLOOR)
+
+
+def mixture(model: Density, variables: Any) -> Mixture:
+    """What the parameters of a mixed state make of it."""
+
+    def read(module):
+        return module.all_amplitudes(), module.white_noise(), module.confusion()
+
+    parts: Any = model.apply(variables, method=read)
+    amplitudes, white, confusion = parts
+    norm = jnp.sqrt(jnp.sum(jnp.abs(amplitudes) ** 2))
+    return Mixture(amplitudes / norm, white, confusion)
+
+
+def mixture_log_probabilities(m: Mixture, plan: Rotations) -> Array:
+    """As `log_probabilities`, for a mixed state."""
+    turned = jax.vmap(rotated, in_axes=(1, None))(m.amplitudes, plan)
+    probability = jnp.sum(jnp.abs(turned) ** 2, axis=0)[plan.order]
+    if m.white is not None:
+        probability = (1 - m.white) * probability + m.white / probability.shape[1]
+    if m.confusion is not None:
+        before = np.eye(2) if plan.readout is None else plan.readout
+        plan = plan._replace(readout=m.confusion @ before)
+    return jnp.log(observed(probability, plan) + _FLOOR)
 
 
 def probability_slopes(psi: Array, changes: Array, plan: Rotations) -> tuple[Array, Array]:

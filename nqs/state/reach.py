@@ -9,11 +9,17 @@ DENSE_SITES = 16
 VECTOR_SITES = 20
 """Sites of a dense vector evaluated once."""
 
+MATRIX_SITES = 12
+"""Sites of a density matrix."""
+
 DENSE_TERMS = 2**25
 """Amplitudes, over all settings, of one evaluation of the dense likelihood."""
 
 LIKELIEST_SITES = 8
 """Sites up to which the exact maximum-likelihood state is looked for."""
+
+MATRIX_LIKELIEST_SITES = 6
+"""Sites up to which the same is looked for among mixed states."""
 
 FISHER_SITES = 10
 """Sites up to which the Fisher matrix is built."""

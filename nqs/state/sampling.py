@@ -13,6 +13,7 @@ from jax import Array
 
 from nqs import statistics
 from nqs.ansatz.autoregressive import Normalised
+from nqs.ansatz.density import Density
 from nqs.measurement.effects import UNMEASURED, index_bits, rotating_nothing
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import born, products, turned
@@ -129,14 +130,15 @@ def sample_setting(
     if len(setting) != sites:
         raise ValueError(f"setting {setting!r} names {len(setting)} sites; the state has {sites}.")
     measured = np.array([letter != UNMEASURED for letter in setting], np.uint8)
-    if set(setting) <= rotating_nothing(effects):
+    mixed = isinstance(model, Density)
+    if set(setting) <= rotating_nothing(effects) and not mixed:
         drawn = sample(model, variables, sites, shots, seed, method=method)
         return Samples(**{**vars(drawn), "bits": drawn.bits * measured})
     if method not in {None, "exact"}:
         raise ValueError(
             f"sampling method {method!r} draws in Z only; setting {setting!r} is drawn by 'exact'."
         )
-    if sites > DENSE_SITES:
+    if sites > DENSE_SITES and not mixed:
         return _turned(model, variables, sites, setting, shots, seed, effects, measured)
     plan = born.rotations((setting,), effects)
     log_p = _setting_log_probabilities(model, variables, sites, plan)
@@ -227,6 +229,9 @@ def _log_moduli(model, variables, sites):
 
 @partial(jax.jit, static_argnames=("model", "sites"))
 def _setting_log_probabilities(model, variables, sites, plan):
+    if isinstance(model, Density):
+        true = born.mixture(model, variables)._replace(confusion=None)  # shots of the state itself
+        return born.mixture_log_probabilities(true, plan)
     return born.log_probabilities(model, variables, sites, plan)
 
 

@@ -5,6 +5,7 @@ from math import comb
 
 import numpy as np
 
+from nqs.measurement.calibration import Calibration
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import PAULI_LETTERS, UNMEASURED, index_bits, outcome_probabilities
 
@@ -14,6 +15,7 @@ UNIT = 1e-6
 
 _SHOTS = 0x5407
 _SETTINGS = 0x5E77
+_CALIBRATION = 0xCA1B
 
 
 def simulate(
@@ -24,6 +26,7 @@ def simulate(
     *,
     depolarising: float = 0.0,
     readout=None,
+    calibration: int = 0,
 ) -> Measurements:
     """`shots` shots of the target in each setting, equal rows counted together.
 
@@ -32,6 +35,7 @@ def simulate(
     readout: P(read 1 | true 0), P(read 0 | true 1), one pair or (sites, 2). The
     shots declare it, as after a calibration; `dataclasses.replace(data,
     readout=None)` keeps it from whoever reads them.
+    calibration: shots of each of the two states with all bits 0 and all bits 1, kept beside the others.
 
     The noiseless target travels along. The shots of a setting depend on the
     seed and on its place among the settings only.
@@ -59,10 +63,22 @@ def simulate(
         setting_index=np.concatenate(index),
         counts=np.concatenate(counts),
         readout=flips,
+        calibration=calibrated(sites, flips, calibration, seed) if calibration else None,
         target=target,
         source=described(sites, settings, shots, seed, depolarising, readout),
     )
     return data.merged()  # where a site is not measured, noise has left outcomes to be ignored
+
+
+def calibrated(sites: int, flips: np.ndarray | None, shots: int, seed: int) -> Calibration:
+    """`shots` of all bits 0 and of all bits 1 each, every site misread by itself."""
+    rng = np.random.default_rng([seed, _CALIBRATION])
+    prepared = np.repeat(np.array([[0], [1]], np.uint8), shots, axis=0) * np.ones(sites, np.uint8)
+    readout = np.broadcast_to(np.eye(2), (sites, 2, 2)) if flips is None else flips
+    read_one = readout[np.arange(sites), 1, prepared]
+    rows = np.concatenate([prepared, rng.random(prepared.shape) < read_one], axis=1)
+    rows, counts = np.unique(rows.astype(np.uint8), axis=0, return_counts=True)
+    return Calibration(rows[:, :sites], rows[:, sites:], counts)
 
 
 def chosen_settings(text: str, sites: int, seed: int) -> tuple[str, ...]:

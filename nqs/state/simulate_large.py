@@ -9,7 +9,7 @@ from nqs.ansatz.mps import MatrixProduct
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED
 from nqs.measurement.spool import pieces, room
-from nqs.state.simulate import described, flips_of, refuse_wrong
+from nqs.state.simulate import calibrated, described, flips_of, refuse_wrong
 from nqs.state.state import State
 
 _NOISE = 0x401E
@@ -41,6 +41,7 @@ def simulate_large(
     *,
     depolarising: float = 0.0,
     readout=None,
+    calibration: int = 0,
 ) -> Measurements:
     """As `simulate`, from samples of a state of any size; no target travels along.
 
@@ -68,5 +69,6 @@ def simulate_large(
         settings=settings,
         setting_index=np.repeat(np.arange(len(settings), dtype=np.uint32), shots),
         readout=flips,
+        calibration=calibrated(state.sites, flips, calibration, seed) if calibration else None,
         source=described(state.sites, settings, shots, seed, depolarising, readout),
     ).merged()

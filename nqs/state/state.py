@@ -11,15 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from nqs.ansatz.density import Density
 from nqs.state import born, interchange, sampling
-from nqs.state.reach import VECTOR_SITES
+from nqs.state.reach import MATRIX_SITES, VECTOR_SITES
 
 
 @dataclass(frozen=True)
 class State:
-    """A pure state ψ(σ) given by a linen module and its variables.
+    """A state given by a linen module and its variables.
 
-    model: maps bits (…, sites) to log ψ (…), complex, normalised or not.
+    model: of a pure state maps bits (…, sites) to log ψ (…), complex, normalised or not; of a mixed one
+        is a `Density`.
     variables: the module's variables, {"params": …}.
     """
 
@@ -51,7 +53,40 @@ class State:
                 f"a state vector of {self.sites} sites has 2^{self.sites} entries; the limit is "
                 f"{VECTOR_SITES} sites. Draw samples instead."
             )
+        if self.mixed:
+            raise ValueError("a mixed state has no vector of amplitudes; take its density matrix.")
         return np.asarray(_vector(self.model, self.variables, self.sites))
+
+    @property
+    def mixed(self) -> bool:
+        """Whether it is a density operator, not a vector of amplitudes."""
+        return isinstance(self.model, Density)
+
+    def density_matrix(self) -> np.ndarray:
+        """ρ, (2**sites, 2**sites), of unit trace; up to 12 sites. Its white noise is part of it, readout
+        errors are not."""
+        if self.sites > MATRIX_SITES:
+            raise ValueError(
+                f"a density matrix of {self.sites} sites has 4^{self.sites} entries; the limit is "
+                f"{MATRIX_SITES} sites."
+            )
+        if not self.mixed:
+            vector = self.vector()
+            return np.outer(vector, vector.conj())
+        m = self.mixture()
+        amplitudes = np.asarray(m.amplitudes)
+        matrix = amplitudes @ amplitudes.conj().T
+        if m.white is None:
+            return matrix
+        return (1 - m.white) * matrix + m.white * np.eye(len(matrix)) / len(matrix)
+
+    def mixture(self) -> born.Mixture:
+        """A mixed state as its outcomes need it, arrays of NumPy."""
+        return jax.tree.map(np.asarray, _mixture(self.model, self.variables))
+
+    def exact(self) -> np.ndarray:
+        """The vector (2**sites,) of a pure state, the density matrix (2**sites, 2**sites) of a mixed one."""
+        return self.density_matrix() if self.mixed else self.vector()
 
     def log_probabilities(self, settings: Sequence[str], effects=None, readout=None) -> np.ndarray:
         """log P of every outcome in every setting, (settings, 2**sites), normalised.
@@ -62,6 +97,9 @@ class State:
 
     def log_table(self, plan: born.Rotations) -> np.ndarray:
         """`log_probabilities` of settings whose rotations are planned already."""
+        if self.mixed:
+            m = _mixture(self.model, self.variables)
+            return np.asarray(_mixture_log_probabilities(m, plan))
         psi = _vector(self.model, self.variables, self.sites)
         return np.asarray(_log_probabilities(psi, plan))
 
@@ -135,4 +173,6 @@ def _vectors(model, variables, sites):
     return jax.lax.map(lambda v: _vector(model, v, sites), variables)
 
 
+_mixture = jax.jit(born.mixture, static_argnames="model")
 _log_probabilities = jax.jit(born.vector_log_probabilities)
+_mixture_log_probabilities = jax.jit(born.mixture_log_probabilities)

@@ -9,13 +9,13 @@ from lively import lively
 from numpy.testing import assert_allclose
 
 from nqs.evaluation.correlations import (
-    of_samples as moments_of_samples,
-)
-from nqs.evaluation.correlations import (
-    of_vector,
+    of_exact,
     structure_factor,
     structure_factor_of_shots,
     structure_factors,
+)
+from nqs.evaluation.correlations import (
+    of_samples as moments_of_samples,
 )
 from nqs.evaluation.observables import expectation, of_samples, of_state
 from nqs.measurement.effects import basis_bits
@@ -96,7 +96,7 @@ def test_what_is_rare_is_not_excluded_by_samples_without_it():
 def test_moments_of_samples_are_those_of_the_vector():
     """3·12 + 66 numbers: one beyond four and a half errors once in a thousand runs."""
     state = lively("recurrent", 12, seed=2, strength=0.3)
-    exact = of_vector(state.vector())
+    exact = of_exact(state.vector())
     found = moments_of_samples(state, state.sample(4000, 3))
     off = np.abs(found.site - exact.site) / found.site_error
     assert off.max() < 4.5
@@ -109,7 +109,7 @@ def test_moments_of_samples_are_those_of_the_vector():
 def test_the_structure_factor_is_the_transform_of_correlations():
     """On a lattice of 2 by 3, of all configurations with their weights."""
     psi = asymmetric_state(6)
-    by_pairs = structure_factor(of_vector(psi).pair[2], (2, 3))
+    by_pairs = structure_factor(of_exact(psi).pair[2], (2, 3))
     by_bits = np.tensordot(
         np.abs(psi) ** 2, structure_factors(1.0 - 2 * basis_bits(6), (2, 3)), axes=1
     )
@@ -122,7 +122,7 @@ def test_the_structure_factor_is_the_transform_of_correlations():
 def test_the_structure_factor_of_shots_lies_about_that_of_the_state(readout):
     """Six numbers, S(q) = S(−q): one beyond four and a half errors once in thirty thousand runs."""
     psi = asymmetric_state(6)
-    exact = structure_factor(of_vector(psi).pair[2], (2, 3))
+    exact = structure_factor(of_exact(psi).pair[2], (2, 3))
     data = simulate(psi, ["X" * 6, "Z" * 6], 4000, 3, readout=readout)
     found, error = structure_factor_of_shots(data, (2, 3))
     assert (error > 0).all()

@@ -7,8 +7,8 @@ import pytest
 from exact import asymmetric_state, pauli
 from numpy.testing import assert_allclose
 
+from nqs.evaluation.correlations import of_exact
 from nqs.evaluation.correlations import of_shots as moments_of_shots
-from nqs.evaluation.correlations import of_vector
 from nqs.evaluation.shots import from_shots
 from nqs.measurement.dataset import Measurements
 from nqs.state.simulate import simulate
@@ -73,7 +73,7 @@ def test_what_is_called_by_another_letter_is_not_mistaken_for_a_pauli():
 def test_moments_are_those_of_their_strings():
     psi = asymmetric_state(3)
     data = simulate(psi, ["XXZ", "XYZ", "ZZZ", "YYX", "IZX"], 200, 3)
-    found, exact = moments_of_shots(data), of_vector(psi)
+    found, exact = moments_of_shots(data), of_exact(psi)
     for number, letter in enumerate("XYZ"):
         for i in range(3):
             _agrees(data, f"{letter}{i}", found.site[number, i], found.site_error[number, i])

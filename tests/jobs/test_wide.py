@@ -244,10 +244,11 @@ def test_a_size_that_was_tried_is_trained_on_beside_a_fresh_start():
 def test_a_ladder_can_be_asked_for_at_any_size():
     data = replace(product_shots(["Z" * SITES], 400))
     small = Measurements(data.outcomes[:, :4], ("ZZZZ",), data.setting_index)
-    result = nqs.tomography(small, ansatz="auto", steps=60, restarts=1)
+    result = nqs.tomography(small, ansatz="auto", likelihood="branch", steps=60, restarts=1)
     assert len(result.summary["ladder"]) >= 3
-    with pytest.raises(ValueError, match=r"leave out training\.likelihood"):
-        nqs.tomography(small, ansatz="auto", likelihood="dense")
+    seven = Measurements(data.outcomes[:, :7], ("Z" * 7,), data.setting_index)
+    with pytest.raises(ValueError, match=r"Leave out training\.likelihood"):
+        nqs.tomography(seven, ansatz="auto", likelihood="dense")
 
 
 @pytest.fixture(scope="module")

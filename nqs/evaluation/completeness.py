@@ -1,0 +1,59 @@
+"""How much of a state the settings ask for: expectation values that they tell, of all that there are."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import PAULI_LETTERS, UNMEASURED, projectors, rows_of
+
+_PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+_MOST_CODES = 2**22
+"""Strings of all settings together that are listed."""
+
+_DENSE_SITES = 4
+"""Sites up to which letters that are no Paulis are compared with the others, by their rank."""
+
+
+def told(data: Measurements) -> int | None:
+    """Independent expectation values, of 4**sites − 1, that the settings of `data` with shots tell.
+
+    A setting of letters tells every Pauli string that has on each site the letter or nothing. None
+    where that is out of reach. Where all are told the settings are informationally complete: no two states have
+    the same outcomes.
+    """
+    taken = zip(data.settings, data.shots_per_setting, strict=True)
+    settings = [setting for setting, shots in taken if shots]
+    if set("".join(settings)) <= {*PAULI_LETTERS, UNMEASURED} - set(data.effects):
+        return _pauli_strings(settings, data.sites)
+    if data.sites > _DENSE_SITES:
+        return None
+    rows = [_along(setting, data.effects) for setting in settings]
+    return int(np.linalg.matrix_rank(np.concatenate(rows), tol=1e-6)) - 1
+
+
+def _pauli_strings(settings: list[str], sites: int) -> int | None:
+    if sum(2 ** sum(c != UNMEASURED for c in s) for s in settings) > _MOST_CODES:
+        return None
+    seen: set[int] = set()
+    for setting in settings:
+        codes = np.zeros(1, np.int64)
+        for letter in setting:
+            here = [0] if letter == UNMEASURED else [0, 1 + PAULI_LETTERS.index(letter)]
+            codes = (4 * codes[:, None] + np.array(here)).reshape(-1)
+        seen.update(codes.tolist())
+    return len(seen) - 1
+
+
+def _along(setting: str, effects: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Outcomes of a setting as rows of expectation values of all Pauli strings, (outcomes, 4**sites)."""
+    found = np.ones((1, 1))
+    for letter in setting:
+        if letter == UNMEASURED:
+            site = np.array([[1.0, 0, 0, 0]])
+        else:
+            operators = projectors(rows_of(letter, effects))
+            bloch = np.einsum("oij,pji->op", operators, _PAULI).real
+            site = np.hstack([np.ones((len(operators), 1)), bloch])
+        found = np.kron(found, site)
+    return found

@@ -1,0 +1,139 @@
+"""Mixed states are learnt, judged, kept and loaded like pure ones."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from exact import asymmetric_state, mixed_state, probabilities
+from numpy.testing import assert_allclose
+
+import nqs
+from nqs.evaluation.fidelity import fidelity
+from nqs.evaluation.mixed import purity
+from nqs.state.simulate import simulate
+from nqs.systems.pauli import PauliSum
+
+SITES = 2
+SETTINGS = ["".join(c) for c in product("XYZ", repeat=SITES)]
+NETWORKS = {
+    "purification": {"ancillas": 2, "hidden": 6, "steps": 800},
+    "density-rbm": {"ancillas": 4, "hidden": 8, "steps": 3000},
+}
+
+
+def shots_of(state, shots=2000, seed=1, **noise):
+    return simulate(state, SETTINGS, shots, seed, **noise)
+
+
+@pytest.fixture(scope="module")
+def shots():
+    return shots_of(mixed_state(SITES))
+
+
+def test_the_most_likely_mixture_is_found_and_judged(shots, tmp_path):
+    found = nqs.tomography(shots, ansatz="low-rank", out=tmp_path / "run", bootstrap=20)
+    rho, target = found.state.density_matrix(), mixed_state(SITES)
+    assert fidelity(rho, target) > 0.999
+    assert found.fidelity(target) == pytest.approx(fidelity(rho, target))
+    summary = found.summary
+    assert summary["verdict"] == "ok", summary["warnings"]
+    assert summary["ansatz"]["parameters"] == 15
+    assert summary["identifiability"]["determined"] is True
+    low, high = summary["mixture"]["purity"]["interval"]
+    assert low < purity(target) < high
+    assert 0.99 < summary["fidelity"]["interval"][0] <= summary["fidelity"]["interval"][1] <= 1
+    again = nqs.load(tmp_path / "run")
+    assert_allclose(again.state.density_matrix(), rho, atol=1e-14)
+    assert (tmp_path / "run" / "figures" / "density_matrix.csv").is_file()
+    assert "Purity" in (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_come_near_the_most_likely_mixture(shots, name, tmp_path):
+    found = nqs.tomography(shots, ansatz=name, restarts=2, out=tmp_path / "run", **NETWORKS[name])
+    summary = found.summary
+    assert abs(summary["likelihood"]["nll"]["value"] - summary["baseline"]["nll"]) < 2e-3
+    rho = found.state.density_matrix()
+    assert np.linalg.eigvalsh(rho).min() > -1e-14
+    assert np.trace(rho).real == pytest.approx(1)
+    again = nqs.load(tmp_path / "run").state
+    assert_allclose(again.density_matrix(), rho, atol=1e-12)
+
+
+def test_noise_beside_a_network_is_learnt():
+    psi = asymmetric_state(SITES)
+    data = shots_of(psi, 8000, depolarising=0.2, readout=(0.05, 0.02))
+    found = nqs.tomography(data, ansatz="recurrent", white_noise=True, steps=600, restarts=2)
+    assert found.summary["mixture"]["white_noise"] == pytest.approx(0.2, abs=0.03)
+    assert fidelity(found.state.mixture().amplitudes[:, 0], psi) > 0.99
+
+
+def test_readout_errors_that_are_learnt_are_not_taken_for_certain():
+    data = replace(shots_of(asymmetric_state(SITES), readout=(0.05, 0.08)), readout=None)
+    found = nqs.tomography(data, ansatz="low-rank", rank=1, readout_errors=True)
+    assert found.summary["identifiability"]["determined"] is False
+    assert any("learnt from the same shots" in text for text in found.summary["warnings"])
+
+
+def test_the_ladder_is_climbed_and_told(tmp_path):
+    data = shots_of(asymmetric_state(SITES), 4000, depolarising=0.1, readout=(0.02, 0.04))
+    found = nqs.tomography(data, ansatz="auto", out=tmp_path / "run")
+    chosen = [row["ansatz"] for row in found.summary["ladder"] if row["chosen"]]
+    assert chosen == ["pure, white noise"]
+    assert found.summary["mixture"]["white_noise"] == pytest.approx(0.1, abs=0.02)
+    assert_allclose(
+        nqs.load(tmp_path / "run").state.density_matrix(), found.state.density_matrix(), atol=1e-12
+    )
+
+
+def test_calibration_shots_are_used_where_no_matrix_is_declared():
+    data = replace(
+        shots_of(mixed_state(SITES), 20_000, readout=(0.1, 0.2), calibration=20_000), readout=None
+    )
+    found = nqs.tomography(data, ansatz="low-rank")
+    assert fidelity(found.state.density_matrix(), mixed_state(SITES)) > 0.998
+    assert {"key": "data.readout", "value": "calibrated"}.items() <= found.summary["chosen"][
+        0
+    ].items()
+    blind = nqs.tomography(data, ansatz="low-rank", readout="none")
+    assert fidelity(blind.state.density_matrix(), mixed_state(SITES)) < 0.99
+    assert any("Calibration shots contradict" in text for text in blind.summary["warnings"])
+
+
+def test_a_mixture_has_shots_observables_and_entropies(shots, tmp_path):
+    found = nqs.tomography(shots, ansatz="low-rank", out=tmp_path / "run")
+    rho = found.state.density_matrix()
+    drawn = found.state.sample(20_000, seed=2, setting="XY").bits
+    share = np.bincount(drawn @ [2, 1], minlength=4) / len(drawn)
+    assert_allclose(share, probabilities(rho, "XY"), atol=0.02)  # six standard errors
+    told = found.observable("X0 Y1")
+    assert told.value == pytest.approx(np.dot([1, -1, -1, 1], probabilities(rho, "XY")))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"ansatz": "low-rank", "steps": 50}, "steps has no effect"),
+        ({"ansatz": "purification", "optimiser": "natural"}, "natural gradients are those of pure"),
+        ({"ansatz": "purification", "ancillas": 9}, "ancillas"),
+        ({"ansatz": "low-rank", "likelihood": "branch"}, "mixed states and noise"),
+        ({"ansatz": "recurrent", "readout": "calibrated"}, "no calibration shots"),
+        ({"ansatz": "recurrent", "readout": "declared"}, "declares no readout errors"),
+    ],
+)
+def test_what_cannot_be_is_said(shots, given, said):
+    with pytest.raises(ValueError, match=said):
+        nqs.tomography(shots, **given)
+
+
+def test_many_sites_are_left_to_networks():
+    data = simulate(np.eye(2**7)[0], ["Z" * 7], 10, 1)
+    with pytest.raises(ValueError, match="up to 6 sites"):
+        nqs.tomography(data, ansatz="low-rank")
+
+
+def test_ground_states_are_pure():
+    ising = PauliSum.from_terms([(-1.0, "Z0 Z1"), (-1.0, "X0"), (-1.0, "X1")], 2)
+    with pytest.raises(ValueError, match="ground states are pure"):
+        nqs.ground_state(ising, ansatz="low-rank")
