@@ -131,7 +131,7 @@ def noisy(seeds: int) -> Iterator[str]:
             plan = rotations(data.settings, data.effects, data.readout)
             likely = most_likely(data.table(), plan, Description(2**sites), seed).density_matrix
             chosen = next(r["ansatz"] for r in found.summary["ladder"] if r["chosen"])
-            hits += chosen == "pure, white noise"
+            hits += chosen == "pure with noise"
             ratio.append((1 - fidelity(rho, own)) / (1 - fidelity(rho, likely)))
             distance.append(trace_distance(rho, own) / trace_distance(rho, likely))
             above = found.summary["likelihood"]["above_most_likely"]

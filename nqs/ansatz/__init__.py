@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from nqs.ansatz.averaged import averaged
-from nqs.ansatz.density import DensityRBM, LowRank, Noisy, Purification
+from nqs.ansatz.density import Density, DensityRBM, LowRank, Noisy, Purification
 from nqs.ansatz.mps import MatrixProduct
 from nqs.ansatz.pair_product import PairProduct
 from nqs.ansatz.prior import Even, with_prior
@@ -101,6 +101,11 @@ def own_module(model: Any, sites: int, *, held: str | None = None) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise ValueError(
             f"ansatz is of type {type(model).__name__}; expected a name or a Flax linen module."
+        )
+    if isinstance(model, Density):
+        raise ValueError(
+            f"{type(model).__name__} is a mixed state; those of the menu are taken by name: "
+            f"{', '.join(DENSITIES)}."
         )
     name, rows = type(model).__name__, 3
     if held not in (None, name):

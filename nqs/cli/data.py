@@ -154,6 +154,13 @@ def calibrate(
         ),
     ],
     output: Annotated[Path, typer.Argument(help="Native measurement file to write.")],
+    leftmost: Annotated[
+        bool,
+        typer.Option(
+            "--leftmost",
+            help="Site 0 is the leftmost bit of the calibration's words, not the rightmost as in Qiskit.",
+        ),
+    ] = False,
     format: opt.Format = None,
     select: opt.Select = None,
     bases: opt.Bases = None,
@@ -172,9 +179,8 @@ def calibrate(
 
     with checking_input():
         _refuse_existing(output, overwrite)
-        braket = "braket" if format == "braket" else None
         data = read([shots], Options(format, select, shots_per_setting, sites, bases))
-        found = read_calibration(calibration, data.sites, braket)
+        found = read_calibration(calibration, data.sites, leftmost)
         confusion = found.confusion()
         refuse_blind_readout(confusion.readout)
         file.write(output, replace(data, readout=confusion.readout, calibration=found))

@@ -99,11 +99,13 @@ def export(
     run: RunFolder,
     file: Annotated[
         Path,
-        typer.Argument(help="State vector as .npy, .h5 or .txt; parameters as .safetensors."),
+        typer.Argument(
+            help="State vector as .npy, .h5 or .txt, density matrix as .npy or .h5; parameters as .safetensors."
+        ),
     ],
     debug: opt.Debug = False,
 ) -> None:
-    """State vector of a run as .npy, .h5 (data set statevector) or .txt (re im a line); or parameters."""
+    """State vector or density matrix of a run as .npy or .h5, vectors as .txt (re im a line) too; or parameters."""
     with checking_input():
         from nqs.jobs.result import load
         from nqs.measurement.target import write_state

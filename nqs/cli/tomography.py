@@ -24,7 +24,8 @@ def tomography(
     ansatz: Annotated[
         str | None,
         typer.Option(
-            help="recurrent, mps, transformer, recurrent-2d, rbm-positive, rbm-phase, rbm; auto beyond 16 sites."
+            help="recurrent, mps, transformer, recurrent-2d, rbm-positive, rbm-phase, rbm; mixed: low-rank, "
+            "purification, density-rbm; auto tries descriptions up to 6 sites, sizes beyond."
         ),
     ] = None,
     seed: opt.Seed = None,

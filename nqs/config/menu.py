@@ -22,7 +22,8 @@ ANSATZ_OPTIONS = {
 }
 
 AUTO = "auto"
-"""In place of an ansatz: sizes of several are tried, and shots held out choose."""
+"""In place of an ansatz: descriptions of few sites, or sizes of several ansätze, are tried, and shots held out
+choose."""
 
 MIXED = ("low-rank", "purification", "density-rbm")
 """Ansätze of mixed states."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nqs.measurement.calibration import rates_of
 from nqs.measurement.dataset import Measurements
 from nqs.statistics import SIGNIFICANT
 
@@ -57,8 +58,8 @@ def of_calibration(data: Measurements) -> Check:
         return Check(name, None, expected, None)
     p_value, alarm = known.p_value(data.readout), None
     if p_value < SIGNIFICANT:
-        readout = known.confusion().readout
-        wrong = np.maximum(readout[:, 1, 0], readout[:, 0, 1])
+        seen = known.seen()
+        wrong = (rates_of(seen) / np.maximum(seen.sum(axis=1), 1)).max(axis=1)
         site = int(np.argmax(wrong))
         assumed = "no readout errors" if data.readout is None else "the declared readout errors"
         alarm = (

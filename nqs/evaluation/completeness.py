@@ -6,6 +6,7 @@ import numpy as np
 
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import PAULI_LETTERS, UNMEASURED, projectors, rows_of
+from nqs.systems.pauli import PauliSum
 
 _PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 _MOST_CODES = 2**22
@@ -24,12 +25,29 @@ def told(data: Measurements) -> int | None:
     """
     taken = zip(data.settings, data.shots_per_setting, strict=True)
     settings = [setting for setting, shots in taken if shots]
-    if set("".join(settings)) <= {*PAULI_LETTERS, UNMEASURED} - set(data.effects):
+    if _only_paulis(data):
         return _pauli_strings(settings, data.sites)
     if data.sites > _DENSE_SITES:
         return None
     rows = [_along(setting, data.effects) for setting in settings]
     return int(np.linalg.matrix_rank(np.concatenate(rows), tol=1e-6)) - 1
+
+
+def tells(data: Measurements, total: PauliSum) -> bool | None:
+    """Whether the settings of `data` with shots tell every string of a sum; None where letters are no Paulis."""
+    if not _only_paulis(data):
+        return None
+    settings = [s for s, shots in zip(data.settings, data.shots_per_setting, strict=True) if shots]
+    for x, z in zip(total.x, total.z, strict=True):
+        word = ["IXZY"[int(a) + 2 * int(b)] for a, b in zip(x, z, strict=True)]
+        wanted = [(site, letter) for site, letter in enumerate(word) if letter != UNMEASURED]
+        if not any(all(s[site] == letter for site, letter in wanted) for s in settings):
+            return False
+    return True
+
+
+def _only_paulis(data: Measurements) -> bool:
+    return set("".join(data.settings)) <= {*PAULI_LETTERS, UNMEASURED} - set(data.effects)
 
 
 def _pauli_strings(settings: list[str], sites: int) -> int | None:

@@ -11,7 +11,11 @@ from nqs.measurement.effects import UNMEASURED
 from nqs.statistics import SIGNIFICANT
 
 _LEAST_EXPECTED = 5.0
-"""Shots that a cell of a table must expect in the mean, for χ² to hold."""
+"""Shots that a cell of a table must expect in every block, for χ² to hold; blocks of fewer are joined to the
+next."""
+
+_MOST_GROUPS = 8
+"""Groups of blocks that rare outcomes are still compared in."""
 
 
 class Drift(NamedTuple):
@@ -38,18 +42,19 @@ def drift(data: Measurements) -> Drift | None:
         return None
     total, degrees = np.zeros(data.sites + 1), np.zeros(data.sites + 1)
     off = np.zeros((data.sites + 1, number))
-    for index, setting in enumerate(data.settings):
-        rows = np.flatnonzero(data.setting_index == index)
-        weight, where = data.counts[rows].astype(float), place[rows]
+    order = np.argsort(data.setting_index, kind="stable")
+    ends = np.searchsorted(data.setting_index[order], np.arange(len(data.settings) + 1))
+    for setting, first, last in zip(data.settings, ends[:-1], ends[1:], strict=True):
+        rows = order[first:last]
+        if len(np.unique(place[rows])) < 2:
+            continue
         read = np.array([letter != UNMEASURED for letter in setting])
         bits = data.outcomes[rows] * read
-        for site in range(data.sites + 1):
-            if site < data.sites:
-                cells = bits[:, site].astype(int)
-            else:
-                _, cells = np.unique(bits, axis=0, return_inverse=True)
-                cells = _common(cells.reshape(-1), weight, number)
-            chi2, freedom, by_block = _table(cells, where, weight, number)
+        _, whole = np.unique(bits, axis=0, return_inverse=True)
+        for site, cells in enumerate([*bits.T, whole.reshape(-1)]):
+            table = np.zeros((int(cells.max()) + 1, number))
+            np.add.at(table, (cells.astype(int), place[rows]), data.counts[rows])
+            chi2, freedom, by_block = _compared(table)
             total[site] += chi2
             degrees[site] += freedom
             off[site] += by_block
@@ -69,32 +74,44 @@ def drift(data: Measurements) -> Drift | None:
     )
 
 
-def _common(cells: np.ndarray, weight: np.ndarray, blocks: int) -> np.ndarray:
-    """Outcomes that are too rare to be compared counted as one."""
-    seen = np.bincount(cells, weights=weight)
-    rare = seen < _LEAST_EXPECTED * blocks
-    kept = np.cumsum(~rare) - 1
-    return np.where(rare[cells], (~rare).sum(), kept[cells])
+def _compared(table: np.ndarray) -> tuple[float, int, np.ndarray]:
+    """χ² of a table of cells by blocks, its degrees of freedom, and what each block adds.
+
+    Rare cells are counted as one, and neighbouring blocks joined until each cell expects shots enough.
+    """
+    number, used = table.shape[1], np.flatnonzero(table.sum(axis=0))
+    table = table[table.sum(axis=1) > 0][:, used]
+    nothing = 0.0, 0, np.zeros(number)
+    rare = table.sum(axis=1) < _LEAST_EXPECTED * min(len(used), _MOST_GROUPS)
+    if rare.any():
+        table = np.vstack([table[~rare], table[rare].sum(axis=0)])
+    cells = table.sum(axis=1)
+    cells, table = cells[cells > 0], table[cells > 0]
+    if len(cells) < 2:
+        return nothing
+    needed = _LEAST_EXPECTED * cells.sum() / cells.min()
+    groups = _groups(table.sum(axis=0), needed)
+    joined = np.stack([table[:, groups == g].sum(axis=1) for g in range(groups.max() + 1)], axis=1)
+    if joined.shape[1] < 2:
+        return nothing
+    expected = cells[:, None] * joined.sum(axis=0) / joined.sum()
+    apart = ((joined - expected) ** 2 / expected).sum(axis=0)
+    by_block = np.zeros(number)
+    by_block[used] = apart[groups]
+    return float(apart.sum()), (len(cells) - 1) * (joined.shape[1] - 1), by_block
 
 
-def _table(
-    cells: np.ndarray, where: np.ndarray, weight: np.ndarray, blocks: int
-) -> tuple[float, int, np.ndarray]:
-    """χ² of a table of cells by blocks, its degrees of freedom, and what each block adds."""
-    table = np.zeros((int(cells.max()) + 1, blocks))
-    np.add.at(table, (cells, where), weight)
-    table = table[table.sum(axis=1) > 0]
-    used = table.sum(axis=0) > 0
-    rows, columns = table.sum(axis=1), table.sum(axis=0)
-    expected = rows[:, None] * columns / max(table.sum(), 1)
-    # a row that expects too little anywhere says nothing, and could say too much
-    kept = (expected[:, used] >= _LEAST_EXPECTED).all(axis=1) if used.any() else np.zeros(0, bool)
-    if kept.sum() < 2 or used.sum() < 2:
-        return 0.0, 0, np.zeros(blocks)
-    table = table[kept]
-    expected = table.sum(axis=1)[:, None] * table.sum(axis=0) / table.sum()
-    off = np.divide((table - expected) ** 2, expected, out=np.zeros_like(table), where=expected > 0)
-    return float(off.sum()), int((kept.sum() - 1) * (used.sum() - 1)), off.sum(axis=0)
+def _groups(shots: np.ndarray, needed: float) -> np.ndarray:
+    """Group of every block: neighbours that have so many shots together; too few at the end join those before."""
+    found, group, filled = np.zeros(len(shots), int), 0, 0.0
+    for block, number in enumerate(shots):
+        found[block] = group
+        filled += number
+        if filled >= needed:
+            group, filled = group + 1, 0.0
+    if filled < needed and group:
+        found[found == group] = group - 1
+    return found
 
 
 def check(data: Measurements) -> Check:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nqs.measurement.calibration import rates_of
 from nqs.state.born import Mixture, Rotations, mixture_log_probabilities
 from nqs.state.reach import MATRIX_LIKELIEST_SITES
 
@@ -37,14 +38,12 @@ class Description(NamedTuple):
 
     @property
     def label(self) -> str:
-        """In words, the rank last."""
-        noise = [
-            name
-            for name, there in (("white noise", self.white), ("misread", self.readout))
-            if there
+        """In words: the kind first, and last what tells it from others of its kind."""
+        kind = "pure" if self.rank == 1 else f"mixed of rank {self.rank}"
+        more = [
+            name for name, there in (("noise", self.white), ("misreading", self.readout)) if there
         ]
-        kind = "pure" if self.rank == 1 else f"mixed, rank {self.rank}"
-        return ", ".join([kind, *noise])
+        return f"{kind} with {' and '.join(more)}" if more else kind
 
     def parameters(self, sites: int) -> int:
         """Real numbers that tell such states apart."""
@@ -61,8 +60,7 @@ class MostLikely(NamedTuple):
     @property
     def density_matrix(self) -> np.ndarray:
         """ρ, (2**sites, 2**sites), the white noise a part of it."""
-        a, s = self.mixture.amplitudes, self.mixture.white or 0.0
-        return (1 - s) * a @ a.conj().T + s * np.eye(len(a)) / len(a)
+        return self.mixture.density_matrix
 
     def log_table(self, plan: Rotations) -> np.ndarray:
         """log P of every outcome in every setting, (settings, 2**sites)."""
@@ -96,11 +94,19 @@ def most_likely(
     number = (_STARTS if few else 1) if starts is None else starts
     first = [_flat(_random(rng, shape), None, description, sites) for _ in range(number)]
     if also_from is not None:
-        a = np.asarray(also_from.amplitudes)[:, : shape[1]]
+        a = _largest(np.asarray(also_from.amplitudes), shape[1])
         more = 0.1 * _random(rng, (shape[0], shape[1] - a.shape[1])) / np.sqrt(a.size)
         first.append(_flat(np.hstack([a, more]), also_from, description, sites))
     found = [_climbed(start, counts, plan, description, sites) for start in first]
     return min(found, key=lambda one: one.nll)
+
+
+def _largest(a: np.ndarray, rank: int) -> np.ndarray:
+    """The vectors of the largest eigenvalues of A A†, at most `rank` of them."""
+    if a.shape[1] <= rank:
+        return a
+    vectors, sizes, _ = np.linalg.svd(a, full_matrices=False)
+    return (vectors * sizes)[:, :rank]
 
 
 def _random(rng, shape) -> np.ndarray:
@@ -117,7 +123,7 @@ def _flat(a: np.ndarray, known: Mixture | None, description: Description, sites:
         told = None if known is None else known.confusion
         flips = np.full((sites, 2), _FIRST / 2)
         if told is not None:
-            flips = np.stack([told[:, 1, 0], told[:, 0, 1]], axis=1).clip(1e-3)
+            flips = rates_of(told).clip(1e-3)
         noise.append(flips.reshape(-1))
     a = a / np.linalg.norm(a)
     return np.concatenate([a.real.reshape(-1), a.imag.reshape(-1), *noise])

@@ -55,6 +55,19 @@ class Refits(Scatter):
 
 
 @dataclass(frozen=True)
+class Unfixed(Scatter):
+    """Of a number that the settings do not tell: it is open whatever fits find."""
+
+    method: ClassVar[str] = "settings"
+
+    def _spread(self, action: Action, least: float, most: float) -> Interval:
+        raise AssertionError("it has no spread")
+
+    def interval(self, action: Action, least: float, most: float) -> Interval | None:
+        return None
+
+
+@dataclass(frozen=True)
 class Fisher(Scatter):
     """Told by the Fisher matrix, to second order in the distance δ of fit and truth.
 

@@ -52,6 +52,12 @@ def scatter(
     errors are then known from refits alone. summary: of the tomography.
     """
     refuse_one(number)
+    if state.mixed:
+        if number:
+            raise ValueError(
+                "refits of a mixed state are made with it: `nqs tomography --bootstrap`; leave them out here."
+            )
+        return None
     early = _stopped_early(summary["training"])
     small = data.sites <= ERROR_SITES and len(data.settings) * 4**data.sites <= ERROR_WORK
     if not number and (early or not small):

@@ -4,21 +4,25 @@ from collections.abc import Callable, Sequence
 from math import gcd
 from typing import NamedTuple
 
-import numpy as np
-
 from nqs.config.menu import (
     ANSATZ_OPTIONS,
     AUTOREGRESSIVE,
     DEFAULT_ANSATZ,
     LATTICE,
     MIXED,
+    NOISE,
     PERIODIC,
     lattice_size,
 )
 from nqs.config.tables import Network
 from nqs.config.tomography import Tomography, Training
 from nqs.measurement.dataset import Measurements
-from nqs.state.reach import FISHER_SITES, FISHER_WORK, LIKELIEST_SITES
+from nqs.state.reach import (
+    FISHER_SITES,
+    FISHER_WORK,
+    LIKELIEST_SITES,
+    MATRIX_LIKELIEST_SITES,
+)
 
 _RATES = {
     "recurrent": 0.02,
@@ -40,6 +44,8 @@ _NATURAL_STEPS = 60
 
 _MOST_ENTRIES = 2**27
 """Numbers of the largest matrix of a natural step: a gigabyte, and it is needed a few times."""
+
+_ANCILLAS = 2
 
 _BATCHED_WORK = 2**17
 
@@ -76,7 +82,7 @@ def readout(config: Tomography, data: Measurements, fill: Callable[..., None]) -
     if data.readout is None:
         return
     known = data.calibration
-    if known is not None and np.array_equal(data.readout, known.confusion().readout):
+    if known is not None and known.tells(data.readout):
         fill(config.data, "readout", "calibrated", f"by {known.shots:,} calibration shots")
     fill(config.data, "readout", "declared", "the file has a matrix for every site")
 
@@ -111,18 +117,18 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     elif ansatz.name in PERIODIC:
         fill_filters(ansatz, data, fill)
     elif ansatz.name in MIXED:
-        fill(ansatz, "ancillas", min(data.sites, 2), "a mixture of four vectors")
+        fill(ansatz, "ancillas", _ANCILLAS, "a mixture of four vectors")
         fill(ansatz, "hidden", *_recurrent_size(data))
         if ansatz.name == "purification":
             fill(ansatz, "site_dependent", False, "told how near the ends are instead")
     elif ansatz.name in ANSATZ_OPTIONS:
         fill(ansatz, "hidden", max(8, 2 * data.sites), "two hidden units a site")
     work = len(data.settings) * 2**data.sites
-    if data.sites <= LIKELIEST_SITES:
+    noisy = ansatz.name in MIXED or any(getattr(ansatz, key) for key in NOISE)
+    reach = MATRIX_LIKELIEST_SITES if noisy else LIKELIEST_SITES
+    if data.sites <= reach:
         fill(config.baseline, "method", "maximum-likelihood", "exact at this size")
-    fill(
-        config.baseline, "method", "none", f"maximum likelihood reaches to {LIKELIEST_SITES} sites"
-    )
+    fill(config.baseline, "method", "none", f"maximum likelihood reaches to {reach} sites")
     fill(training, "likelihood", "dense", f"{work:,} probabilities are few enough")
     optimiser(training, fill, _NATURAL)
     restarts, steps = 4, 2000
@@ -178,9 +184,18 @@ def _recurrent_size(data: Measurements) -> tuple[int, str]:
     return 16, f"about a thousand parameters for {data.shots:,} shots of {data.sites} sites"
 
 
-def restarts_together(data: Measurements) -> bool:
+def vectors_of(config: Tomography, sites: int) -> int:
+    """How many vectors the ansatz is a mixture of, 1 where it is pure."""
+    ansatz = config.ansatz
+    if ansatz.name == "low-rank":
+        return ansatz.rank or 2**sites
+    return 2 ** (ansatz.ancillas or _ANCILLAS) if ansatz.name in MIXED else 1
+
+
+def restarts_together(config: Tomography, data: Measurements) -> bool:
     """Whether all restarts fit into one batch without straining the memory."""
-    return len(data.settings) * 2**data.sites <= _BATCHED_WORK
+    work = len(data.settings) * 2**data.sites * vectors_of(config, data.sites)
+    return work <= _BATCHED_WORK
 
 
 def natural_entries(sites: int, settings: int, parameters: int) -> int:
@@ -201,7 +216,7 @@ def steps_per_dispatch(config: Tomography, data: Measurements) -> int:
     """Steps between two looks at the clock: fewer where each takes longer."""
     if config.training.optimiser == "natural":
         return 10
-    work = len(data.settings) * 2**data.sites
+    work = len(data.settings) * 2**data.sites * vectors_of(config, data.sites)
     return 100 if work <= 2**17 else 20 if work <= 2**20 else 10
 
 
@@ -212,7 +227,9 @@ def cost(config: Tomography, data: Measurements, parameters: int) -> dict[str, f
     restarts, steps = int(config.training.restarts or 1), int(config.training.steps or 1)
     amplitudes, probabilities = 2**data.sites, len(data.settings) * 2**data.sites
     hidden = config.ansatz.hidden or data.sites
-    at_once = restarts if restarts_together(data) else 1
+    vectors = vectors_of(config, data.sites)
+    amplitudes, probabilities = amplitudes * vectors, probabilities * vectors
+    at_once = restarts if restarts_together(config, data) else 1
     memory = 350 + at_once * (amplitudes * hidden * 300 + probabilities * 100) / 1e6
     work = amplitudes * hidden * _SLOWER.get(str(config.ansatz.name), 1.0)
     step = restarts * (5e-5 + work * 1.2e-8 + probabilities * 2.5e-8)

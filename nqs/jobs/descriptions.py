@@ -1,5 +1,6 @@
 """Which description? A ladder from a pure state to a mixed one of any rank, judged by shots held out in turn."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,8 +59,11 @@ def ladder(sites: int, calibrated: bool) -> list[Description]:
     return [Description(), *noisy, *mixed]
 
 
-def climb(data: Measurements, plan: Rotations, seed: int) -> list[Tried]:
-    """Every rung fitted to all shots, and again without the parts held out."""
+def climb(
+    data: Measurements, plan: Rotations, seed: int, heed: Callable[[], None] = lambda: None
+) -> list[Tried]:
+    """Every rung fitted to all shots, and again without the parts held out. heed: called between fits, where
+    signals are listened to."""
     counts = data.table()
     rng = np.random.default_rng([seed, _PURPOSE])
     few = data.shots < _FEW_SHOTS
@@ -72,6 +76,7 @@ def climb(data: Measurements, plan: Rotations, seed: int) -> list[Tried]:
             default=None,
         )
         begin = None if simpler is None else simpler.whole.mixture
+        heed()
         whole = most_likely(counts, plan, description, seed, also_from=begin)
         log_p = [
             most_likely(

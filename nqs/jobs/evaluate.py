@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nqs.config.tomography import Tomography
 from nqs.evaluation import observables
 from nqs.evaluation.energy import sampled_energy
 from nqs.evaluation.heldout import Estimate, nll
@@ -19,7 +20,7 @@ from nqs.jobs.properties import beside, fidelity_to, number
 from nqs.jobs.regions import entropies, region
 from nqs.jobs.result import Result, load
 from nqs.jobs.targets import read_target_or_run
-from nqs.jobs.tomography import read_run
+from nqs.jobs.tomography import read_run, with_readout
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import rotations
 from nqs.state.reach import DENSE_SITES, DENSE_TERMS, VECTOR_SITES
@@ -60,7 +61,7 @@ def evaluate(
     fresh = data is not None
     asks = bool(bootstrap or wanted or target is not None or config is not None)
     taught = _taught(result, needed=bool(bootstrap) or not fresh) if asks or not fresh else None
-    shots = data if fresh else taught
+    shots = taught if data is None else with_readout(Tomography(), data)
     if shots is not None and shots.sites != state.sites:
         raise ValueError(f"the run has {state.sites} sites and the shots {shots.sites}.")
     totals = [observable(text, state.sites) for text in wanted]

@@ -14,6 +14,7 @@ from nqs.config.tomography import Tomography
 from nqs.evaluation.mixed_likelihood import Description, MostLikely, most_likely
 from nqs.jobs import choices, descriptions
 from nqs.jobs import reconstruct as networks
+from nqs.measurement.calibration import rates_of
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import Rotations, rotations
 from nqs.state.reach import MATRIX_LIKELIEST_SITES
@@ -32,7 +33,7 @@ class Mixed:
 
     trained: the state that did not see the shots held out; final: that of all shots. others: those of other
     restarts that are as good. description: of an exact fit; None of a network. ladder: all that were tried.
-    most_likely, without_held_out: of all mixed states, on all shots and on those trained on; None beyond reach.
+    calibrated: whether readout errors are those of the calibration shots. most_likely, without_held_out: of all mixed states, on all shots and on those trained on; None beyond reach.
     """
 
     data: Measurements
@@ -48,6 +49,7 @@ class Mixed:
     without_held_out: MostLikely | None
     skipped: int
     refit_failed: bool
+    calibrated: bool
     network: networks.Reconstruction | None = None
 
     def named(self, config: Tomography) -> tuple[str, dict[str, Any]]:
@@ -95,7 +97,7 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
         return _by_network(data, config, model, run, plan)
     begun, tried = time.monotonic(), []
     if config.ansatz.name == AUTO:
-        tried = descriptions.climb(data, plan, config.seed)
+        tried = descriptions.climb(data, plan, config.seed, run.heed)
         description = descriptions.simplest(tried).description
     else:
         ansatz = config.ansatz
@@ -112,7 +114,7 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
         else fit(train.table(), description=description, also_from=final.mixture, starts=0)
     )
     run.seconds += time.monotonic() - begun
-    everything, rest = _baselines(data, train, plan, config.seed)
+    everything, rest = _baselines(data, train, plan, config)
     return Mixed(
         data=data,
         plan=plan,
@@ -127,12 +129,13 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
         without_held_out=rest,
         skipped=0,
         refit_failed=False,
+        calibrated=config.data.readout == "calibrated",
     )
 
 
 def _by_network(data, config, model, run, plan) -> Mixed:
     found = networks.reconstruct(data, config, model, run)
-    everything, rest = _baselines(data, found.train, plan, config.seed)
+    everything, rest = _baselines(data, found.train, plan, config)
     return Mixed(
         data=data,
         plan=plan,
@@ -147,14 +150,16 @@ def _by_network(data, config, model, run, plan) -> Mixed:
         without_held_out=rest,
         skipped=found.skipped,
         refit_failed=found.refit_failed,
+        calibrated=config.data.readout == "calibrated",
         network=found,
     )
 
 
-def _baselines(data, train, plan, seed) -> tuple[MostLikely | None, MostLikely | None]:
-    """The most likely of all mixed states, of all shots and of those trained on."""
-    if data.sites > MATRIX_LIKELIEST_SITES:
+def _baselines(data, train, plan, config) -> tuple[MostLikely | None, MostLikely | None]:
+    """The most likely of all mixed states, of all shots and of those trained on; None where not wanted."""
+    if config.baseline.method != "maximum-likelihood" or data.sites > MATRIX_LIKELIEST_SITES:
         return None, None
+    seed = config.seed
     full = Description(2**data.sites)
     everything = most_likely(data.table(), plan, full, seed)
     rest = most_likely(train.table(), plan, full, seed, also_from=everything.mixture, starts=0)
@@ -175,8 +180,7 @@ def state_of(found: MostLikely, description: Description, sites: int) -> State:
     if description.white:
         params["noise"] = _log_odds(np.asarray(found.mixture.white))
     if description.readout:
-        confusion = found.mixture.confusion
-        params["misread"] = _log_odds(np.stack([confusion[:, 1, 0], confusion[:, 0, 1]], axis=1))
+        params["misread"] = _log_odds(rates_of(found.mixture.confusion))
     return State(model, {"params": params}, sites)
 
 

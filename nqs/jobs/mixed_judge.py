@@ -1,5 +1,6 @@
 """The judges of a mixed state: every number of its summary, and the tables behind its figures."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from nqs.evaluation.heldout import Estimate, nll, nll_difference
 from nqs.evaluation.interval import corrected
 from nqs.evaluation.mixed_likelihood import Description
 from nqs.evaluation.observables import expectation
-from nqs.evaluation.scatter import Refits
+from nqs.evaluation.scatter import Refits, Scatter, Unfixed
 from nqs.jobs import mixed_replicas
 from nqs.jobs.choices import Choice
 from nqs.jobs.judge import about, chi2_rows, histogram_rows
 from nqs.jobs.mixed import Mixed
 from nqs.jobs.properties import beside, fidelity_to, number, properties
+from nqs.measurement.calibration import rates_of
 from nqs.measurement.effects import each_cell_once
 from nqs.systems.observable import observable
 from nqs.training.run import Run
@@ -64,9 +66,14 @@ def judge(
         refit_failed=found.refit_failed,
         ended_early=run.stopped,
         confusable=_confusable(found),
-        learnt_readout=None if confusion is None else float(_misread(confusion).max()),
+        learnt_readout=None if confusion is None else float(rates_of(confusion).max()),
     )
-    found_out = [*mixed_verdict.checks(findings), checks.of_calibration(data), drift.check(data)]
+    # what was learnt of the readout is undone in what the shots alone say as well
+    told_by = data if confusion is None else replace(data, readout=_with(confusion, data.readout))
+    found_out = mixed_verdict.checks(findings)
+    if not found.calibrated:  # these shots themselves
+        found_out.append(checks.of_calibration(told_by))
+    found_out.append(drift.check(data))
     summary = about(config, choices, run, source, data)
     summary["verdict"] = checks.level(found_out)
     summary["warnings"] = checks.alarms(found_out)
@@ -103,32 +110,27 @@ def judge(
     again = None
     wanted = config.evaluation
     if wanted.bootstrap:
-        again = mixed_replicas.replicas(found, wanted.bootstrap, config.seed)
+        again = mixed_replicas.replicas(found, wanted.bootstrap, config.seed, run.heed)
         summary["bootstrap"] = {"replicas": wanted.bootstrap}
-    scattered = None
-    if again is not None:
-        complete = findings.determined is True
-        scattered = Refits(rho, rho[None], complete, again)
-    summary["mixture"] = _mixture(found, rho, again)
+    complete = findings.told == findings.values
+    summary["mixture"] = _mixture(found, rho, again if complete else None)
     run.heed()
     if target is not None:
         shown = str(target_name)
         summary["fidelity"] = fidelity_to(target, shown, found.final, None, config.seed)
         if again is not None:
-            values = np.array([fidelity(one, target) for one in again])
-            own = fidelity(rho, target)
-            again_told = _interval(own, values, 0.0, 1.0)
-            summary["fidelity"] |= again_told
-            summary["fidelity"]["statistical"] = {
-                **again_told,
-                "method": "bootstrap",
-                "open": False,
-            }
+            summary["fidelity"] |= _fidelity_again(rho, again, target, complete)
         if isinstance(target, np.ndarray):
             summary["trace_distance"] = mixed.trace_distance(rho, target)
     totals = [observable(text, data.sites) for text in wanted.observables]
     summary["observables"] = [
-        beside(text, Estimate(expectation(rho, total), None), data, total, scattered)
+        beside(
+            text,
+            Estimate(expectation(rho, total), None),
+            told_by,
+            total,
+            _scatter(rho, again, completeness.tells(data, total), complete),
+        )
         for text, total in zip(wanted.observables, totals, strict=True)
     ]
     tables = {
@@ -136,7 +138,7 @@ def judge(
         "chi2_per_setting": chi2_rows(data, goodness),
         "density_matrix": _matrix_rows(rho, target),
         "histograms": histogram_rows(data, counts, np.exp(log_p), goodness),
-        **properties(found.final, data, config.seed, data.lattice),
+        **properties(found.final, told_by, config.seed, data.lattice),
     }
     return summary, tables
 
@@ -167,9 +169,28 @@ def _goodness(found: Mixed, counts: np.ndarray, log_p: np.ndarray, seed: int) ->
     return tested or simulated_test(counts, probability, seed)
 
 
-def _misread(confusion: np.ndarray) -> np.ndarray:
-    """P(1 | 0) and P(0 | 1) of every site, (sites, 2)."""
-    return np.stack([confusion[:, 1, 0], confusion[:, 0, 1]], axis=1)
+def _with(confusion: np.ndarray, declared: np.ndarray | None) -> np.ndarray:
+    """Readout errors that were learnt on top of those declared."""
+    return confusion if declared is None else confusion @ declared
+
+
+def _scatter(rho, again: np.ndarray | None, told: bool | None, complete: bool) -> Scatter | None:
+    """Of an observable: open where the settings do not tell it."""
+    if again is None:
+        return None
+    if told is False or (told is None and not complete):
+        return Unfixed(rho, rho[None], True)
+    return Refits(rho, rho[None], True, again)
+
+
+def _fidelity_again(rho, again: np.ndarray, target: np.ndarray, complete: bool) -> dict[str, Any]:
+    """Of the state that was measured, by refits; open where the settings do not tell all of it."""
+    if not complete:
+        nothing = {"value": None, "error": None, "interval": None}
+        return {"statistical": {**nothing, "method": "bootstrap", "open": True}}
+    values = np.array([fidelity(one, target) for one in again])
+    told = _interval(fidelity(rho, target), values, 0.0, 1.0)
+    return {**told, "statistical": {**told, "method": "bootstrap", "open": False}}
 
 
 def _confusable(found: Mixed) -> tuple[str, Estimate] | None:
@@ -259,7 +280,8 @@ def _mixture(found: Mixed, rho: np.ndarray, again: np.ndarray | None) -> dict[st
     values = np.linalg.eigvalsh(rho)[::-1]
     purity = {"value": mixed.purity(rho), "error": None, "interval": None}
     entropy = {"value": mixed.von_neumann(rho), "error": None, "interval": None}
-    if again is not None:
+    pure = found.description is not None and found.description == Description()
+    if again is not None and not pure:  # which would be pure in every refit as well
         purities = np.array([mixed.purity(one) for one in again])
         purity |= _interval(mixed.purity(rho), purities, 1 / size, 1.0)
         entropies = np.array([mixed.von_neumann(one) for one in again])
@@ -275,7 +297,7 @@ def _mixture(found: Mixed, rho: np.ndarray, again: np.ndarray | None) -> dict[st
         "white_noise": None if m is None or m.white is None else float(m.white),
         "readout_errors": None
         if m is None or m.confusion is None
-        else [[float(p) for p in pair] for pair in _misread(m.confusion)],
+        else [[float(p) for p in pair] for pair in rates_of(m.confusion)],
     }
 
 

@@ -178,7 +178,7 @@ class _Fit:
             data.sites, data.only_z, parameters, config.data.held_out
         )
         self._objective = NegativeLogLikelihood(model, data.sites)
-        rate, together = float(config.training.rate or 0), choices.restarts_together(data)
+        rate, together = float(config.training.rate or 0), choices.restarts_together(config, data)
         self._recipe = recipe(config, rate, together=together)
 
     def __call__(

@@ -37,7 +37,7 @@ class Result:
     draw: Callable[[], list] | None = field(default=None, repr=False, compare=False)
 
     def fidelity(self, target: np.ndarray) -> float:
-        """Squared overlap with a state vector, or ⟨ψ|ρ|ψ⟩ with a density matrix, exact."""
+        """With a state vector or density matrix, exact."""
         return fidelity(self.state.exact(), target)
 
     def observable(self, text: str, samples: int = observables.SAMPLES, seed: int = 1) -> Estimate:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def of_run(folder: Path) -> "np.ndarray | State":
-    """The state of a finished run: its vector as far as those reach, itself beyond."""
+    """The state of a finished run: its vector or density matrix as far as those reach, itself beyond."""
     from nqs.jobs.result import load
 
     state = load(folder).state

@@ -23,6 +23,7 @@ from nqs.config.menu import (
 from nqs.config.summary import write_summary
 from nqs.config.tomography import Tomography
 from nqs.jobs import folder as place
+from nqs.jobs.choices import vectors_of
 from nqs.jobs.targets import read_target_or_run
 from nqs.measurement import formats
 from nqs.measurement.dataset import Measurements, refuse_blind_readout
@@ -33,6 +34,8 @@ from nqs.state.reach import (
     DENSE_SITES,
     DENSE_TERMS,
     MATRIX_LIKELIEST_SITES,
+    MATRIX_SITES,
+    VECTOR_SITES,
     refuse_out_of_reach,
     within_reach,
 )
@@ -113,7 +116,7 @@ def tomography(
     out: str | Path | None = None,
     **settings: Any,
 ):
-    """Learn a pure state from measured shots, and say how good it is.
+    """Learn a state from measured shots, and say how good it is.
 
     data: Measurements, or files of any readable format. ansatz: a name, or any Flax
     linen module from bits (batch, sites) to complex log ψ (batch,). target: state
@@ -144,6 +147,8 @@ def tomography(
     check(config, inputs.data, own=model is not None)
     if target is not None:
         name = "the state given"
+        if hasattr(target, "log_psi") and target.sites <= VECTOR_SITES:
+            target = target.exact()
         if not hasattr(target, "log_psi"):  # a State may have more sites than a vector
             target = checked(name, np.asarray(target), inputs.data.sites)
         inputs = replace(inputs, target=target, target_name=name)
@@ -321,18 +326,29 @@ def _check_mixed(config: Tomography, data: Measurements) -> None:
             [key for key in type(config.training).model_fields if key != "likelihood"],
             f"ansatz {name}, whose most likely state is found without training",
         )
-    if is_mixed(config) and config.training.optimiser == "natural":
+    if not is_mixed(config):
+        return
+    if data.sites > MATRIX_SITES:
+        raise ValueError(
+            f"mixed states and noise beside a state are judged by density matrices, up to {MATRIX_SITES} sites; "
+            f"these shots have {data.sites}. Choose a pure ansatz."
+        )
+    if config.training.optimiser == "natural":
         raise ValueError(
             "natural gradients are those of pure states; choose training.optimiser adam."
         )
-    if is_mixed(config):
-        rank = config.ansatz.rank or 2 ** (config.ansatz.ancillas or 1)
-        work = len(data.settings) * 2**data.sites * rank
-        if work > DENSE_TERMS:
-            raise ValueError(
-                f"{len(data.settings)} settings of {data.sites} sites and {rank} vectors need {work:.3g} "
-                f"amplitudes at every step; the limit is {DENSE_TERMS:.3g}. Take fewer vectors or ancillas."
-            )
+    if config.evaluation.bootstrap and data.sites > MATRIX_LIKELIEST_SITES:
+        raise ValueError(
+            f"refits of mixed states reach to {MATRIX_LIKELIEST_SITES} sites, and these shots have {data.sites}; "
+            "leave evaluation.bootstrap out."
+        )
+    vectors = vectors_of(config, data.sites)
+    work = len(data.settings) * 2**data.sites * vectors
+    if work > DENSE_TERMS:
+        raise ValueError(
+            f"{len(data.settings)} settings of {data.sites} sites and {vectors} vectors need {work:.3g} "
+            f"amplitudes at every step; the limit is {DENSE_TERMS:.3g}. Take fewer settings, vectors or ancillas."
+        )
 
 
 def _check_built(config: Tomography, data: Measurements) -> None:
@@ -406,14 +422,14 @@ def _check_wide(config: Tomography, data: Measurements, own: bool) -> None:
     if is_mixed(config):
         raise ValueError(
             "mixed states and noise beside a state are learnt from all amplitudes, up to "
-            f"{DENSE_SITES} sites; these shots have {data.sites}, or their likelihood is that of branches. "
+            f"{MATRIX_SITES} sites; these shots have {data.sites}, or their likelihood is that of branches. "
             "Choose a pure ansatz."
         )
     if data.readout is not None:
         raise ValueError(
             f"readout errors can be undone up to {DENSE_SITES} sites by the dense likelihood; these "
             f"shots have {data.sites} sites and ansatz {name!r}. Name another ansatz if they are few "
-            "enough, or leave the calibration out."
+            "enough, or set data.readout to none."
         )
     if config.evaluation.bootstrap:
         raise ValueError(

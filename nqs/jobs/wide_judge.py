@@ -102,7 +102,9 @@ def judge(
         log_z_error=chosen.norm.error,
         told_by_shots=told,
     )
-    found_out = [*verdict.checks(findings), checks.of_calibration(data), drift.check(data)]
+    found_out = [*verdict.checks(findings), drift.check(data)]
+    if config.data.readout != "calibrated":  # by these shots themselves
+        found_out.append(checks.of_calibration(data))
     summary = about(config, choices, run, source, data)
     summary["verdict"] = checks.level(found_out)
     summary["warnings"] = checks.alarms(found_out)

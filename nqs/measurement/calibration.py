@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import chdtrc, xlogy
+from scipy.special import chdtrc, pdtrc, xlogy
+
+
+def of_rates(rates: np.ndarray) -> np.ndarray:
+    """P(read r | true t) as [site, r, t], (sites, 2, 2), of P(1 | 0) and P(0 | 1) of every site, (sites, 2)."""
+    up, down = np.asarray(rates, float).T
+    return np.stack([np.stack([1 - up, down], 1), np.stack([up, 1 - down], 1)], 1)
+
+
+def rates_of(readout: np.ndarray) -> np.ndarray:
+    """P(1 | 0) and P(0 | 1) of every site, (sites, 2)."""
+    return np.stack([readout[:, 1, 0], readout[:, 0, 1]], axis=1)
 
 
 class Confusion(NamedTuple):
@@ -83,6 +94,19 @@ class Calibration:
         smoothed = (seen + 0.5) / (shots[:, None] + 1)
         return Confusion(readout, np.sqrt(smoothed * (1 - smoothed) / shots[:, None]))
 
+    def tells(self, readout: np.ndarray) -> bool:
+        """Whether readout errors (sites, 2, 2) are those of these shots."""
+        shots = self.seen().sum(axis=1)
+        return bool((shots > 0).all()) and np.array_equal(readout, self.confusion().readout)
+
+    def drawn_again(self, rng: np.random.Generator) -> np.ndarray:
+        """Readout errors (sites, 2, 2) as other calibration shots of the same device would have told them."""
+        seen = self.seen()
+        shots = seen.sum(axis=1).astype(int)
+        wrong = np.stack([seen[:, 1, 0], seen[:, 0, 1]], axis=1)  # read as 1 of 0, as 0 of 1
+        rate = np.minimum((wrong + 0.5) / (shots + 1), 1.0)
+        return of_rates(rng.binomial(shots, rate) / np.maximum(shots, 1))
+
     def p_value(self, readout: np.ndarray | None) -> float:
         """Of these shots under given errors (sites, 2, 2), none where left out: likelihood ratio over all sites and
         both states, χ² with a degree of freedom each."""
@@ -95,28 +119,31 @@ class Calibration:
         return float(chdtrc((shots > 0).sum(), max(ratio, 0.0)))
 
     def together(self) -> list[tuple[int, int, float]]:
-        """Pairs of sites that are misread together, or apart, more often than by chance: (i, j, p-value), by
-        Fisher's z of the correlation of their errors, p below 1e-3 over the number of pairs."""
+        """Pairs of sites that are misread at once more often than by chance: (i, j, p-value), p below 1e-3 over
+        the number of pairs.
+
+        Coincidences are expected by the rates of both sites in the states that they were prepared in, and
+        scatter as those of Poisson, as they are rare.
+        """
         wrong = (self.outcomes != self.prepared).astype(float)
-        n = self.shots
-        mean = self.counts @ wrong / n
-        covariance = (wrong * self.counts[:, None]).T @ wrong / n - np.outer(mean, mean)
-        spread = np.sqrt(np.diag(covariance))
-        found = []
-        for i in range(self.sites):
-            for j in range(i):
-                if spread[i] * spread[j] == 0:
-                    continue
-                r = covariance[i, j] / (spread[i] * spread[j])
-                p = float(chdtrc(1, n * r * r))
-                if p < 1e-3 / max(self.sites * (self.sites - 1) / 2, 1):
-                    found.append((j, i, p))
-        return sorted(found, key=lambda pair: pair[2])
+        counts = self.seen()
+        shots = np.maximum(counts.sum(axis=1), 1)
+        rates = np.stack([counts[:, 1, 0], counts[:, 0, 1]], axis=1) / shots
+        expected_wrong = rates[np.arange(self.sites), self.prepared]
+        seen, expected = ((x * self.counts[:, None]).T @ x for x in (wrong, expected_wrong))
+        pairs = [(i, j) for i in range(self.sites) for j in range(i + 1, self.sites)]
+        found = [(i, j, float(pdtrc(max(seen[i, j] - 1, 0), expected[i, j]))) for i, j in pairs]
+        told = [pair for pair in found if seen[pair[0], pair[1]] > 1]
+        return sorted((p for p in told if p[2] < 1e-3 / len(pairs)), key=lambda pair: pair[2])
 
 
 def joined(parts: list["Calibration | None"]) -> "Calibration | None":
     """All calibration shots there are, as those of one experiment."""
-    there = [part for part in parts if part is not None]
+    there: list[Calibration] = []
+    for part in parts:
+        # beside two files of one experiment may lie the same shots
+        if part is not None and not any(_same(part, other) for other in there):
+            there.append(part)
     if not there:
         return None
     return Calibration(
@@ -124,3 +151,8 @@ def joined(parts: list["Calibration | None"]) -> "Calibration | None":
         np.concatenate([part.outcomes for part in there]),
         np.concatenate([part.counts for part in there]),
     )
+
+
+def _same(one: Calibration, other: Calibration) -> bool:
+    names = ("prepared", "outcomes", "counts")
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)

@@ -313,6 +313,7 @@ def joined(parts: Sequence[Measurements]) -> Measurements:
             ]
         ),
         counts=end_to_end([p.counts for p in parts]),
+        block=_blocks(parts),
         effects=effects,
         readout=first.readout,
         calibration=all_calibrations([p.calibration for p in parts]),
@@ -320,6 +321,18 @@ def joined(parts: Sequence[Measurements]) -> Measurements:
         source=", ".join(p.source for p in parts if p.source),
         lattice=first.lattice if len({p.lattice for p in parts}) == 1 else None,
     )
+
+
+def _blocks(parts: Sequence[Measurements]) -> np.ndarray | None:
+    """Blocks of time of all parts, numbered on; a part that says none is one block. None where none says any."""
+    if all(part.block is None for part in parts):
+        return None
+    found, first = [], 0
+    for part in parts:
+        own = np.zeros(len(part.counts), np.uint32) if part.block is None else part.block
+        found.append((own + first).astype(np.uint32))
+        first += int(own.max()) + 1
+    return end_to_end(found)
 
 
 def _common_letters(parts: Sequence[Measurements]):

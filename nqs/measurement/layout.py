@@ -37,6 +37,10 @@ def stored_arrays(data: Measurements) -> dict[str, np.ndarray]:
     if data.readout is not None:
         arrays["/readout"] = data.readout.astype("<f8")
     if data.calibration is not None:
+        if data.calibration.counts.max() > LARGEST_COUNT:
+            raise ValueError(
+                "a count of the calibration shots is above 2^32−1; divide it over several rows."
+            )
         arrays["/calibration/prepared"] = data.calibration.prepared
         arrays["/calibration/outcomes"] = data.calibration.outcomes
         arrays["/calibration/counts"] = data.calibration.counts.astype("<u4")

@@ -1,4 +1,4 @@
-"""The sizes that were tried: held-out likelihood against the number of parameters."""
+"""What was tried: held-out likelihood against the number of parameters."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -62,8 +62,5 @@ def ladder(table: Iterable[Mapping[str, Any]]) -> Drawing:
         axes.set_ylabel("held-out NLL above the best, nats per shot")
         axes.legend()
 
-    caption = (
-        "Sizes that were tried on a short schedule: NLL of the shots held out, above that of the best, "
-        "with paired errors. Kept is the one of fewest parameters within one error of the best."
-    )
+    caption = "What was tried: NLL of the shots held out, above that of the best, with paired errors. Kept is the one of fewest parameters within one error of the best."
     return painted("ladder", caption, as_csv(rows, COLUMNS), paint)

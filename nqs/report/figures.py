@@ -121,7 +121,7 @@ HEADINGS = {
     "variance": "Variance on the way",
     "local_energies": "The final samples",
     "learning_curve": "Learning curve",
-    "ladder": "Sizes that were tried",
+    "ladder": "What was tried",
     "typicality": "Goodness of fit of every setting",
     "chi2_per_setting": "Goodness of fit of every setting",
     "histograms": "The worst settings in full",

@@ -103,7 +103,7 @@ def rendered(
                 "Observables",
                 sections.told_by_shots(summary) + sections.observables(summary),
             ),
-            ("Sizes tried, held-out −log likelihood", sections.ladder(summary)),
+            ("What was tried, by held-out −log likelihood", sections.ladder(summary)),
             ("What was checked", sections.checks(summary)),
         ],
         figures=inlined(drawings),

@@ -239,7 +239,7 @@ def _times(value: float) -> str:
 
 
 def ladder(summary: Mapping[str, Any]) -> list[Row]:
-    """Sizes that were tried, by the shots held out."""
+    """Sizes or descriptions that were tried, by the shots held out."""
     rows = [row for row in summary.get("ladder") or [] if isinstance(row, Mapping)]
     return [
         Row(

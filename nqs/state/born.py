@@ -61,6 +61,14 @@ class Mixture(NamedTuple):
     white: Any = None
     confusion: Any = None
 
+    @property
+    def density_matrix(self) -> Any:
+        """ρ, (2**sites, 2**sites), the white noise a part of it; of arrays of NumPy."""
+        matrix = self.amplitudes @ self.amplitudes.conj().T
+        if self.white is None:
+            return matrix
+        return (1 - self.white) * matrix + self.white * np.eye(len(matrix)) / len(matrix)
+
 
 def rotations(
     settings: tuple[str, ...],

@@ -10,21 +10,28 @@ import numpy as np
 from nqs.config.atomic import replacing
 
 
-def qutip_state(vector: np.ndarray):
-    """A vector (2**sites,) as a qutip.Qobj ket of qubits, site 0 the first of its tensor product."""
-    qutip = _package("qutip")
-    sites = int(np.log2(vector.size))
+def qutip_state(state: np.ndarray):
+    """A vector (2**sites,) as a qutip.Qobj ket of qubits, or a density matrix as an operator, site 0 the first of
+    its tensor product."""
+    qutip, sites = _package("qutip"), int(np.log2(len(state)))
+    if state.ndim == 2:
+        return qutip.Qobj(state, dims=[[2] * sites, [2] * sites])
+    vector = state
     return qutip.Qobj(vector.reshape(-1, 1), dims=[[2] * sites, [1] * sites])
 
 
-def qiskit_state(vector: np.ndarray):
-    """A vector (2**sites,) as a qiskit.quantum_info.Statevector, site n its qubit n.
+def qiskit_state(state: np.ndarray):
+    """A vector (2**sites,) as a qiskit.quantum_info.Statevector, or a density matrix as a DensityMatrix, site n
+    its qubit n.
 
     Qiskit counts qubit 0 as the least significant bit of an index, nqs site 0 as the most.
     """
-    sites = int(np.log2(vector.size))
-    turned = vector.reshape((2,) * sites).transpose(range(sites)[::-1]).reshape(-1)
-    return _package("qiskit.quantum_info").Statevector(turned)
+    sites = int(np.log2(len(state)))
+    backwards = np.arange(sites)[::-1]
+    order = np.concatenate([sites * axis + backwards for axis in range(state.ndim)])
+    turned = state.reshape((2,) * (state.ndim * sites)).transpose(order).reshape(state.shape)
+    package = _package("qiskit.quantum_info")
+    return package.DensityMatrix(turned) if state.ndim == 2 else package.Statevector(turned)
 
 
 def write_parameters(path: str | Path, variables: Any) -> None:

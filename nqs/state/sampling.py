@@ -67,7 +67,7 @@ class Samples:
         """No more than the first `shots` of them; of chains the first draws of each."""
         if shots >= len(self.bits):
             return self
-        return self._some(self.bits[:shots], shots if self.dependent is None else self.chains)
+        return self._some(self.bits[:shots], min(shots, self.chains))
 
     def halves(self) -> tuple["Samples", "Samples"]:
         """Two parts as long as each other that share no shot and no chain."""

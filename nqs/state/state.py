@@ -44,6 +44,7 @@ class State:
 
     def log_psi(self, bits) -> np.ndarray:
         """log ψ of bits (…, sites), complex (…); as normalised as the model."""
+        self._refuse_mixed("amplitudes")
         return np.asarray(_log_psi(self.model, self.variables, jnp.asarray(bits, jnp.int32)))
 
     def vector(self) -> np.ndarray:
@@ -53,9 +54,12 @@ class State:
                 f"a state vector of {self.sites} sites has 2^{self.sites} entries; the limit is "
                 f"{VECTOR_SITES} sites. Draw samples instead."
             )
-        if self.mixed:
-            raise ValueError("a mixed state has no vector of amplitudes; take its density matrix.")
+        self._refuse_mixed("vector of amplitudes")
         return np.asarray(_vector(self.model, self.variables, self.sites))
+
+    def _refuse_mixed(self, what: str) -> None:
+        if self.mixed:
+            raise ValueError(f"a mixed state has no {what}; take its density matrix.")
 
     @property
     def mixed(self) -> bool:
@@ -73,12 +77,7 @@ class State:
         if not self.mixed:
             vector = self.vector()
             return np.outer(vector, vector.conj())
-        m = self.mixture()
-        amplitudes = np.asarray(m.amplitudes)
-        matrix = amplitudes @ amplitudes.conj().T
-        if m.white is None:
-            return matrix
-        return (1 - m.white) * matrix + m.white * np.eye(len(matrix)) / len(matrix)
+        return self.mixture().density_matrix
 
     def mixture(self) -> born.Mixture:
         """A mixed state as its outcomes need it, arrays of NumPy."""
@@ -120,15 +119,17 @@ class State:
         """
         from nqs.state.netket import mcstate
 
+        self._refuse_mixed("variational state of NetKet's MCState")
+
         return mcstate(self.model, self.variables, self.sites, sampler, **options)
 
     def to_qutip(self):
-        """As a qutip.Qobj ket of qubits, site 0 first; up to 20 sites."""
-        return interchange.qutip_state(self.vector())
+        """As a qutip.Qobj of qubits, a ket or a density matrix, site 0 first; up to 20 sites."""
+        return interchange.qutip_state(self.exact())
 
     def to_qiskit(self):
-        """As a qiskit.quantum_info.Statevector, site n its qubit n; up to 20 sites."""
-        return interchange.qiskit_state(self.vector())
+        """As a qiskit.quantum_info.Statevector or DensityMatrix, site n its qubit n; up to 20 sites."""
+        return interchange.qiskit_state(self.exact())
 
     def write_parameters(self, path: str | Path) -> None:
         """All parameters as a .safetensors file, by their path in the tree of the module."""

@@ -57,6 +57,27 @@ def test_drift_of_correlations_alone_is_seen():
     assert found.site is None
 
 
+def test_short_blocks_are_joined_and_a_trend_is_still_seen():
+    """Sixty blocks of ten shots, and a last one of two."""
+    angles = np.linspace(0.3, 1.5, 60)
+    parts = [simulate(turned(a), ["ZZZ"], 10, k) for k, a in enumerate(angles)]
+    parts.append(simulate(turned(1.5), ["ZZZ"], 2, 99))
+    whole = joined(parts)
+    block = np.repeat(np.arange(61), [len(p.counts) for p in parts])
+    data = Measurements(
+        whole.outcomes, whole.settings, whole.setting_index, whole.counts, block=block
+    )
+    found = drift(data)
+    assert found is not None
+    assert found.p_value < 1e-4
+    assert found.site == 2
+
+
+def test_files_that_say_their_blocks_are_numbered_on():
+    one, other = (in_blocks([turned(0.5), turned(0.5)]) for _ in range(2))
+    assert joined([one, other]).block.max() == 3
+
+
 @pytest.mark.parametrize("blocks", [None, "one", "apart"])
 def test_nothing_is_said_where_nothing_can_be_compared(blocks):
     data = in_blocks([asymmetric_state(3)] * 2)

@@ -1,6 +1,7 @@
 """Calibration shots tell readout errors, and whether errors that are assumed can be right."""
 
 import json
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -51,6 +52,14 @@ def test_sites_that_are_misread_together_are_named():
     assert not calibrated(SITES, FLIPS, 4000, seed=1).together()
 
 
+def test_sites_of_unequal_rates_are_not_called_dependent():
+    """All bits 0 against all bits 1: errors of every pair are more frequent in one of both. 20 times a
+    chance of 1e-3 that a pair is named."""
+    readout = flips_of((0.02, 0.10), SITES)
+    named = [calibrated(SITES, readout, 10_000, seed).together() for seed in range(20)]
+    assert sum(map(bool, named)) <= 1
+
+
 def test_a_file_keeps_its_calibration(tmp_path):
     data = simulate(
         asymmetric_state(SITES), ["ZZZ", "XYZ"], 50, 1, readout=(0.1, 0.2), calibration=70
@@ -61,7 +70,9 @@ def test_a_file_keeps_its_calibration(tmp_path):
     assert again.shots == 140
     for name in ("prepared", "outcomes", "counts"):
         np.testing.assert_array_equal(getattr(again, name), getattr(data.calibration, name))
-    assert joined([data, data]).calibration.shots == 280
+    assert joined([data, data]).calibration.shots == 140  # the same shots beside both
+    other = replace(data, calibration=calibrated(SITES, FLIPS, 30, seed=2))
+    assert joined([data, other]).calibration.shots == 200
 
 
 COUNTS = {"cal_001": {"001": 90, "101": 10}, "cal_110": {"110": 95, "1 00": 5}}
@@ -73,7 +84,7 @@ def test_counts_by_prepared_state_are_read_rightmost_site_first(tmp_path):
     found = read_calibration(path, SITES).confusion().readout
     assert found[2, 1, 0] == pytest.approx(0.1)  # site 2 is the leftmost letter: 001 read as 101
     assert found[1, 0, 1] == pytest.approx(0.05)
-    leftmost = read_calibration(path, SITES, "braket").confusion().readout
+    leftmost = read_calibration(path, SITES, leftmost=True).confusion().readout
     assert leftmost[0, 1, 0] == pytest.approx(0.1)
 
 
@@ -109,8 +120,6 @@ def test_calibration_of_other_sites_is_refused():
 
 
 def test_calibration_shots_raise_the_alarm_where_nothing_else_does():
-    from dataclasses import replace
-
     settings = ["".join(c) for c in product("XYZ", repeat=2)]
     data = simulate(asymmetric_state(2), settings, 500, 1, readout=(0.03, 0.06), calibration=2000)
     assert checks.of_calibration(data).alarm is None

@@ -6,21 +6,22 @@ import jax
 import numpy as np
 import pytest
 from exact import pauli
-from lively import lively
+from lively import lively, moved
 from numpy.testing import assert_allclose
+
+from nqs.ansatz.density import LowRank
 
 WORD = "XYZ"
 
 
-@pytest.fixture(scope="module")
-def state():
-    return lively("rbm", 3, seed=2)
+@pytest.fixture(scope="module", params=["pure", "mixed"])
+def state(request):
+    return moved(LowRank(3, rank=2), 3, 2) if request.param == "mixed" else lively("rbm", 3, seed=2)
 
 
 @pytest.fixture(scope="module")
 def expected(state):
-    psi = state.vector()
-    return np.vdot(psi, pauli(WORD) @ psi).real
+    return np.trace(state.density_matrix() @ pauli(WORD)).real
 
 
 def test_qutip_keeps_the_order_of_sites(state, expected):
@@ -38,7 +39,8 @@ def test_qiskit_has_site_n_as_its_qubit_n(state, expected):
     operator = information.SparsePauliOp(WORD[::-1])  # qiskit writes qubit 0 last
     assert_allclose(found.expectation_value(operator).real, expected, atol=1e-12)
     alone = found.probabilities([0])
-    assert_allclose(alone, (np.abs(state.vector().reshape(2, 4)) ** 2).sum(axis=1), atol=1e-12)
+    diagonal = np.diagonal(state.density_matrix()).real
+    assert_allclose(alone, diagonal.reshape(2, 4).sum(axis=1), atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["rbm", "recurrent"])

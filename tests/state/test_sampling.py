@@ -240,3 +240,10 @@ def test_the_first_of_independent_shots_are_independent():
     assert drawn.first(40) is drawn
     assert drawn.first(12).chains == len(drawn.first(12).bits) == 12
     assert drawn.first(12).dependent is None
+
+
+def test_fewer_shots_than_chains_are_one_of_some_chains():
+    drawn = Samples(np.zeros((300, 4), np.uint8), "exchange", 30, effective_samples=99.0, r_hat=1.0)
+    few = drawn.first(12)
+    assert few.chains == few.dependent == len(few.bits) == 12
+    assert len(few.halves()[0].bits) == 6

@@ -12,10 +12,10 @@ from nqs.measurement.problems import FormatError, named, quoted
 _MOST_BYTES = 2**26
 
 
-def read_calibration(path: Path, sites: int, format: str | None = None) -> Calibration:
+def read_calibration(path: Path, sites: int, leftmost: bool = False) -> Calibration:
     """Of `sites` sites. {"00": {"00": 980, "01": 20}, "11": {…}}, a prefix such as "cal_" before the prepared
-    state allowed, qubit 0 rightmost as Qiskit writes it, leftmost with format "braket"; or the calibration
-    shots of a native file. FormatError says what is wrong."""
+    state allowed; or the calibration shots of a native file. leftmost: whether site 0 is the leftmost bit of
+    every word, not the rightmost as Qiskit writes it. FormatError says what is wrong."""
     from nqs.measurement import file as native
 
     try:
@@ -26,7 +26,7 @@ def read_calibration(path: Path, sites: int, format: str | None = None) -> Calib
             if found is None:
                 raise FormatError(f"{named(path)}: it holds no calibration shots.")
         else:
-            found = _of_counts(path, -1 if format != "braket" else 1)
+            found = _of_counts(path, 1 if leftmost else -1)
     except OSError as problem:
         raise FormatError(
             f"{named(path)}: the calibration cannot be opened ({problem.strerror})."
@@ -71,6 +71,10 @@ def _of_counts(path: Path, step: int) -> Calibration:
                 prepared.append(state[::step])
                 outcomes.append(read[::step])
                 counts.append(number)
+    if not prepared:
+        raise FormatError(
+            f"{named(path)}: it holds no counts; expected at least one of each prepared state."
+        )
     if len({len(row) for row in prepared}) != 1:
         raise FormatError(f"{named(path)}: prepared states differ in their number of bits.")
     return Calibration(np.array(prepared), np.array(outcomes), np.array(counts))

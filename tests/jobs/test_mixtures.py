@@ -80,7 +80,7 @@ def test_the_ladder_is_climbed_and_told(tmp_path):
     data = shots_of(asymmetric_state(SITES), 4000, depolarising=0.1, readout=(0.02, 0.04))
     found = nqs.tomography(data, ansatz="auto", out=tmp_path / "run")
     chosen = [row["ansatz"] for row in found.summary["ladder"] if row["chosen"]]
-    assert chosen == ["pure, white noise"]
+    assert chosen == ["pure with noise"]
     assert found.summary["mixture"]["white_noise"] == pytest.approx(0.1, abs=0.02)
     assert_allclose(
         nqs.load(tmp_path / "run").state.density_matrix(), found.state.density_matrix(), atol=1e-12
@@ -99,6 +99,21 @@ def test_calibration_shots_are_used_where_no_matrix_is_declared():
     blind = nqs.tomography(data, ansatz="low-rank", readout="none")
     assert fidelity(blind.state.density_matrix(), mixed_state(SITES)) < 0.99
     assert any("Calibration shots contradict" in text for text in blind.summary["warnings"])
+
+
+def test_what_the_settings_do_not_tell_is_left_open():
+    ghz = np.zeros(4, complex)
+    ghz[[0, 3]] = 1 / np.sqrt(2)
+    data = simulate(ghz, ["ZZ"], 2000, 1)
+    found = nqs.tomography(
+        data, ansatz="low-rank", bootstrap=5, observables=["X0 X1", "Z0 Z1"], target=ghz
+    ).summary
+    x, z = found["observables"]
+    assert x["statistical"]["open"]
+    assert z["statistical"]["open"] is False
+    assert found["fidelity"]["statistical"]["open"]
+    assert found["mixture"]["purity"]["interval"] is None
+    assert any("3 of the 15 expectation values" in text for text in found["warnings"])
 
 
 def test_a_mixture_has_shots_observables_and_entropies(shots, tmp_path):
