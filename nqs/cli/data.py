@@ -94,7 +94,8 @@ def simulate(
     settings: Annotated[
         str,
         typer.Option(
-            help="all, pauli:30, pauli:30/8 (at most 8 sites rotated), Z,X,XZXZ… or a mixture."
+            help="all, pauli:30, pauli:30/8 (at most 8 sites rotated), Z,X,XZXZ… or a mixture; or tetrahedral, "
+            "pauli-4, pauli-6."
         ),
     ] = "Z",
     shots: Annotated[int, typer.Option(help="Shots in each setting.")] = 1000,

@@ -27,6 +27,9 @@ def told(data: Measurements) -> int | None:
     settings = [setting for setting, shots in taken if shots]
     if _only_paulis(data):
         return _pauli_strings(settings, data.sites)
+    complete = {c for c in set("".join(settings)) if _rank(c, data.effects) == 4}
+    if any(set(setting) <= complete for setting in settings):
+        return 4**data.sites - 1
     if data.sites > _DENSE_SITES:
         return None
     rows = [_along(setting, data.effects) for setting in settings]
@@ -63,6 +66,17 @@ def _pauli_strings(settings: list[str], sites: int) -> int | None:
     return len(seen) - 1
 
 
+def _bloch(letter: str, effects: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Effects of a letter as expectation values of 1, X, Y and Z, (outcomes, 4)."""
+    operators = effects[letter] if letter in effects else projectors(rows_of(letter))
+    vectors = np.einsum("oij,pji->op", operators, _PAULI).real
+    return np.hstack([np.trace(operators, axis1=1, axis2=2).real[:, None], vectors])
+
+
+def _rank(letter: str, effects: Mapping[str, np.ndarray]) -> int:
+    return 0 if letter == UNMEASURED else int(np.linalg.matrix_rank(_bloch(letter, effects)))
+
+
 def _along(setting: str, effects: Mapping[str, np.ndarray]) -> np.ndarray:
     """Outcomes of a setting as rows of expectation values of all Pauli strings, (outcomes, 4**sites)."""
     found = np.ones((1, 1))
@@ -70,8 +84,6 @@ def _along(setting: str, effects: Mapping[str, np.ndarray]) -> np.ndarray:
         if letter == UNMEASURED:
             site = np.array([[1.0, 0, 0, 0]])
         else:
-            operators = projectors(rows_of(letter, effects))
-            bloch = np.einsum("oij,pji->op", operators, _PAULI).real
-            site = np.hstack([np.ones((len(operators), 1)), bloch])
+            site = _bloch(letter, effects)
         found = np.kron(found, site)
     return found

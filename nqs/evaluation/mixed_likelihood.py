@@ -159,7 +159,9 @@ def _mixture(x, sites: int, description: Description) -> Mixture:
     white = noise[0] if description.white else None
     confusion = None
     if description.readout:
-        up, down = noise[len(noise) - 2 * sites :].reshape(sites, 2).T
+        up, down = (
+            noise[len(noise) - 2 * sites :].reshape(sites, 2).T
+        )  # as `of_rates`, to be differentiated
         confusion = jnp.stack([jnp.stack([1 - up, down], 1), jnp.stack([up, 1 - down], 1)], 1)
     return Mixture(a / jnp.sqrt(jnp.sum(jnp.abs(a) ** 2)), white, confusion)
 

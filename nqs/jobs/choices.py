@@ -17,6 +17,7 @@ from nqs.config.menu import (
 from nqs.config.tables import Network
 from nqs.config.tomography import Tomography, Training
 from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import generalised
 from nqs.state.reach import (
     FISHER_SITES,
     FISHER_WORK,
@@ -125,6 +126,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
         fill(ansatz, "hidden", max(8, 2 * data.sites), "two hidden units a site")
     work = len(data.settings) * 2**data.sites
     noisy = ansatz.name in MIXED or any(getattr(ansatz, key) for key in NOISE)
+    noisy = noisy or generalised(data.settings, data.effects)
     reach = MATRIX_LIKELIEST_SITES if noisy else LIKELIEST_SITES
     if data.sites <= reach:
         fill(config.baseline, "method", "maximum-likelihood", "exact at this size")

@@ -9,6 +9,7 @@ from nqs.evaluation.heldout import Estimate, nll, nll_difference
 from nqs.evaluation.mixed_likelihood import Description, MostLikely, most_likely
 from nqs.jobs.stopping import folds, one_part
 from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import generalised
 from nqs.state.born import Rotations
 
 _PURPOSE = 0xDE5C
@@ -25,7 +26,7 @@ _SHARE = 0.2
 
 @dataclass(frozen=True)
 class Tried:
-    """One description: fitted to all shots, and to those that are not held out.
+    """One description: fitted to all shots, and to those that are not held out. sites: of the state.
 
     log_p: (parts, settings, 2**sites) of the fits that did not see a part. held_out: their counts of
     that part, the same of all descriptions.
@@ -35,6 +36,7 @@ class Tried:
     whole: MostLikely
     log_p: np.ndarray
     held_out: np.ndarray
+    sites: int
 
     @property
     def nll(self) -> Estimate:
@@ -49,7 +51,8 @@ class Tried:
 def ladder(sites: int, calibrated: bool) -> list[Description]:
     """From the simplest to a mixed state of full rank.
 
-    calibrated: whether the file declares readout errors: then none are looked for beside them.
+    calibrated: whether the file declares readout errors, as effects of generalised measurements do: then none
+    are looked for beside them.
     """
     ranks = sorted({3, *(2**power for power in range(1, sites + 1))})
     mixed = [Description(rank) for rank in ranks if rank <= 2**sites]
@@ -69,7 +72,8 @@ def climb(
     few = data.shots < _FEW_SHOTS
     held_out = folds(counts, rng) if few else one_part(counts, _SHARE, rng)
     found: list[Tried] = []
-    for description in ladder(data.sites, data.readout is not None):
+    known = data.readout is not None or generalised(data.settings, data.effects)
+    for description in ladder(data.sites, known):
         simpler = max(
             (t for t in found if t.description.rank < description.rank),
             key=lambda t: t.description.rank,
@@ -84,7 +88,7 @@ def climb(
             ).log_table(plan)
             for part in held_out
         ]
-        found.append(Tried(description, whole, np.stack(log_p), held_out))
+        found.append(Tried(description, whole, np.stack(log_p), held_out, data.sites))
     return found
 
 
@@ -97,8 +101,7 @@ def simplest(tried: list[Tried]) -> Tried:
     tried = [t for t in tried if not t.description.readout]
     best = min(tried, key=lambda t: t.nll.value)
     good = [t for t in tried if t is best or _within(t.above(best))]
-    sites = int(np.log2(best.log_p.shape[-1]))
-    return min(good, key=lambda t: t.description.parameters(sites))
+    return min(good, key=lambda t: t.description.parameters(t.sites))
 
 
 def _within(above: Estimate) -> bool:

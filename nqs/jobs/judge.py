@@ -355,7 +355,7 @@ def histogram_rows(data, counts, probability, goodness) -> list[dict]:
         rows += [
             {
                 "setting": data.settings[setting],
-                "outcome": format(int(i), f"0{data.sites}b"),
+                "outcome": np.base_repr(int(i), data.levels).zfill(data.sites),
                 "shots": int(counts[setting].sum()),
                 "observed": int(counts[setting, i]),
                 "expected": float(expected[i]),

@@ -302,7 +302,7 @@ def _mixture(found: Mixed, rho: np.ndarray, again: np.ndarray | None) -> dict[st
 
 
 def _interval(own: float, values: np.ndarray, least: float, most: float) -> dict[str, Any]:
-    found = corrected(own, values, least=least, most=most)
+    found = corrected(own, values, least=least, most=most, as_wide=True)
     return {
         "fitted": own,
         "value": found.value,

@@ -18,6 +18,7 @@ from nqs.jobs.recipes import recipe
 from nqs.jobs.selection import Kept, equally_good, keep, repeated, restart
 from nqs.jobs.start import meanwhile
 from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import generalised
 from nqs.state.born import conjugated
 from nqs.state.reach import refuse_out_of_reach
 from nqs.state.state import State, initial_variables
@@ -86,7 +87,7 @@ class Reconstruction:
 
 def choose(config: Tomography, data: Measurements, model: nn.Module | None = None):
     """The config with its gaps filled from the data, the choices made, and the ansatz."""
-    refuse_out_of_reach(data.sites, len(data.settings))
+    refuse_out_of_reach(data.sites, len(data.settings), data.levels)
     if model is not None:
         config = config.model_copy(deep=True)
         config.ansatz.name = type(model).__name__
@@ -141,7 +142,9 @@ def reconstruct(
     if again is not None:
         winner = _winner(tables, counts, best if again.stop < fit.steps else None)
     excluded = None
-    if not data.only_z and run.stopped is None and not states[winner].mixed:
+    general = generalised(data.settings, data.effects)
+    # where all expectation values are told, as of mixed states, no conjugate is left
+    if not (data.only_z or general or run.stopped or states[winner].mixed):
         excluded = _conjugate_excluded(
             fit, states, winner, tables[winner], everything, again.steps if again else fit.steps
         )

@@ -9,8 +9,12 @@ import numpy as np
 from nqs.jobs.folder import refuse_used
 from nqs.jobs.targets import of_run
 from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import named_effects
 from nqs.state.reach import VECTOR_SITES
 from nqs.state.simulate import chosen_settings, simulate
+
+_GENERALISED, _LETTER = ("tetrahedral", "pauli-4", "pauli-6"), "T"
+"""Measurements of more than two outcomes by name, and the letter that stands for them in a file."""
 
 Tell = Callable[[str], None]
 
@@ -35,7 +39,13 @@ def simulated(
         refuse_used(keep, overwrite=False)
     found = _state(name, sites, seed, tell)
     number = found.sites if not isinstance(found, np.ndarray) else len(found).bit_length() - 1
-    chosen = chosen_settings(settings, number, seed)
+    if settings in _GENERALISED:
+        if not isinstance(found, np.ndarray):
+            raise ValueError(f"{settings} outcomes are simulated up to {VECTOR_SITES} sites.")
+        chosen: tuple[str, ...] = (_LETTER * number,)
+        noise["effects"] = {_LETTER: named_effects(settings)}
+    else:
+        chosen = chosen_settings(settings, number, seed)
     if isinstance(found, np.ndarray):
         if keep is not None:
             raise ValueError(

@@ -27,7 +27,7 @@ from nqs.jobs.choices import vectors_of
 from nqs.jobs.targets import read_target_or_run
 from nqs.measurement import formats
 from nqs.measurement.dataset import Measurements, refuse_blind_readout
-from nqs.measurement.effects import UNMEASURED, rows_of
+from nqs.measurement.effects import UNMEASURED, generalised
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.measurement.target import checked
 from nqs.state.reach import (
@@ -288,7 +288,7 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
     if is_wide(config, data):
         _check_wide(config, data, own)
     else:
-        refuse_out_of_reach(data.sites, len(data.settings))
+        refuse_out_of_reach(data.sites, len(data.settings), data.levels)
         _check_mixed(config, data)
     if config.training.optimiser != "natural":
         _refuse_idle(config.training, ("shift", "trust"), "optimiser adam")
@@ -297,13 +297,34 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
     refuse_blind_readout(data.readout)
     for text in config.evaluation.observables:
         observable(text, data.sites)
-    for letter in sorted(set("".join(data.settings))):
-        rows_of(letter, data.effects)  # refuses generalised measurements
+    if generalised(data.settings, data.effects):
+        _check_generalised(config, data)
     if not own:
         _check_ansatz(config, data)
         given = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
         if given or config.training.optimiser == "natural":
             _check_built(config, data)
+
+
+def _check_generalised(config: Tomography, data: Measurements) -> None:
+    """ValueError where measurements of more or other outcomes than two projectors cannot be read."""
+    if is_wide(config, data):
+        raise ValueError(
+            "generalised measurements are read from all outcomes, up to 2^25 of them; these shots have "
+            f"{data.levels}^{data.sites} in {len(data.settings)} settings, or their likelihood is that of branches."
+        )
+    if data.readout is not None:
+        raise ValueError(
+            "readout errors of generalised measurements are a part of their effects; leave the matrices out."
+        )
+    if config.training.optimiser == "natural":
+        raise ValueError(
+            "natural gradients are those of projective measurements; choose training.optimiser adam."
+        )
+    if config.ansatz.readout_errors:
+        raise ValueError(
+            "ansatz.readout_errors is for two outcomes a site; leave it out of generalised measurements."
+        )
 
 
 def _check_mixed(config: Tomography, data: Measurements) -> None:
@@ -398,17 +419,18 @@ def is_wide(config: Tomography, data: Measurements) -> bool:
     """Whether the likelihood is that of interfering branches: by the config, for a ladder, by size."""
     if config.training.likelihood is not None:
         return config.training.likelihood == "branch"
-    small = data.sites <= MATRIX_LIKELIEST_SITES and within_reach(data.sites, len(data.settings))
+    dense = within_reach(data.sites, len(data.settings), data.levels)
     if config.ansatz.name == AUTO:  # of few sites it tries descriptions, of many sizes
-        return not small
-    return not within_reach(data.sites, len(data.settings))
+        return not (dense and data.sites <= MATRIX_LIKELIEST_SITES)
+    return not dense
 
 
 def way_of(config: Tomography, data: Measurements) -> ModuleType:
     """The job that learns the state: choose, templates, reconstruct, cost, and its JUDGE."""
     if is_wide(config, data):
         return import_module("nqs.jobs.wide")
-    mixed = config.ansatz.name == AUTO or is_mixed(config)
+    general = generalised(data.settings, data.effects)
+    mixed = config.ansatz.name == AUTO or is_mixed(config) or general
     return import_module(f"nqs.jobs.{'mixed' if mixed else 'reconstruct'}")
 
 

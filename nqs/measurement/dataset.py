@@ -221,19 +221,27 @@ class Measurements:
         """Outcomes of some rows, 0 where a site was not measured."""
         return np.where(self._unmeasured[self.setting_index[rows]], 0, self.outcomes[rows])
 
-    def table(self) -> np.ndarray:
-        """Counts of every outcome in every setting, (settings, 2**sites) float64.
+    @cached_property
+    def levels(self) -> int:
+        """The most outcomes that a site has in any of the settings, 2 of projective ones."""
+        used = set("".join(self.settings)) & set(self.effects)
+        return max([2, *(len(self.effects[letter]) for letter in used)])
 
-        The outcome of an unmeasured site counts as 0.
+    def table(self) -> np.ndarray:
+        """Counts of every outcome in every setting, (settings, levels**sites) float64.
+
+        The outcome of an unmeasured site counts as 0. Outcomes are ordered as numbers of base `levels`, site 0
+        their first digit.
         """
-        if self.sites > LARGEST_TABLE_SITES or self.outcomes.max() > 1:
+        if self.levels**self.sites > 2**LARGEST_TABLE_SITES:
             raise ValueError(
-                f"a table of all outcomes of {self.sites} sites has 2^{self.sites} columns; "
-                f"the limit is 2^{LARGEST_TABLE_SITES}, two outcomes a site."
+                f"a table of all outcomes of {self.sites} sites has {self.levels}^{self.sites} columns; "
+                f"the limit is 2^{LARGEST_TABLE_SITES}."
             )
-        table = np.zeros((len(self.settings), 2**self.sites))
+        table = np.zeros((len(self.settings), self.levels**self.sites))
+        weights = self.levels ** np.arange(self.sites - 1, -1, -1, dtype=np.int64)
         for part in pieces(len(self.counts), of=self.outcomes):
-            where = self.setting_index[part], basis_index(self._told(part))
+            where = self.setting_index[part], self._told(part).astype(np.int64) @ weights
             np.add.at(table, where, self.counts[part])
         return table
 

@@ -6,6 +6,7 @@ significant bit of a basis state's index.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,57 @@ PAULI_EFFECTS: dict[str, np.ndarray] = {
     "Z": np.eye(2, dtype=complex),
 }
 """Rows ⟨outcome| of each Pauli letter, shape (2, 2)."""
+
+
+def _along(*directions: Any) -> np.ndarray:
+    """Effects (1 + n·σ) / outcomes of unit Bloch vectors n that add up to nothing, (outcomes, 2, 2)."""
+    x, y, z = np.array(directions, float).T[:, :, None, None]
+    pauli = [projectors(PAULI_EFFECTS[c]) for c in PAULI_LETTERS]
+    sigma_x, sigma_y, sigma_z = (plus - minus for plus, minus in pauli)
+    return (np.eye(2) + x * sigma_x + y * sigma_y + z * sigma_z) / len(directions)
+
+
+def named_effects(name: str) -> np.ndarray:
+    """Effects of a measurement that has a name, (outcomes, 2, 2).
+
+    tetrahedral: four that point to the corners of a tetrahedron. pauli-6: X, Y or Z at random, outcomes +X, −X,
+    +Y, −Y, +Z, −Z. pauli-4: +X, +Y, +Z of these, and all others as one.
+    Carrasquilla, Torlai, Melko and Aolita, Nat. Mach. Intell. 1, 155 (2019).
+    """
+    axes = np.eye(3)
+    six = [sign * axis for axis in axes for sign in (1, -1)]
+    if name == "tetrahedral":
+        a, b = 1 / 3, 2 * np.sqrt(2) / 3
+        c, s = np.cos(2 * np.pi / 3), np.sin(2 * np.pi / 3)
+        return _along((0, 0, 1), (b, 0, -a), (b * c, b * s, -a), (b * c, -b * s, -a))
+    if name == "pauli-6":
+        return _along(*six)
+    if name == "pauli-4":
+        plus = _along(*six)[::2]
+        return np.concatenate([plus, (np.eye(2) - plus.sum(axis=0))[None]])
+    raise ValueError(f"unknown measurement {name!r}; expected tetrahedral, pauli-6 or pauli-4.")
+
+
+def pieces_of(letter: str, effects: Mapping[str, np.ndarray] | None = None):
+    """A letter's effects as outcomes of rank one: rows ⟨e|, (pieces, 2), Σ |e⟩⟨e| = 1, and the outcome that each
+    belongs to, (pieces,)."""
+    if not effects or letter not in effects:
+        return rows_of(letter), np.arange(2)
+    rows, outcome = [], []
+    for number, operator in enumerate(np.asarray(effects[letter])):
+        weights, vectors = np.linalg.eigh(operator)
+        for weight, vector in zip(weights[::-1], vectors.T[::-1], strict=True):
+            if weight > _TOLERANCE:
+                rows.append(np.sqrt(weight) * vector.conj())
+                outcome.append(number)
+    return np.array(rows), np.array(outcome)
+
+
+def generalised(settings: Sequence[str], effects: Mapping[str, np.ndarray]) -> bool:
+    """Whether any letter of the settings is no measurement of two orthogonal outcomes."""
+    return any(
+        not _projective(np.asarray(effects[c])) for c in set("".join(settings)) & set(effects)
+    )
 
 
 def rotating_nothing(effects: Mapping[str, object] | None = None) -> frozenset[str]:
@@ -101,19 +153,22 @@ def rows_of(letter: str, effects: Mapping[str, np.ndarray] | None = None) -> np.
 
 
 def _rows_of_projectors(letter: str, operators: np.ndarray) -> np.ndarray:
-    projective = (
-        operators.shape == (2, 2, 2)
-        and np.allclose(operators @ operators, operators, atol=1e-9)
-        and np.allclose(np.trace(operators, axis1=1, axis2=2), 1, atol=1e-9)
-        and np.allclose(operators.sum(axis=0), np.eye(2), atol=1e-9)
-    )
-    if not projective:
+    if not _projective(operators):
         raise ValueError(
             f"effects of letter {letter!r} are not two projectors of rank one that sum to 1 (shape "
             f"{operators.shape}); only projective single-site measurements can be fitted."
         )
     _, vectors = np.linalg.eigh(operators)  # projector: the last eigenvector carries it
     return vectors[:, :, -1].conj()
+
+
+def _projective(operators: np.ndarray) -> bool:
+    return bool(
+        operators.shape == (2, 2, 2)
+        and np.allclose(operators @ operators, operators, atol=1e-9)
+        and np.allclose(np.trace(operators, axis1=1, axis2=2), 1, atol=1e-9)
+        and np.allclose(operators.sum(axis=0), np.eye(2), atol=1e-9)
+    )
 
 
 def rotate(vector: np.ndarray, setting: str, effects=None) -> np.ndarray:
@@ -129,9 +184,12 @@ def rotate(vector: np.ndarray, setting: str, effects=None) -> np.ndarray:
 def outcome_probabilities(vector: np.ndarray, setting: str, effects=None) -> np.ndarray:
     """Born rule for a state vector (2**sites,) or density matrix (2**sites, 2**sites).
 
-    Shape (2**sites,); unmeasured sites are summed over and reported as outcome 0.
+    Shape (2**sites,), or (outcomes**sites,) of the most outcomes of a letter; unmeasured sites are summed over and
+    reported as outcome 0.
     """
     vector = np.asarray(vector)
+    if generalised([setting], effects or {}):
+        return _generalised(vector, setting, effects)
     if vector.ndim == 1:
         probability = np.abs(rotate(vector, setting, effects)) ** 2
     else:
@@ -162,13 +220,35 @@ def _diagonal(matrix: np.ndarray, setting: str, effects=None) -> np.ndarray:
     return np.real(reduced).reshape(-1)
 
 
+def _generalised(state: np.ndarray, setting: str, effects) -> np.ndarray:
+    """Tr ρ ⊗ E of all outcomes, (outcomes**sites,), 0 where a letter has fewer."""
+    levels = max(len(effects[c]) for c in set(setting) & set(effects))
+    rho = np.outer(state, state.conj()) if state.ndim == 1 else state
+    reduced = np.asarray(rho, complex)[None]
+    for letter in setting:
+        operators = np.zeros((levels, 2, 2), complex)
+        if letter in effects:
+            operators[: len(effects[letter])] = effects[letter]
+        elif letter == UNMEASURED:
+            operators[0] = np.eye(2)
+        else:
+            operators[:2] = projectors(rows_of(letter))
+        outcomes, size, _ = reduced.shape
+        block = reduced.reshape(outcomes, 2, size // 2, 2, size // 2)
+        reduced = np.einsum("ocb,pblcr->polr", operators, block, optimize=True)
+        reduced = reduced.reshape(levels * outcomes, size // 2, size // 2)
+    return np.real(reduced).reshape(-1).clip(min=0)
+
+
 def each_cell_once(probability: np.ndarray, settings: Sequence[str]) -> np.ndarray:
-    """A copy of (settings, 2**sites) where outcome 1 of an unmeasured site, no cell of its own, is 0."""
+    """A copy of (settings, outcomes**sites) where other outcomes than 0 of an unmeasured site, which are no cells
+    of their own, are 0."""
     probability = probability.copy()
+    levels = round(probability.shape[1] ** (1 / len(settings[0])))
     for row, setting in zip(probability, settings, strict=True):
         for site, letter in enumerate(setting):
             if letter == UNMEASURED:
-                row.reshape(2**site, 2, -1)[:, 1] = 0
+                row.reshape(levels**site, levels, -1)[:, 1:] = 0
     return probability
 
 

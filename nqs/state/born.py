@@ -14,7 +14,13 @@ from jax import Array
 
 from nqs.ansatz.autoregressive import Normalised
 from nqs.ansatz.density import Density
-from nqs.measurement.effects import UNMEASURED, basis_bits, rotating_nothing, rows_of
+from nqs.measurement.effects import (
+    UNMEASURED,
+    basis_bits,
+    generalised,
+    pieces_of,
+    rotating_nothing,
+)
 from nqs.state.pieces import ROWS, in_turn
 from nqs.state.reach import DENSE_SITES, refuse_out_of_reach
 
@@ -42,12 +48,17 @@ class Rotations(NamedTuple):
     order: (settings,) leaf of each setting.
     unmeasured: one per site; (settings,) 1 where the outcome is ignored, None where never.
     readout: (sites, 2, 2) P(read r | true t) as [site, r, t], or None.
+    grouping: one per site; (settings, outcomes, pieces) that says which pieces of rank one each outcome of a
+    generalised measurement is made of, None where all are outcomes themselves.
+    flat: (settings, outcomes**sites) probabilities of white noise, None where all are alike.
     """
 
     levels: tuple[Level | None, ...]
     order: Any
     unmeasured: tuple[Any, ...]
     readout: Any
+    grouping: Any = None
+    flat: Any = None
 
 
 class Mixture(NamedTuple):
@@ -77,8 +88,10 @@ def rotations(
 ) -> Rotations:
     """Plan of all rotations of `settings`; ValueError where a vector would not do."""
     sites = len(settings[0])
-    refuse_out_of_reach(sites, len(settings))
-    unrotated = rotating_nothing(effects)
+    known = {c: pieces_of(c, effects) for c in sorted(set("".join(settings)))}
+    width = max(2, *(len(rows) for rows, _ in known.values()))
+    refuse_out_of_reach(sites, len(settings), width)
+    unrotated = rotating_nothing(effects) if width == 2 else frozenset()
     levels: list[Level | None] = []
     nodes = {"": 0}
     for site in range(sites):
@@ -95,16 +108,57 @@ def rotations(
         for beginning in dict.fromkeys(s[: site + 1] for s in settings):
             next_nodes[beginning] = len(parents)
             parents.append(nodes[beginning[:-1]])
-            rows.append(rows_of(beginning[-1], effects))
+            rows.append(_padded(known[beginning[-1]][0], width))
         levels.append(Level(np.array(parents), _children(parents), np.stack(rows)))
         nodes = next_nodes
     ignored = np.array([[letter == UNMEASURED for letter in s] for s in settings])
+    general = generalised(settings, effects or {})
+    if general and readout is not None:
+        raise ValueError(
+            "readout errors of generalised measurements are a part of their effects; leave the matrices out."
+        )
     return Rotations(
         levels=tuple(levels),
         order=np.array([nodes[s] for s in settings]),
         unmeasured=tuple(m.astype(float) if m.any() else None for m in ignored.T),
         readout=readout,
+        grouping=_grouping(settings, known, width) if general else None,
+        flat=_flat(settings, effects or {}) if general else None,
     )
+
+
+def _padded(rows: np.ndarray, width: int) -> np.ndarray:
+    return np.concatenate([rows, np.zeros((width - len(rows), 2))])
+
+
+def _grouping(settings, known: dict, width: int) -> tuple[np.ndarray, ...]:
+    """Which pieces each outcome of each setting is made of, one (settings, outcomes, pieces) a site."""
+    levels = max(2, *(int(outcome.max()) + 1 for _, outcome in known.values()))
+    tables = {}
+    for letter, (_, outcome) in known.items():
+        tables[letter] = np.zeros((levels, width))
+        tables[letter][outcome, np.arange(len(outcome))] = 1
+    return tuple(np.stack([tables[s[site]] for s in settings]) for site in range(len(settings[0])))
+
+
+def _flat(settings, effects) -> np.ndarray:
+    """Probabilities of all outcomes of white noise, as `log_probabilities` lays them out."""
+    effects = {c: effects[c] for c in set("".join(settings)) & set(effects)}
+    levels = max([2, *(len(e) for e in effects.values())])
+    found = []
+    for setting in settings:
+        p: Any = np.ones(1)
+        for letter in setting:
+            site = np.zeros(levels)
+            if letter in effects:
+                site[: len(effects[letter])] = np.trace(effects[letter], axis1=1, axis2=2).real / 2
+            elif letter == UNMEASURED:
+                site[:] = 1
+            else:
+                site[:2] = 0.5
+            p = np.kron(p, site)
+        found.append(p)
+    return np.stack(found)
 
 
 def _children(parents: list[int]) -> np.ndarray:
@@ -168,11 +222,16 @@ def mixture_log_probabilities(m: Mixture, plan: Rotations) -> Array:
     turned = jax.vmap(rotated, in_axes=(1, None))(m.amplitudes, plan)
     probability = jnp.sum(jnp.abs(turned) ** 2, axis=0)[plan.order]
     if m.white is not None:
-        probability = (1 - m.white) * probability + m.white / probability.shape[1]
+        flat = 1 / probability.shape[1]
+        if plan.flat is None:
+            probability = (1 - m.white) * probability + m.white * flat
     if m.confusion is not None:
         before = np.eye(2) if plan.readout is None else plan.readout
         plan = plan._replace(readout=m.confusion @ before)
-    return jnp.log(observed(probability, plan) + _FLOOR)
+    probability = observed(probability, plan)
+    if m.white is not None and plan.flat is not None:
+        probability = (1 - m.white) * probability + m.white * plan.flat
+    return jnp.log(probability + _FLOOR)
 
 
 def probability_slopes(psi: Array, changes: Array, plan: Rotations) -> tuple[Array, Array]:
@@ -193,16 +252,26 @@ def probability_slopes(psi: Array, changes: Array, plan: Rotations) -> tuple[Arr
 
 
 def observed(probability: Array, plan: Rotations) -> Array:
-    """What is read out of true outcome probabilities (settings, 2**sites): flips, ignored sites."""
-    settings = probability.shape[0]
+    """What is read out of true outcome probabilities (settings, pieces**sites): pieces of one outcome, flips,
+    ignored sites."""
+    settings, pieces = probability.shape[0], _pieces(plan)
+    levels = pieces if plan.grouping is None else plan.grouping[0].shape[1]
     for site, ignored in enumerate(plan.unmeasured):
-        block = probability.reshape(settings, 2**site, 2, -1)
+        block = probability.reshape(settings, levels**site, pieces, -1)
+        if plan.grouping is not None:
+            block = jnp.einsum("sop,slpR->sloR", plan.grouping[site], block)
         if plan.readout is not None:
             block = jnp.einsum("rt,sltR->slrR", plan.readout[site], block)
         if ignored is not None:
-            block = block + ignored[:, None, None, None] * block[:, :, ::-1]
+            others = block.sum(axis=2, keepdims=True) - block
+            block = block + ignored[:, None, None, None] * others
         probability = block.reshape(settings, -1)
     return probability
+
+
+def _pieces(plan: Rotations) -> int:
+    """Outcomes of rank one that every site is turned to."""
+    return next((len(level.effects[0]) for level in plan.levels if level is not None), 2)
 
 
 @jax.custom_vjp
@@ -212,10 +281,10 @@ def rotated(psi: Array, plan: Rotations) -> Array:
     A rotation is linear, so its gradient is the same walk backwards; written out,
     it keeps no intermediate vectors and gathers where autodiff would scatter.
     """
-    amplitudes = psi[None]
+    amplitudes, pieces = psi[None], _pieces(plan)
     for site, level in enumerate(plan.levels):
         if level is not None:
-            block = amplitudes.reshape(amplitudes.shape[0], 2**site, 2, -1)
+            block = amplitudes.reshape(amplitudes.shape[0], pieces**site, 2, -1)
             amplitudes = _apply(level.effects, block[level.parents])
             amplitudes = amplitudes.reshape(amplitudes.shape[0], -1)
     return amplitudes
@@ -226,10 +295,11 @@ def _rotated_forward(psi, plan):
 
 
 def _rotated_backward(plan, gradient):
+    pieces = _pieces(plan)
     for site in reversed(range(len(plan.levels))):
         level = plan.levels[site]
         if level is not None:
-            block = gradient.reshape(gradient.shape[0], 2**site, 2, -1)
+            block = gradient.reshape(gradient.shape[0], pieces**site, pieces, -1)
             block = _apply(jnp.swapaxes(level.effects, 1, 2), block)
             block = jnp.concatenate([block, jnp.zeros_like(block[:1])])
             gradient = sum(block[column] for column in level.children.T)
@@ -241,7 +311,9 @@ rotated.defvjp(_rotated_forward, _rotated_backward)
 
 
 def _apply(effects: Array, block: Array) -> Array:
-    """A 2×2 matrix for each node on axis 2 of block (nodes, left, 2, right)."""
+    """A matrix for each node, (nodes, out, in), on axis 2 of block (nodes, left, in, right)."""
+    if effects.shape[1:] != (2, 2):
+        return jnp.einsum("noi,nliR->nloR", effects, block)
     e = effects[:, :, :, None, None]
     zero, one = block[:, :, 0], block[:, :, 1]
     return jnp.stack([e[:, o, 0] * zero + e[:, o, 1] * one for o in (0, 1)], axis=2)

@@ -67,16 +67,16 @@ def _of_groups(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -> 
             continue
 
 
-def within_reach(sites: int, settings: int) -> bool:
+def within_reach(sites: int, settings: int, outcomes: int = 2) -> bool:
     """Whether the dense Born rule reaches."""
-    return sites <= DENSE_SITES and settings * 2**sites <= DENSE_TERMS
+    return sites <= DENSE_SITES and settings * outcomes**sites <= DENSE_TERMS
 
 
-def refuse_out_of_reach(sites: int, settings: int) -> None:
+def refuse_out_of_reach(sites: int, settings: int, outcomes: int = 2) -> None:
     """ValueError, with the number of terms, where the dense Born rule does not reach."""
-    terms = settings * 2**sites
-    if not within_reach(sites, settings):
-        reach = max(1, DENSE_TERMS >> min(sites, DENSE_SITES))
+    terms = settings * outcomes**sites
+    if not within_reach(sites, settings, outcomes):
+        reach = max(1, DENSE_TERMS // outcomes ** min(sites, DENSE_SITES))
         raise ValueError(
             f"{settings} settings of {sites} sites need {terms:.3g} amplitudes at every step; the "
             f"limit is {DENSE_TERMS:.3g} amplitudes and {DENSE_SITES} sites. Use fewer sites, or at "

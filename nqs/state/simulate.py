@@ -1,13 +1,18 @@
 """Shots of a known vector or density matrix in given settings, with noise; without JAX."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import comb
 
 import numpy as np
 
-from nqs.measurement.calibration import Calibration
+from nqs.measurement.calibration import Calibration, of_rates
 from nqs.measurement.dataset import Measurements
-from nqs.measurement.effects import PAULI_LETTERS, UNMEASURED, index_bits, outcome_probabilities
+from nqs.measurement.effects import (
+    PAULI_LETTERS,
+    UNMEASURED,
+    generalised,
+    outcome_probabilities,
+)
 
 MOST_SETTINGS = 3**10
 UNIT = 1e-6
@@ -27,6 +32,7 @@ def simulate(
     depolarising: float = 0.0,
     readout=None,
     calibration: int = 0,
+    effects: Mapping[str, np.ndarray] | None = None,
 ) -> Measurements:
     """`shots` shots of the target in each setting, equal rows counted together.
 
@@ -35,6 +41,7 @@ def simulate(
     readout: P(read 1 | true 0), P(read 0 | true 1), one pair or (sites, 2). The
     shots declare it, as after a calibration; `dataclasses.replace(data,
     readout=None)` keeps it from whoever reads them.
+    effects: operators of letters of the settings that are no Paulis.
     calibration: shots of each of the two states with all bits 0 and all bits 1, kept beside the others.
 
     The noiseless target travels along. The shots of a setting depend on the
@@ -45,16 +52,23 @@ def simulate(
     settings = tuple(settings)
     refuse_wrong(settings, sites, shots, depolarising)
     flips = None if readout is None else flips_of(readout, sites)
+    general = generalised(settings, effects or {})
+    if general and flips is not None:
+        raise ValueError("readout errors of generalised measurements are a part of their effects.")
     rows, index, counts = [], [], []
     for place, setting in enumerate(settings):
-        probability = outcome_probabilities(target, setting)
-        probability = (1 - depolarising) * probability + depolarising / 2**sites
+        probability = outcome_probabilities(target, setting, effects)
+        white = 1 / 2**sites
+        if general:
+            white = outcome_probabilities(np.eye(2**sites) / 2**sites, setting, effects)
+        probability = (1 - depolarising) * probability + depolarising * white
+        levels = round(len(probability) ** (1 / sites))
         if flips is not None:
             probability = _read(probability, flips)
         rng = np.random.default_rng([seed, _SHOTS, place])
         table = rng.multinomial(shots, probability / probability.sum())
         seen = np.flatnonzero(table)
-        rows.append(index_bits(seen, sites))
+        rows.append(np.stack(np.unravel_index(seen, (levels,) * sites), axis=1))
         index.append(np.full(len(seen), place))
         counts.append(table[seen])
     data = Measurements(
@@ -62,6 +76,7 @@ def simulate(
         settings=settings,
         setting_index=np.concatenate(index),
         counts=np.concatenate(counts),
+        effects=effects or {},
         readout=flips,
         calibration=calibrated(sites, flips, calibration, seed) if calibration else None,
         target=target,
@@ -232,8 +247,7 @@ def flips_of(readout, sites: int) -> np.ndarray:
             f"readout is {np.array2string(pairs, threshold=8)}; expected P(1|0) and P(0|1) "
             f"between 0 and 1, one pair or {sites}."
         )
-    up, down = np.broadcast_to(pairs, (sites, 2)).T
-    return np.stack([np.stack([1 - up, down], 1), np.stack([up, 1 - down], 1)], 1)
+    return of_rates(np.broadcast_to(pairs, (sites, 2)))
 
 
 def _read(probability: np.ndarray, flips: np.ndarray) -> np.ndarray:

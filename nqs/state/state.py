@@ -80,7 +80,9 @@ class State:
         return self.mixture().density_matrix
 
     def mixture(self) -> born.Mixture:
-        """A mixed state as its outcomes need it, arrays of NumPy."""
+        """A mixed state, or a pure one as such, as its outcomes need it, arrays of NumPy."""
+        if not self.mixed:
+            return born.Mixture(self.vector()[:, None])
         return jax.tree.map(np.asarray, _mixture(self.model, self.variables))
 
     def exact(self) -> np.ndarray:

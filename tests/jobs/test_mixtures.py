@@ -11,6 +11,8 @@ from numpy.testing import assert_allclose
 import nqs
 from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.mixed import purity
+from nqs.measurement import file
+from nqs.measurement.effects import named_effects
 from nqs.state.simulate import simulate
 from nqs.systems.pauli import PauliSum
 
@@ -152,3 +154,43 @@ def test_ground_states_are_pure():
     ising = PauliSum.from_terms([(-1.0, "Z0 Z1"), (-1.0, "X0"), (-1.0, "X1")], 2)
     with pytest.raises(ValueError, match="ground states are pure"):
         nqs.ground_state(ising, ansatz="low-rank")
+
+
+@pytest.mark.parametrize("name", ["tetrahedral", "pauli-4"])
+def test_generalised_measurements_are_learnt_from(name, tmp_path):
+    """One setting of four outcomes a site tells all of a mixed state."""
+    rho = mixed_state(SITES)
+    shots = simulate(rho, ["TT"], 40_000, 1, effects={"T": named_effects(name)})
+    file.write(tmp_path / "shots.h5", shots)
+    found = nqs.tomography(tmp_path / "shots.h5", ansatz="low-rank", out=tmp_path / "run")
+    assert fidelity(found.state.density_matrix(), rho) > 0.998
+    assert found.summary["identifiability"]["determined"] is True
+    assert found.summary["verdict"] == "ok", found.summary["warnings"]
+
+
+def test_a_pure_network_reads_generalised_measurements_beside_others():
+    psi = asymmetric_state(SITES)
+    effects = {"T": named_effects("tetrahedral")}
+    data = simulate(psi, ["TT", "XT", "ZI"], 4000, 1, depolarising=0.0, effects=effects)
+    found = nqs.tomography(data, ansatz="recurrent", steps=500, restarts=2)
+    assert fidelity(found.state.vector(), psi) > 0.99
+    auto = nqs.tomography(data, ansatz="auto").summary
+    assert [row["ansatz"] for row in auto["ladder"] if row["chosen"]] == ["pure"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"ansatz": "recurrent", "likelihood": "branch"},
+            "generalised measurements are read from all",
+        ),
+        ({"ansatz": "low-rank", "readout_errors": True}, "for two outcomes a site"),
+        ({"ansatz": "recurrent", "optimiser": "natural"}, "projective measurements"),
+    ],
+)
+def test_what_generalised_measurements_cannot_do_is_said(given, said):
+    effects = {"T": named_effects("tetrahedral")}
+    data = simulate(asymmetric_state(SITES), ["TT"], 10, 1, effects=effects)
+    with pytest.raises(ValueError, match=said):
+        nqs.tomography(data, **given)

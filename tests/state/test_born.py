@@ -68,10 +68,11 @@ def test_measurements_may_be_named_by_their_effects(letters):
     assert_allclose(born_probabilities(psi, settings, effects, readouts), expected, atol=1e-10)
 
 
-def test_effects_that_are_not_projectors_are_refused():
-    blurred = 0.9 * random_projectors(1) + 0.05 * np.eye(2)
-    with pytest.raises(ValueError, match="'A' are not two projectors"):
-        born.rotations(("AZZ",), {"A": blurred})
+def test_effects_that_are_not_projectors_are_read_as_well():
+    blurred = {"A": 0.9 * random_projectors(1) + 0.05 * np.eye(2)}
+    psi, settings = asymmetric_state(SITES), ("AXZ", "IAA")
+    expected = [probabilities(psi, setting, blurred) for setting in settings]
+    assert_allclose(born_probabilities(psi, settings, blurred), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", NAMES)
