@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import chi2
 
 import nqs
 from nqs.evaluation.fidelity import fidelity
@@ -88,7 +89,7 @@ def ions(_: int) -> Iterator[str]:
             chosen = next(r["ansatz"] for r in auto.summary["ladder"] if r["chosen"])
             picked.append(chosen)
             known = purity(rho)
-            if known < 0.90 and chosen == "pure":
+            if known < 0.95 and chosen == "pure" and (known < 0.90 or _noise_told(auto.summary)):
                 wrong.append(f"{name}/{which}")
             interval = own.summary["mixture"]["purity"]["interval"]
             inside["purity"] += interval[0] <= known <= interval[1]
@@ -106,12 +107,19 @@ def ions(_: int) -> Iterator[str]:
     yield line("ions: NLL", f"at most {worst:.1e} from the exact maximum", "≤ 1e-3", worst <= 1e-3)
     mixed = sum(p != "pure" for p in picked)
     told = f"mixed for {mixed} of {number}; wrong: {', '.join(wrong) or 'none'}"
-    yield line("ions: description", told, "mixed where purity < 0.90", not wrong)
+    yield line("ions: description", told, "mixed below 0.90, or as told", not wrong)
     for what, there in inside.items():
         ratio = np.array(widths[what])
         told = f"{there} of {number} inside; width × {ratio.min():.2f} to {ratio.max():.2f}"
         met = there >= 18 and ratio.min() >= 0.7 and ratio.max() <= 1.5
         yield line(f"ions: {what}", told, "≥ 18, × 0.7 to 1.5", met)
+
+
+def _noise_told(summary: dict[str, Any]) -> bool:
+    """Whether white noise makes shots likelier than a pure state can, at 1 %; its strength is at a boundary."""
+    nll = {row["ansatz"]: row["nll"] for row in summary["ladder"]}
+    gain = 2 * summary["data"]["shots"] * (nll["pure"] - nll["pure with noise"])
+    return 0.5 * float(chi2.sf(gain, 1)) < 0.01
 
 
 def _ratio(interval: list[float], theirs: list[float]) -> float:

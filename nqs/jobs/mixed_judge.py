@@ -233,6 +233,7 @@ def _ladder(found: Mixed) -> list[dict[str, Any]]:
             "ansatz": tried.description.label,
             "parameters": tried.description.parameters(found.data.sites),
             "held_out_nll": number(tried.nll),
+            "nll": tried.whole.nll,
             "chosen": tried.description == found.description,
         }
         for tried in found.ladder
