@@ -185,6 +185,8 @@ def calibrate(
         confusion = found.confusion()
         refuse_blind_readout(confusion.readout)
         file.write(output, replace(data, readout=confusion.readout, calibration=found))
+    if data.readout is not None:
+        typer.echo(f"{shots} declared other readout errors; those of the calibration replace them")
     show_calibration(found, confusion)
     typer.echo(f"{output}: {data.shots:,} shots of {data.sites} sites, and their readout errors")
 

@@ -145,4 +145,5 @@ def _entropy(row: dict[str, Any]) -> str:
     text = f"Rényi-2 {measured(row['renyi2'])}"
     if row["von_neumann"]:
         text += f", von Neumann {measured(row['von_neumann'])}"
-    return f"{text} nats"
+    text += " nats"
+    return text + (f"; negativity {measured(row['negativity'])}" if row.get("negativity") else "")

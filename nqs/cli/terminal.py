@@ -229,9 +229,9 @@ def _mixture(found: dict[str, Any]) -> list[tuple[str, str]]:
         text += f", 95 %: {low:.4f} to {high:.4f}"
     lines = [("purity", text)]
     if found["white_noise"] is not None:
-        lines.append(("white noise", f"{found['white_noise']:.2%}, learnt with the state"))
+        lines.append(("white noise", f"{measured(found['white_noise'])}, learnt with the state"))
     if found["readout_errors"] is not None:
-        worst = max(max(pair) for pair in found["readout_errors"])
+        worst = max(p["value"] for pair in found["readout_errors"] for p in pair)
         lines.append(("readout errors", f"up to {worst:.2%}, learnt with the state"))
     return lines
 

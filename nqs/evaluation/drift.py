@@ -119,7 +119,8 @@ def check(data: Measurements) -> Check:
     name, expected = "blocks of time alike, p", f"≥ {SIGNIFICANT:g}"
     found = drift(data)
     if found is None:
-        return Check(name, None, expected, None)
+        told = None if data.block is None else "too few shots of any setting in two blocks"
+        return Check(name, told, expected, None)
     alarm = None
     if found.p_value < SIGNIFICANT:
         where = "the outcomes" if found.site is None else f"site {found.site}"

@@ -63,10 +63,14 @@ def ladder(sites: int, calibrated: bool) -> list[Description]:
 
 
 def climb(
-    data: Measurements, plan: Rotations, seed: int, heed: Callable[[], None] = lambda: None
+    data: Measurements,
+    plan: Rotations,
+    seed: int,
+    heed: Callable[[], None] = lambda: None,
+    over: Callable[[], bool] = lambda: False,
 ) -> list[Tried]:
     """Every rung fitted to all shots, and again without the parts held out. heed: called between fits, where
-    signals are listened to."""
+    signals are listened to. over: whether time is, so that no further rung is tried."""
     counts = data.table()
     rng = np.random.default_rng([seed, _PURPOSE])
     few = data.shots < _FEW_SHOTS
@@ -81,6 +85,8 @@ def climb(
         )
         begin = None if simpler is None else simpler.whole.mixture
         heed()
+        if found and over():
+            break
         whole = most_likely(counts, plan, description, seed, also_from=begin)
         log_p = [
             most_likely(

@@ -23,6 +23,9 @@ from nqs.training.run import Run
 
 JUDGE = "nqs.jobs.mixed_judge"
 
+_LADDER = 0.7
+"""Share of a budget or time limit after which no further description is tried."""
+
 EXACT = "low-rank"
 """The ansatz whose most likely state is found without training a network."""
 
@@ -97,7 +100,9 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
         return _by_network(data, config, model, run, plan)
     begun, tried = time.monotonic(), []
     if config.ansatz.name == AUTO:
-        tried = descriptions.climb(data, plan, config.seed, run.heed)
+        tried = descriptions.climb(
+            data, plan, config.seed, run.heed, partial(run.out_of_time, _LADDER)
+        )
         description = descriptions.simplest(tried).description
     else:
         ansatz = config.ansatz

@@ -18,6 +18,7 @@ from nqs.jobs import mixed_replicas
 from nqs.jobs.choices import Choice
 from nqs.jobs.judge import about, chi2_rows, histogram_rows
 from nqs.jobs.mixed import Mixed
+from nqs.jobs.mixed_replicas import Replicas
 from nqs.jobs.properties import beside, fidelity_to, number, properties
 from nqs.measurement.calibration import rates_of
 from nqs.measurement.effects import each_cell_once
@@ -114,12 +115,13 @@ def judge(
         summary["bootstrap"] = {"replicas": wanted.bootstrap}
     complete = findings.told == findings.values
     summary["mixture"] = _mixture(found, rho, again if complete else None)
+    matrices = None if again is None else again.matrices
     run.heed()
     if target is not None:
         shown = str(target_name)
         summary["fidelity"] = fidelity_to(target, shown, found.final, None, config.seed)
-        if again is not None:
-            summary["fidelity"] |= _fidelity_again(rho, again, target, complete)
+        if matrices is not None:
+            summary["fidelity"] |= _fidelity_again(rho, matrices, target, complete)
         if isinstance(target, np.ndarray):
             summary["trace_distance"] = mixed.trace_distance(rho, target)
     totals = [observable(text, data.sites) for text in wanted.observables]
@@ -129,7 +131,7 @@ def judge(
             Estimate(expectation(rho, total), None),
             told_by,
             total,
-            _scatter(rho, again, completeness.tells(data, total), complete),
+            _scatter(rho, matrices, completeness.tells(data, total), complete),
         )
         for text, total in zip(wanted.observables, totals, strict=True)
     ]
@@ -275,7 +277,7 @@ def _baseline(found: Mixed, target: Any, held: np.ndarray | None) -> dict[str, A
     }
 
 
-def _mixture(found: Mixed, rho: np.ndarray, again: np.ndarray | None) -> dict[str, Any]:
+def _mixture(found: Mixed, rho: np.ndarray, again: Replicas | None) -> dict[str, Any]:
     """What a mixed state is like, with intervals where there are refits."""
     size = len(rho)
     values = np.linalg.eigvalsh(rho)[::-1]
@@ -283,9 +285,9 @@ def _mixture(found: Mixed, rho: np.ndarray, again: np.ndarray | None) -> dict[st
     entropy = {"value": mixed.von_neumann(rho), "error": None, "interval": None}
     pure = found.description is not None and found.description == Description()
     if again is not None and not pure:  # which would be pure in every refit as well
-        purities = np.array([mixed.purity(one) for one in again])
+        purities = np.array([mixed.purity(one) for one in again.matrices])
         purity |= _interval(mixed.purity(rho), purities, 1 / size, 1.0)
-        entropies = np.array([mixed.von_neumann(one) for one in again])
+        entropies = np.array([mixed.von_neumann(one) for one in again.matrices])
         entropy |= _interval(mixed.von_neumann(rho), entropies, 0.0, float(np.log(size)))
     m = found.final.mixture() if found.final.mixed else None
     half = range(max(found.data.sites // 2, 1))
@@ -295,11 +297,31 @@ def _mixture(found: Mixed, rho: np.ndarray, again: np.ndarray | None) -> dict[st
         "negativity": None if found.data.sites == 1 else mixed.negativity(rho, half),
         "eigenvalues": [float(v) for v in values[:16]],
         "nearest_pure_fidelity": float(values[0]),
-        "white_noise": None if m is None or m.white is None else float(m.white),
-        "readout_errors": None
-        if m is None or m.confusion is None
-        else [[float(p) for p in pair] for pair in rates_of(m.confusion)],
+        "white_noise": None
+        if m is None or m.white is None
+        else _share(float(m.white), None if again is None else again.white),
+        "readout_errors": None if m is None or m.confusion is None else _rates(m.confusion, again),
     }
+
+
+def _share(own: float, values: np.ndarray | None) -> dict[str, Any]:
+    """A probability that was learnt, as the fit has it, and its error and interval by refits."""
+    if values is None:
+        return {"value": own, "error": None, "interval": None}
+    told = _interval(own, values, 0.0, 1.0)
+    return {"value": own, "error": told["error"], "interval": told["interval"]}
+
+
+def _rates(confusion: np.ndarray, again: Replicas | None) -> list[list[dict[str, Any]]]:
+    """Of every site P(1 | 0) and P(0 | 1)."""
+    values = None if again is None else again.rates
+    return [
+        [
+            _share(float(p), None if values is None else values[:, site, which])
+            for which, p in enumerate(pair)
+        ]
+        for site, pair in enumerate(rates_of(confusion))
+    ]
 
 
 def _interval(own: float, values: np.ndarray, least: float, most: float) -> dict[str, Any]:

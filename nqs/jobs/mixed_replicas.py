@@ -1,20 +1,31 @@
 """What fits to other shots would have found, of a mixed state, or of a pure one with noise."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from nqs.evaluation.mixed_likelihood import Description, most_likely
 from nqs.jobs.mixed import Mixed
+from nqs.measurement.calibration import rates_of
 from nqs.measurement.effects import each_cell_once
 
 _PURPOSE = 0xB008
 
 
+class Replicas(NamedTuple):
+    """Of each refit the density matrix, (number, 2**sites, 2**sites), and where they are learnt beside it the
+    white noise, (number,), and P(1 | 0) and P(0 | 1) of every site, (number, sites, 2)."""
+
+    matrices: np.ndarray
+    white: np.ndarray | None
+    rates: np.ndarray | None
+
+
 def replicas(
     found: Mixed, number: int, seed: int, heed: Callable[[], None] = lambda: None
-) -> np.ndarray:
-    """Density matrices (number, 2**sites, 2**sites), each of the most likely state of shots drawn from the fit.
+) -> Replicas:
+    """The most likely states of shots that are drawn from the fit, `number` times.
 
     Of the same description; of a network the most likely state of as many vectors stands for its own. Where
     calibration shots tell how sites are misread, they are drawn again as well. heed: called between refits.
@@ -30,13 +41,17 @@ def replicas(
         begin.white is not None,
         begin.confusion is not None,
     )
-    matrices = []
+    fits = []
     for _ in range(number):
         heed()
         counts = rng.multinomial(data.shots_per_setting, once).astype(float)
         again = plan
         if found.calibrated and data.calibration is not None:
             again = plan._replace(readout=data.calibration.drawn_again(rng))
-        fit = most_likely(counts, again, description, seed, also_from=begin, starts=0)
-        matrices.append(fit.density_matrix)
-    return np.stack(matrices)
+        fits.append(most_likely(counts, again, description, seed, also_from=begin, starts=0))
+    mixtures = [fit.mixture for fit in fits]
+    return Replicas(
+        np.stack([m.density_matrix for m in mixtures]),
+        np.array([float(m.white) for m in mixtures]) if description.white else None,
+        np.stack([rates_of(m.confusion) for m in mixtures]) if description.readout else None,
+    )

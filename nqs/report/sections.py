@@ -323,9 +323,9 @@ def mixture(summary: Mapping[str, Any]) -> list[Row]:
         ),
     ]
     if found.get("white_noise") is not None:
-        rows.append(Row("White noise learnt", f"{found['white_noise']:.2%}"))
+        rows.append(Row("White noise learnt", *_with_interval(found["white_noise"])))
     for site, pair in enumerate(found.get("readout_errors") or []):
-        shown = f"{pair[0]:.2%}, {pair[1]:.2%}"
+        shown = ", ".join(measured(p) for p in pair)
         rows.append(Row(f"Misread, site {site}", shown, "P(1 | 0), P(0 | 1), learnt"))
     if summary.get("trace_distance") is not None:
         rows.append(Row("Trace distance to the target", measured(summary["trace_distance"])))

@@ -67,7 +67,7 @@ def test_noise_beside_a_network_is_learnt():
     psi = asymmetric_state(SITES)
     data = shots_of(psi, 8000, depolarising=0.2, readout=(0.05, 0.02))
     found = nqs.tomography(data, ansatz="recurrent", white_noise=True, steps=600, restarts=2)
-    assert found.summary["mixture"]["white_noise"] == pytest.approx(0.2, abs=0.03)
+    assert found.summary["mixture"]["white_noise"]["value"] == pytest.approx(0.2, abs=0.03)
     assert fidelity(found.state.mixture().amplitudes[:, 0], psi) > 0.99
 
 
@@ -83,7 +83,7 @@ def test_the_ladder_is_climbed_and_told(tmp_path):
     found = nqs.tomography(data, ansatz="auto", out=tmp_path / "run")
     chosen = [row["ansatz"] for row in found.summary["ladder"] if row["chosen"]]
     assert chosen == ["pure with noise"]
-    assert found.summary["mixture"]["white_noise"] == pytest.approx(0.1, abs=0.02)
+    assert found.summary["mixture"]["white_noise"]["value"] == pytest.approx(0.1, abs=0.02)
     assert_allclose(
         nqs.load(tmp_path / "run").state.density_matrix(), found.state.density_matrix(), atol=1e-12
     )
