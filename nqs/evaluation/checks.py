@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nqs.evaluation.heldout import Estimate
 from nqs.measurement.calibration import rates_of
 from nqs.measurement.dataset import Measurements
 from nqs.statistics import SIGNIFICANT
@@ -21,6 +22,45 @@ class Check(NamedTuple):
     found: float | str | None
     expected: str
     alarm: str | None
+
+
+def in_errors(estimate: Estimate | None) -> float | None:
+    """A number in units of its error; None where it has none."""
+    if estimate is None or not estimate.error:
+        return None
+    return estimate.value / estimate.error
+
+
+def training(ended_early: str | None) -> Check:
+    """Whether a training came to the end of its schedule."""
+    alarm = ended_early and (
+        f"Training ended before its schedule ({ended_early}): the state may still improve. "
+        "Give it more time, or resume the run."
+    )
+    return Check("training", ended_early or "complete", "complete", alarm)
+
+
+def skipped(steps: int) -> Check:
+    """Whether numbers stayed finite in training."""
+    alarm = None
+    if steps:
+        alarm = (
+            f"{steps} steps were skipped because a gradient was not finite. "
+            "Try a smaller training.rate."
+        )
+    return Check("steps skipped", steps, "0", alarm)
+
+
+def refit(failed: bool | None) -> Check:
+    """Whether training on all shots went well; None where there was none."""
+    alarm = None
+    if failed:
+        alarm = (
+            "Training on all shots met numbers that are not finite; the state from before, which did not "
+            "see the shots held out, was kept. Try a smaller training.rate."
+        )
+    word = {True: "failed", False: "done", None: None}[failed]
+    return Check("training on all shots", word, "done", alarm)
 
 
 def alarms(checks: Iterable[Check]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nqs.evaluation.checks import Check
+from nqs.evaluation.checks import Check, in_errors, refit, skipped, training
 from nqs.evaluation.heldout import Estimate
 from nqs.statistics import SIGNIFICANT
 
@@ -47,23 +47,24 @@ class MixedFindings:
 def checks(f: MixedFindings) -> list[Check]:
     """All that it is judged by."""
     return [
-        Check("training", f.ended_early or "complete", "complete", _ended_early(f)),
+        training(f.ended_early),
         Check("goodness of fit, p", f.p_value, f"≥ {SIGNIFICANT:g}", _does_not_fit(f)),
         Check("expectation values told", f.told, f"{f.values}", _incomplete(f)),
         Check(
             "held-out NLL above the most likely mixed state, in errors",
-            _in_errors(f.above_baseline),
+            _beyond_rounding(f.above_baseline),
             f"≤ {_ERRORS:g}",
             _baseline_better(f),
         ),
         Check(
             "held-out NLL above training NLL, in errors",
-            _in_errors(f.overfitting),
+            in_errors(f.overfitting),
             f"≤ {_GAP:g}",
             _overfitted(f),
         ),
         Check("shots held out", f.held_out_shots, f"≥ {_FEWEST_HELD_OUT}", _few_held_out(f)),
-        Check("steps skipped", f.skipped, "0", _skipped(f)),
+        skipped(f.skipped),
+        refit(f.refit_failed or None),
         Check(
             "readout errors learnt beside the state",
             f.learnt_readout,
@@ -72,26 +73,16 @@ def checks(f: MixedFindings) -> list[Check]:
         ),
         Check(
             "readout errors in place of mixing",
-            None if f.confusable is None else _in_errors(f.confusable[1]),
+            None if f.confusable is None else in_errors(f.confusable[1]),
             f"> {_ERRORS:g}",
             _confusable(f),
         ),
     ]
 
 
-def _in_errors(estimate: Estimate | None) -> float | None:
-    if estimate is None or not estimate.error or abs(estimate.value) < _ROUNDING:
-        return None
-    return estimate.value / estimate.error
-
-
-def _ended_early(f: MixedFindings) -> str | None:
-    if f.ended_early is None:
-        return None
-    return (
-        f"Training ended before its schedule ({f.ended_early}): the state may still improve. Give it more "
-        "time, or resume the run."
-    )
+def _beyond_rounding(estimate: Estimate | None) -> float | None:
+    """In errors; None where two fits are the same."""
+    return None if estimate is None or abs(estimate.value) < _ROUNDING else in_errors(estimate)
 
 
 def _does_not_fit(f: MixedFindings) -> str | None:
@@ -125,7 +116,7 @@ def _baseline_better(f: MixedFindings) -> str | None:
 
 
 def _overfitted(f: MixedFindings) -> str | None:
-    far = _in_errors(f.overfitting)
+    far = in_errors(f.overfitting)
     if far is None or f.overfitting is None or far <= _GAP:
         return None
     return (
@@ -142,17 +133,6 @@ def _few_held_out(f: MixedFindings) -> str | None:
         f"Only {f.held_out_shots} shots were held out: how likely new shots are under the state is hardly known. "
         "Take more shots, or set data.held_out to 0.2."
     )
-
-
-def _skipped(f: MixedFindings) -> str | None:
-    if f.refit_failed:
-        return (
-            "Training on all shots met numbers that are not finite; the state from before, which did not see "
-            "the shots held out, was kept. Try a smaller training.rate."
-        )
-    if not f.skipped:
-        return None
-    return f"{f.skipped} steps were skipped because a gradient was not finite. Try a smaller training.rate."
 
 
 def _readout_learnt(f: MixedFindings) -> str | None:

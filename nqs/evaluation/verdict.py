@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nqs.evaluation.checks import Check
+from nqs.evaluation.checks import Check, in_errors, refit, skipped, training
 from nqs.evaluation.heldout import Estimate
 from nqs.evaluation.noise import NoiseTest
 from nqs.statistics import SIGNIFICANT, finite
@@ -97,7 +97,7 @@ def checks(f: Findings) -> list[Check]:
     worse, gap = f.against_baseline, f.overfitting
     rotated = not f.only_z
     return [
-        Check("training", f.ended_early or "complete", "complete", _ended_early(f)),
+        training(f.ended_early),
         Check("goodness of fit, p", f.p_value, f"≥ {SIGNIFICANT:g}", _does_not_fit(f)),
         Check("phases", "measured" if rotated else "not measured", "measured", _phases_assumed(f)),
         Check(
@@ -118,24 +118,19 @@ def checks(f: Findings) -> list[Check]:
         ),
         Check(
             f"held-out NLL above {f.baseline}, in errors",
-            _in_errors(worse),
+            in_errors(worse),
             f"≤ {_ERRORS:g}",
             _baseline_better(f),
         ),
         Check(
             "held-out NLL above training NLL, in errors",
-            _in_errors(gap),
+            in_errors(gap),
             f"≤ {_GAP:g}",
             _overfitted(f),
         ),
         Check("shots held out", f.held_out_shots, f"≥ {_FEWEST_HELD_OUT}", _few_held_out(f)),
-        Check("steps skipped", f.skipped, "0", _steps_skipped(f)),
-        Check(
-            "training on all shots",
-            {True: "failed", False: "done", None: None}[f.refit_failed],
-            "done",
-            _refit_failed(f),
-        ),
+        skipped(f.skipped),
+        refit(f.refit_failed),
         Check("R̂ of the chains", finite(f.r_hat), f"< {_MIXED:g}", _apart(f)),
         Check(
             "effective samples of the chains",
@@ -156,30 +151,15 @@ def _word(excluded: bool | None) -> str | None:
     return {True: "excluded", False: "open", None: None}[excluded]
 
 
-def _in_errors(estimate: Estimate | None) -> float | None:
-    if estimate is None or not estimate.error:
-        return None
-    return estimate.value / estimate.error
-
-
 def _overfitted(f: Findings) -> str | None:
     """Held-out shots are those of other draws, so that the two errors add up."""
-    far = _in_errors(f.overfitting)
+    far = in_errors(f.overfitting)
     if far is None or f.overfitting is None or far <= _GAP:
         return None
     return (
         f"Shots held out are less likely than those trained on by {f.overfitting.value:.2g} ± "
         f"{f.overfitting.error:.1g} nats per shot: the state has learnt the noise of its shots. Take more "
         "shots or a smaller network."
-    )
-
-
-def _ended_early(f: Findings) -> str | None:
-    if f.ended_early is None:
-        return None
-    return (
-        f"Training ended before its schedule ({f.ended_early}): the state may still improve. "
-        "Give it more time, or resume the run."
     )
 
 
@@ -327,24 +307,6 @@ def _few_held_out(f: Findings) -> str | None:
     return (
         f"Only {f.held_out_shots} of {f.shots} shots were held out: the choice of when to stop and "
         "which restart to keep rests on little. Take more shots."
-    )
-
-
-def _refit_failed(f: Findings) -> str | None:
-    if not f.refit_failed:
-        return None
-    return (
-        "Training on all shots met numbers that are not finite; the state from before, which did not "
-        "see the shots held out, was kept. Try a smaller training.rate."
-    )
-
-
-def _steps_skipped(f: Findings) -> str | None:
-    if f.skipped == 0:
-        return None
-    return (
-        f"{f.skipped} steps were skipped because a gradient was not finite. "
-        "Try a smaller training.rate."
     )
 
 
