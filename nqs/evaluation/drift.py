@@ -14,6 +14,9 @@ _LEAST_EXPECTED = 5.0
 """Shots that a cell of a table must expect in every block, for χ² to hold; blocks of fewer are joined to the
 next."""
 
+_MOST = 2**28
+"""Outcomes of single sites that are looked at."""
+
 _MOST_GROUPS = 8
 """Groups of blocks that rare outcomes are still compared in."""
 
@@ -32,9 +35,9 @@ class Drift(NamedTuple):
 def drift(data: Measurements) -> Drift | None:
     """χ² between the blocks of each setting, of every site by itself and of whole outcomes.
 
-    None where no setting was taken in two blocks with shots enough.
+    None where no setting was taken in two blocks with shots enough, and where there are too many to look at.
     """
-    if data.block is None:
+    if data.block is None or data.outcomes.size > _MOST:
         return None
     blocks, place = np.unique(data.block, return_inverse=True)
     number = len(blocks)
@@ -119,7 +122,10 @@ def check(data: Measurements) -> Check:
     name, expected = "blocks of time alike, p", f"≥ {SIGNIFICANT:g}"
     found = drift(data)
     if found is None:
-        told = None if data.block is None else "too few shots of any setting in two blocks"
+        few = "too few shots of any setting in two blocks"
+        told = (
+            None if data.block is None else few if data.outcomes.size <= _MOST else "too many shots"
+        )
         return Check(name, told, expected, None)
     alarm = None
     if found.p_value < SIGNIFICANT:

@@ -331,10 +331,8 @@ def joined(parts: Sequence[Measurements]) -> Measurements:
     )
 
 
-def _blocks(parts: Sequence[Measurements]) -> np.ndarray | None:
-    """Blocks of time of all parts, numbered on; a part that says none is one block. None where none says any."""
-    if all(part.block is None for part in parts):
-        return None
+def _blocks(parts: Sequence[Measurements]) -> np.ndarray:
+    """Blocks of time of all parts, numbered on; a part that says none is one block."""
     found, first = [], 0
     for part in parts:
         own = np.zeros(len(part.counts), np.uint32) if part.block is None else part.block

@@ -286,3 +286,14 @@ def test_fidelity_beyond_state_vectors_is_sampled(nqs, finished, tmp_path, monke
     said = nqs("fidelity", finished, "psi.npy")
     assert said.status == 2
     assert "another run" in said.err
+
+
+def test_calibration_shots_become_readout_errors(nqs, tmp_path):
+    made = "data simulate random shots.h5 --sites 3 --settings all --readout 0.05,0.1 --undeclared"
+    assert nqs(*made.split(), "--calibration", "500").status == 0
+    assert "1,000 shots of prepared states" in nqs("data", "inspect", "shots.h5").out
+    said = nqs("data", "calibrate", "shots.h5", "shots.h5", "out.h5")
+    assert said.status == 0
+    assert "P(1 | 0)" in said.out
+    data = file.read(tmp_path / "out.h5")
+    assert data.readout == pytest.approx(np.array([[[0.95, 0.1], [0.05, 0.9]]] * 3), abs=0.07)

@@ -33,6 +33,13 @@ def files(tmp_path, shots):
     np.save(tmp_path / "long.npy", np.ones(8))
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.tex").write_text("years of work")
+    tables = {
+        "two": {"00": {"00": 9}, "11": {"11": 9}},
+        "zeros": {"000": {"000": 9}},
+        "coins": {"000": {"000": 9, "111": 9}, "111": {"000": 9, "111": 9}},
+    }
+    for name, table in tables.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(table))
     one = np.zeros((1, 2), int)
     many = Measurements(one, ("PP",), [0], effects={"P": POVM})
     file.write(tmp_path / "povm.h5", many)
@@ -62,8 +69,15 @@ TOMOGRAPHY = {
         "shots.h5 --ansatz mps --set ansatz.even=true --set ansatz.average=['flip']",
         "take one",
     ),
-    "generalised": ("povm.h5", "'P'"),
-    "not projective": ("blurred.h5", "projective"),
+    "generalised": ("povm.h5 --set training.likelihood=branch", "read from all outcomes"),
+    "not projective": ("blurred.h5 --set training.optimiser=natural", "projective measurements"),
+    "mixed steps": ("shots.h5 --ansatz low-rank --set training.steps=50", "steps has no effect"),
+    "mixed rank": ("shots.h5 --ansatz low-rank --set ansatz.rank=0", "ansatz.rank = 0"),
+    "mixed ancillas": ("shots.h5 --ansatz purification --set ansatz.ancillas=9", "ancillas = 9"),
+    "mixed option": ("shots.h5 --ansatz low-rank --set ansatz.hidden=4", "'hidden'"),
+    "mixed and wide": ("wide.h5 --ansatz low-rank", "up to 12 sites"),
+    "no calibration": ("shots.h5 --set data.readout=calibrated", "nqs data calibrate"),
+    "no readout": ("shots.h5 --set data.readout=declared", "declares no readout errors"),
     "option beside a ladder": ("wide.h5 --set ansatz.hidden=5", "hidden has no effect beside"),
     "too many rotated": ("wide.h5 --ansatz recurrent", "rotates 30 sites"),
     "no square": ("shots.h5 --ansatz recurrent-2d", "are no square"),
@@ -106,6 +120,12 @@ OTHERS = {
     "convert": ("data convert shots.h5", "file to write"),
     "convert onto": ("data convert shots.h5 cut.h5", "exists already"),
     "convert away": ("data convert shots.h5 no/such/folder.h5", "does not exist"),
+    "calibrate by nothing": ("data calibrate shots.h5 none.json new.h5", "none.json"),
+    "calibrate by words": ("data calibrate shots.h5 words.txt new.h5", "neither JSON"),
+    "calibrate by shots": ("data calibrate shots.h5 shots.h5 new.h5", "no calibration shots"),
+    "calibrate other sites": ("data calibrate shots.h5 two.json new.h5", "calibrates 2 sites"),
+    "calibrate one state": ("data calibrate shots.h5 zeros.json new.h5", "never prepared as 1"),
+    "calibrate blind": ("data calibrate shots.h5 coins.json new.h5", "says nothing"),
     "simulate what": ("data simulate ghzz new.h5 --sites 3", "ghz, w, cluster"),
     "simulate sites": ("data simulate ghz new.h5", "--sites N"),
     "simulate too many": ("data simulate random new.h5 --sites 50", "up to 20 sites"),

@@ -73,9 +73,14 @@ def test_short_blocks_are_joined_and_a_trend_is_still_seen():
     assert found.site == 2
 
 
-def test_files_that_say_their_blocks_are_numbered_on():
+def test_blocks_of_several_files_are_numbered_on():
+    """A file that says none is one block."""
     one, other = (in_blocks([turned(0.5), turned(0.5)]) for _ in range(2))
     assert joined([one, other]).block.max() == 3
+    apart = [simulate(turned(angle), SETTINGS, 300, 1) for angle in (0.5, 1.2)]
+    found = drift(joined(apart))
+    assert found is not None
+    assert found.site == 2
 
 
 @pytest.mark.parametrize("blocks", [None, "one", "apart"])
