@@ -184,10 +184,13 @@ def calibrate(
         found = read_calibration(calibration, data.sites, leftmost)
         confusion = found.confusion()
         refuse_blind_readout(confusion.readout)
+        found.refuse_inverted(str(calibration))
         file.write(output, replace(data, readout=confusion.readout, calibration=found))
     if data.readout is not None:
         typer.echo(f"{shots} declared other readout errors; those of the calibration replace them")
     show_calibration(found, confusion)
+    end = "left" if leftmost else "right"
+    typer.echo(f"site 0 was taken to be the {end}most bit of the words of {calibration}")
     typer.echo(f"{output}: {data.shots:,} shots of {data.sites} sites, and their readout errors")
 
 

@@ -118,9 +118,9 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     rows = summary.get("observables") or []
     lines += [(row["name"], _observable(row)) for row in rows]
     refits = summary["training"].get("likelihood") != "branch"
-    if refits and any(
-        row["statistical"] is None for row in [*rows, summary.get("fidelity")] if row
-    ):
+    wanting = any(row["statistical"] is None for row in [*rows, summary.get("fidelity")] if row)
+    wanting |= "mixture" in summary and not summary.get("bootstrap")
+    if refits and wanting:
         lines.append(("statistical errors", "none yet; --bootstrap 100 tells them"))
     if summary.get("sampling"):
         lines.append(("chains", _chains(summary["sampling"])))
@@ -128,9 +128,11 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if baseline:
         lines.append(_baseline(baseline))
     for row in summary.get("ladder") or []:
-        mark = "  ← chosen" if row["chosen"] else ""
+        mark = "  ← chosen" if row["chosen"] else "" if row.get("eligible", True) else "  *"
         text = f"{measured(row['held_out_nll'])} held out, {row['parameters']} parameters{mark}"
         lines.append((f"tried {printable(row['ansatz'])}", text))
+    if not all(row.get("eligible", True) for row in summary.get("ladder") or []):
+        lines.append(("*", "never chosen: only calibration tells it from a mixed state"))
     return lines
 
 
@@ -155,7 +157,8 @@ def _baseline(baseline: dict[str, Any]) -> tuple[str, str]:
         if baseline["is_the_state"]:
             text += "; it is the state itself"
     else:
-        name, text = "exact max. likelihood", f"NLL {baseline['nll']:.4f}"
+        name = "most likely mixed" if "purity" in baseline else "exact max. likelihood"
+        text = f"NLL {baseline['nll']:.4f}"
     if baseline.get("fidelity") is not None:
         text += f", fidelity {baseline['fidelity']:.5f}"
     return name, text
@@ -226,7 +229,7 @@ def _mixture(found: dict[str, Any]) -> list[tuple[str, str]]:
     text = measured(purity)
     if purity["interval"]:
         low, high = purity["interval"]
-        text += f", 95 %: {low:.4f} to {high:.4f}"
+        text += f", 95 %: {low:.4f} to {high:.4f}; of the fit itself {purity['fitted']:.4f}"
     lines = [("purity", text)]
     if found["white_noise"] is not None:
         lines.append(("white noise", f"{measured(found['white_noise'])}, learnt with the state"))
@@ -239,7 +242,10 @@ def _mixture(found: dict[str, Any]) -> list[tuple[str, str]]:
 def _determined(found: dict[str, Any], mixed: bool) -> str:
     answer = {True: "yes", False: "no", None: "not decided at this size"}[found["determined"]]
     if found["rank"] is not None:
-        answer += f" ({found['rank']} of {found['directions']} {'expectation values told' if mixed else 'directions fixed'})"
+        what = "expectation values told" if mixed else "directions fixed"
+        answer += f" ({found['rank']} of {found['directions']} {what})"
+        if mixed and found["determined"] is False and found["rank"] == found["directions"]:
+            answer += ", as readout errors were learnt"
     return answer
 
 

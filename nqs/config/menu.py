@@ -1,6 +1,7 @@
 """The ansätze by name and their options, known without loading JAX; a test compares it with the modules."""
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from math import isqrt, prod
 
 DEFAULT_ANSATZ = "recurrent"
@@ -66,8 +67,9 @@ def refuse_unknown_ansatz(name: str, options: Iterable[str]) -> None:
     Every normalised one may be averaged, over symmetries of a lattice of the given size.
     """
     if name not in ANSATZ_OPTIONS:
+        near = get_close_matches(name, ANSATZ_OPTIONS, 1)
         raise ValueError(
-            f"unknown ansatz {name!r}; choose one of {', '.join(ANSATZ_OPTIONS)}. A module of your own "
+            f"unknown ansatz {name!r}{f', did you mean {near[0]}?' if near else ';'} choose one of {', '.join(ANSATZ_OPTIONS)}. A module of your own "
             "is given in Python: nqs.tomography, nqs.resume and nqs.load take it."
         )
     options = set(options)

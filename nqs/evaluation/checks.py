@@ -101,9 +101,12 @@ def of_calibration(data: Measurements) -> Check:
         seen = known.seen()
         wrong = (rates_of(seen) / np.maximum(seen.sum(axis=1), 1)).max(axis=1)
         site = int(np.argmax(wrong))
-        assumed = "no readout errors" if data.readout is None else "the declared readout errors"
+        assumed = (
+            "perfect readout" if data.readout is None else "the readout errors that the fit assumes"
+        )
+        shown = f"p = {p_value:.2g}" if p_value > 1e-12 else "p < 1e-12"
         alarm = (
-            f"Calibration shots contradict {assumed} (p = {p_value:.2g}): site {site} is misread with a chance of "
-            f"{wrong[site]:.1%}, say they. Set data.readout to calibrated; the state is not to be trusted without."
+            f"Calibration shots contradict {assumed} ({shown}): they say that site {site} is misread with a chance of "
+            f"{100 * wrong[site]:.1f} %. Set data.readout to calibrated; the state is not to be trusted without."
         )
     return Check(name, p_value, expected, alarm)

@@ -152,5 +152,6 @@ def _confusable(f: MixedFindings) -> str | None:
         return None
     return (
         f"{name} explains shots held out as well as what was chosen ({above.value:+.2g} ± {above.error or 0:.1g} nats per "
-        "shot): these shots cannot tell readout errors from a mixed state. Calibrate the readout."
+        "shot): these shots cannot tell readout errors from a mixed state. Calibrate the readout; where it is known "
+        "that the state is pure, --ansatz low-rank --set ansatz.rank=1 --set ansatz.readout_errors=true is it."
     )

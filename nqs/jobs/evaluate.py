@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from nqs.config.tomography import Tomography
-from nqs.evaluation import observables
+from nqs.evaluation import completeness, observables
 from nqs.evaluation.energy import sampled_energy
 from nqs.evaluation.heldout import Estimate, nll
-from nqs.evaluation.scatter import Scatter
+from nqs.evaluation.scatter import Scatter, Unfixed
 from nqs.evaluation.shot_fidelity import MOST_SITES, fidelity_from_shots
 from nqs.jobs import hamiltonian
 from nqs.jobs.bootstrap import refuse_one, scatter
@@ -85,7 +85,7 @@ def evaluate(
         "seed": seed,
         "likelihood": None if shots is None else _likelihood(state, shots),
         "observables": [
-            beside(text, own, shots, total, scattered)
+            beside(text, own, shots, total, _told_by(scattered, state, taught, total))
             for text, own, total in zip(wanted, known, totals, strict=True)
         ],
     }
@@ -106,6 +106,16 @@ def evaluate(
     if asked is not None:
         found["energy"] = _energy(state, asked, drawn, shots, scattered, seed)
     return found
+
+
+def _told_by(
+    scattered: Scatter | None, state: State, taught: Measurements | None, total: PauliSum
+) -> Scatter | None:
+    """How a number scatters; open where the settings that a mixed state was taught by do not tell it."""
+    if state.mixed and taught is not None and completeness.tells(taught, total) is False:
+        rho = state.density_matrix()
+        return Unfixed(rho, rho[None], True)
+    return scattered
 
 
 def _taught(result: Result, needed: bool) -> Measurements | None:

@@ -237,6 +237,7 @@ def _ladder(found: Mixed) -> list[dict[str, Any]]:
             "held_out_nll": number(tried.nll),
             "nll": tried.whole.nll,
             "chosen": tried.description == found.description,
+            "eligible": not tried.description.readout,
         }
         for tried in found.ladder
     ]

@@ -55,7 +55,7 @@ def properties(
     if state.sites <= VECTOR_SITES:
         number, exact = None, state.exact()
         own = correlations.of_exact(exact)
-        cuts = _mixed_cuts(exact) if state.mixed else _exact_cuts(exact)
+        cuts = _mixed_cuts(exact) if exact.ndim == 2 else _exact_cuts(exact)
         waves = correlations.structure_factor(own.pair[2], lengths)
         spread = np.zeros_like(waves)
     else:

@@ -224,8 +224,9 @@ def carry_out(
             place.begin(folder, config, source, made, "nqs tomography --config THIS-FILE")
         made = [choices.Choice(*choice) for choice in place.begun(folder).chosen]
     run = Run(folder, budget=config.budget, time_limit=config.time_limit, watch=watch)
-    if resume:
-        complaint = run.restore(way.templates(config, model, data))
+    templates = way.templates(config, model, data) if resume else {}
+    if templates:  # what has no phases begins anew
+        complaint = run.restore(templates)
         if complaint:
             tell(complaint)
     wanted_later = [way.JUDGE] + ([] if folder is None else ["nqs.report.page"])
@@ -333,7 +334,7 @@ def _check_mixed(config: Tomography, data: Measurements) -> None:
     exact = name in (AUTO, "low-rank")
     if exact and data.sites > MATRIX_LIKELIEST_SITES:
         raise ValueError(
-            f"ansatz {name!r} with all amplitudes looks for the most likely of all mixed states, up to "
+            f"ansatz {name!r} looks for the most likely state among all amplitudes, up to "
             f"{MATRIX_LIKELIEST_SITES} sites; these shots have {data.sites}. "
             + (
                 "Leave out training.likelihood."
@@ -364,6 +365,11 @@ def _check_mixed(config: Tomography, data: Measurements) -> None:
             "leave evaluation.bootstrap out."
         )
     vectors = vectors_of(config, data.sites)
+    if config.ansatz.rank and config.ansatz.rank > 2**data.sites:
+        raise ValueError(
+            f"ansatz.rank is {config.ansatz.rank}; a mixed state of {data.sites} sites has at most "
+            f"{2**data.sites} vectors."
+        )
     work = len(data.settings) * 2**data.sites * vectors
     if work > DENSE_TERMS:
         raise ValueError(

@@ -94,6 +94,18 @@ class Calibration:
         smoothed = (seen + 0.5) / (shots[:, None] + 1)
         return Confusion(readout, np.sqrt(smoothed * (1 - smoothed) / shots[:, None]))
 
+    def refuse_inverted(self, name: str) -> None:
+        """ValueError where a site is read wrongly more often than not: no device does, but a file may be in another
+        order or have its bits inverted."""
+        rates = rates_of(self.confusion().readout)
+        if rates.max() > 0.5:
+            site, state = (int(i) for i in np.unravel_index(np.argmax(rates), rates.shape))
+            raise ValueError(
+                f"{name}: site {site} prepared as {state} is read as {1 - state} with a chance of "
+                f"{rates[site, state]:.0%}; its bits look inverted, or its sites in another order. Mend the file, or "
+                "say --leftmost."
+            )
+
     def tells(self, readout: np.ndarray) -> bool:
         """Whether readout errors (sites, 2, 2) are those of these shots."""
         shots = self.seen().sum(axis=1)

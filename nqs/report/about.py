@@ -57,7 +57,9 @@ def about_method(summary: Mapping[str, Any]) -> list[Row]:
     rows = []
     if ansatz:
         rows.append(Row("Ansatz", printable(ansatz.get("name")), parameters))
-    if training:
+    if training and training.get("optimiser") is None:
+        rows.append(Row("Fit", "exact", "the most likely state of its kind, without training"))
+    elif training:
         rows.append(Row("Training", steps, _how_trained(training)))
         where = f", on {printable(training['device'])}" if training.get("device") else ""
         rows.append(Row("Time", duration(training.get("seconds")), f"compiling {compiling}{where}"))

@@ -134,7 +134,7 @@ def tidy(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Column]) -> li
 def drawn_from(rows: Iterable[Mapping[str, Any]]) -> str:
     """ "2,048 samples", or what stands for them where a table was made without."""
     number = next((row["samples"] for row in rows if row["samples"] is not None), None)
-    return "its vector" if number is None else f"{number:,} samples of its own"
+    return "the exact state" if number is None else f"{number:,} samples of its own"
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> str:

@@ -246,7 +246,12 @@ def ladder(summary: Mapping[str, Any]) -> list[Row]:
             printable(row.get("ansatz")),
             measured(row.get("held_out_nll")),
             f"{counted(row.get('parameters'), 'parameter', 'parameters')}"
-            + ("; chosen" if row.get("chosen") else ""),
+            + ("; chosen" if row.get("chosen") else "")
+            + (
+                ""
+                if row.get("eligible", True)
+                else "; never chosen: only calibration tells it from mixing"
+            ),
         )
         for row in rows
     ]

@@ -54,7 +54,9 @@ def simulate(
     flips = None if readout is None else flips_of(readout, sites)
     general = generalised(settings, effects or {})
     if general and flips is not None:
-        raise ValueError("readout errors of generalised measurements are a part of their effects.")
+        raise ValueError(
+            "readout errors of generalised measurements are a part of their effects; leave --readout out."
+        )
     rows, index, counts = [], [], []
     for place, setting in enumerate(settings):
         probability = outcome_probabilities(target, setting, effects)

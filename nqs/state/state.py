@@ -86,8 +86,13 @@ class State:
         return jax.tree.map(np.asarray, _mixture(self.model, self.variables))
 
     def exact(self) -> np.ndarray:
-        """The vector (2**sites,) of a pure state, the density matrix (2**sites, 2**sites) of a mixed one."""
-        return self.density_matrix() if self.mixed else self.vector()
+        """The vector (2**sites,) of a pure state, the density matrix (2**sites, 2**sites) of a mixed one; a mixture
+        of one vector without noise is pure."""
+        if not self.mixed:
+            return self.vector()
+        m = self.mixture()
+        one = m.amplitudes.shape[1] == 1 and m.white is None
+        return m.amplitudes[:, 0] if one else self.density_matrix()
 
     def log_probabilities(self, settings: Sequence[str], effects=None, readout=None) -> np.ndarray:
         """log P of every outcome in every setting, (settings, 2**sites), normalised.

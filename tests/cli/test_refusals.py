@@ -36,6 +36,7 @@ def files(tmp_path, shots):
     tables = {
         "two": {"00": {"00": 9}, "11": {"11": 9}},
         "zeros": {"000": {"000": 9}},
+        "swapped": {"000": {"111": 9}, "111": {"000": 9}},
         "coins": {"000": {"000": 9, "111": 9}, "111": {"000": 9, "111": 9}},
     }
     for name, table in tables.items():
@@ -62,6 +63,7 @@ TOMOGRAPHY = {
     "select": ("shots.h5 --select run=3", "select"),
     "sites": ("shots.h5 --sites 4", "--sites"),
     "ansatz": ("shots.h5 --ansatz recurent", "choose one of recurrent"),
+    "ansatz nearly": ("shots.h5 --ansatz lowrank", "did you mean low-rank"),
     "pairs": ("shots.h5 --ansatz pair-product", "as many spins up as down"),
     "ansatz option": ("shots.h5 --ansatz rbm --set ansatz.phase=true", "'phase'"),
     "heads": ("shots.h5 --ansatz transformer --set ansatz.heads=3", "number of heads"),
@@ -125,6 +127,7 @@ OTHERS = {
     "calibrate by shots": ("data calibrate shots.h5 shots.h5 new.h5", "no calibration shots"),
     "calibrate other sites": ("data calibrate shots.h5 two.json new.h5", "calibrates 2 sites"),
     "calibrate one state": ("data calibrate shots.h5 zeros.json new.h5", "never prepared as 1"),
+    "calibrate inverted": ("data calibrate shots.h5 swapped.json new.h5", "look inverted"),
     "calibrate blind": ("data calibrate shots.h5 coins.json new.h5", "says nothing"),
     "simulate what": ("data simulate ghzz new.h5 --sites 3", "ghz, w, cluster"),
     "simulate sites": ("data simulate ghz new.h5", "--sites N"),

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 import nqs
 from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.mixed import purity
+from nqs.jobs.evaluate import evaluate
 from nqs.measurement import file
 from nqs.measurement.effects import named_effects
 from nqs.state.simulate import simulate
@@ -118,6 +119,24 @@ def test_what_the_settings_do_not_tell_is_left_open():
     assert any("3 of the 15 expectation values" in text for text in found["warnings"])
 
 
+def test_a_run_says_later_as_well_what_is_open(tmp_path):
+    ghz = np.zeros(4, complex)
+    ghz[[0, 3]] = 1 / np.sqrt(2)
+    data = simulate(ghz, ["ZZ"], 500, 1)
+    nqs.tomography(data, ansatz="low-rank", out=tmp_path / "run")
+    x, z = evaluate(tmp_path / "run", wanted=["X0 X1", "Z0 Z1"])["observables"]
+    assert x["statistical"]["open"]
+    assert z["statistical"] is None
+
+
+def test_a_pure_description_is_a_vector_again(tmp_path):
+    psi = asymmetric_state(SITES)
+    found = nqs.tomography(shots_of(psi, 200), ansatz="auto")
+    assert [row["ansatz"] for row in found.summary["ladder"] if row["chosen"]] == ["pure"]
+    assert found.state.exact().shape == (4,)
+    assert fidelity(found.state.exact(), psi) > 0.98
+
+
 def test_a_mixture_has_shots_observables_and_entropies(shots, tmp_path):
     found = nqs.tomography(shots, ansatz="low-rank", out=tmp_path / "run")
     rho = found.state.density_matrix()
@@ -132,6 +151,7 @@ def test_a_mixture_has_shots_observables_and_entropies(shots, tmp_path):
     ("given", "said"),
     [
         ({"ansatz": "low-rank", "steps": 50}, "steps has no effect"),
+        ({"ansatz": "low-rank", "rank": 5}, "at most 4 vectors"),
         ({"ansatz": "purification", "optimiser": "natural"}, "natural gradients are those of pure"),
         ({"ansatz": "purification", "ancillas": 9}, "ancillas"),
         ({"ansatz": "low-rank", "likelihood": "branch"}, "mixed states and noise"),

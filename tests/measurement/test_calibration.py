@@ -126,4 +126,5 @@ def test_calibration_shots_raise_the_alarm_where_nothing_else_does():
     said = checks.of_calibration(replace(data, readout=None)).alarm
     assert said is not None
     assert "data.readout to calibrated" in said
+    assert "perfect readout" in said
     assert checks.of_calibration(replace(data, calibration=None)).found is None
