@@ -69,7 +69,7 @@ def refuse_unknown_ansatz(name: str, options: Iterable[str]) -> None:
     if name not in ANSATZ_OPTIONS:
         near = get_close_matches(name, ANSATZ_OPTIONS, 1)
         raise ValueError(
-            f"unknown ansatz {name!r}{f', did you mean {near[0]}?' if near else ';'} choose one of {', '.join(ANSATZ_OPTIONS)}. A module of your own "
+            f"unknown ansatz {name!r}{f' (did you mean {near[0]}?)' if near else ''}; choose one of {', '.join(ANSATZ_OPTIONS)}. A module of your own "
             "is given in Python: nqs.tomography, nqs.resume and nqs.load take it."
         )
     options = set(options)

@@ -12,13 +12,14 @@ from nqs.evaluation.fidelity import is_positive
 from nqs.evaluation.fisher import covariance
 from nqs.evaluation.maximum_likelihood import as_likely
 from nqs.evaluation.scatter import Fisher, Refits, Scatter
+from nqs.jobs.mixed_replicas import replicas as replicas_of_mixtures
 from nqs.jobs.recipes import natural
 from nqs.jobs.selection import repeated, restart
 from nqs.jobs.stopping import one_part
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import each_cell_once
 from nqs.state.born import Rotations, rotations
-from nqs.state.reach import ERROR_SITES, ERROR_WORK
+from nqs.state.reach import ERROR_SITES, ERROR_WORK, MATRIX_LIKELIEST_SITES
 from nqs.state.state import State, initial_variables, vectors
 from nqs.training.fit import (
     STEPS_PER_JUDGEMENT,
@@ -53,11 +54,16 @@ def scatter(
     """
     refuse_one(number)
     if state.mixed:
-        if number:
+        if not number:
+            return None
+        if data.sites > MATRIX_LIKELIEST_SITES:
             raise ValueError(
-                "refits of a mixed state are made with it: `nqs tomography --bootstrap`; leave them out here."
+                f"refits of mixed states reach to {MATRIX_LIKELIEST_SITES} sites; leave the bootstrap out."
             )
-        return None
+        rho = state.density_matrix()
+        return Refits(
+            rho, rho[None], True, replicas_of_mixtures(state, data, number, seed).matrices
+        )
     early = _stopped_early(summary["training"])
     small = data.sites <= ERROR_SITES and len(data.settings) * 4**data.sites <= ERROR_WORK
     if not number and (early or not small):

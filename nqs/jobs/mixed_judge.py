@@ -22,6 +22,7 @@ from nqs.jobs.mixed_replicas import Replicas
 from nqs.jobs.properties import beside, fidelity_to, number, properties
 from nqs.measurement.calibration import rates_of
 from nqs.measurement.effects import each_cell_once
+from nqs.state.state import State
 from nqs.systems.observable import observable
 from nqs.training.run import Run
 
@@ -35,11 +36,13 @@ def judge(
     choices: list[Choice],
     run: Run,
     source: dict[str, Any],
-    target: np.ndarray | None,
+    target: np.ndarray | State | None,
     target_name: str | None,
 ) -> tuple[dict[str, Any], dict[str, list[dict]]]:
     """The contents of summary.json, and the rows of each figure by its name."""
     data, rho = found.data, found.final.density_matrix()
+    if isinstance(target, State):
+        target = target.exact()
     counts, log_p = data.table(), found.final.log_table(found.plan)
     trained = found.trained.log_table(found.plan)
     held = None if found.held_out is None else found.held_out.table()
@@ -111,7 +114,7 @@ def judge(
     again = None
     wanted = config.evaluation
     if wanted.bootstrap:
-        again = mixed_replicas.replicas(found, wanted.bootstrap, config.seed, run.heed)
+        again = mixed_replicas.replicas(found.final, data, wanted.bootstrap, config.seed, run.heed)
         summary["bootstrap"] = {"replicas": wanted.bootstrap}
     complete = findings.told == findings.values
     summary["mixture"] = _mixture(found, rho, again if complete else None)

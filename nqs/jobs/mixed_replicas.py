@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from nqs.evaluation.mixed_likelihood import Description, most_likely
-from nqs.jobs.mixed import Mixed
 from nqs.measurement.calibration import rates_of
+from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import each_cell_once
+from nqs.state.born import rotations
+from nqs.state.state import State
 
 _PURPOSE = 0xB008
 
@@ -23,20 +25,24 @@ class Replicas(NamedTuple):
 
 
 def replicas(
-    found: Mixed, number: int, seed: int, heed: Callable[[], None] = lambda: None
+    state: State,
+    data: Measurements,
+    number: int,
+    seed: int,
+    heed: Callable[[], None] = lambda: None,
 ) -> Replicas:
-    """The most likely states of shots that are drawn from the fit, `number` times.
+    """The most likely states of shots that are drawn from a state in the settings of `data`, `number` times.
 
     Of the same description; of a network the most likely state of as many vectors stands for its own. Where
     calibration shots tell how sites are misread, they are drawn again as well. heed: called between refits.
     Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 6.5.
     """
-    data, plan = found.data, found.plan
+    plan = rotations(data.settings, data.effects, data.readout)
     rng = np.random.default_rng([seed, _PURPOSE])
-    probability = each_cell_once(np.exp(found.final.log_table(plan)), data.settings)
+    probability = each_cell_once(np.exp(state.log_table(plan)), data.settings)
     once = probability / probability.sum(axis=1, keepdims=True)
-    begin = found.final.mixture()
-    description = found.description or Description(
+    begin = state.mixture()
+    description = Description(
         min(begin.amplitudes.shape[1], 2**data.sites),
         begin.white is not None,
         begin.confusion is not None,
@@ -46,8 +52,9 @@ def replicas(
         heed()
         counts = rng.multinomial(data.shots_per_setting, once).astype(float)
         again = plan
-        if found.calibrated and data.calibration is not None:
-            again = plan._replace(readout=data.calibration.drawn_again(rng))
+        known = data.calibration
+        if known is not None and data.readout is not None and known.tells(data.readout):
+            again = plan._replace(readout=known.drawn_again(rng))
         fits.append(most_likely(counts, again, description, seed, also_from=begin, starts=0))
     mixtures = [fit.mixture for fit in fits]
     return Replicas(

@@ -118,7 +118,8 @@ def fidelity_to(
         return _sampled_fidelity_to(target, name, state, seed)
     own = fidelity(state.exact(), target)
     found = {"value": own, "error": None, "interval": None, "fitted": own, "target": name}
-    again = _statistical(scatter, projection(target), 0, 1) if scatter else None
+    linear = target.ndim == 1 or not state.mixed  # of two mixed states it is no expectation value
+    again = _statistical(scatter, projection(target), 0, 1) if scatter and linear else None
     if again and not again["open"]:
         found |= {key: again[key] for key in ("value", "error", "interval")}
     return {**found, "statistical": again}

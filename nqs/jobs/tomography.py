@@ -35,7 +35,6 @@ from nqs.state.reach import (
     DENSE_TERMS,
     MATRIX_LIKELIEST_SITES,
     MATRIX_SITES,
-    VECTOR_SITES,
     refuse_out_of_reach,
     within_reach,
 )
@@ -147,7 +146,7 @@ def tomography(
     check(config, inputs.data, own=model is not None)
     if target is not None:
         name = "the state given"
-        if hasattr(target, "log_psi") and target.sites <= VECTOR_SITES:
+        if getattr(target, "mixed", False):
             target = target.exact()
         if not hasattr(target, "log_psi"):  # a State may have more sites than a vector
             target = checked(name, np.asarray(target), inputs.data.sites)

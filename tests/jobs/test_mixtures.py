@@ -127,6 +127,8 @@ def test_a_run_says_later_as_well_what_is_open(tmp_path):
     x, z = evaluate(tmp_path / "run", wanted=["X0 X1", "Z0 Z1"])["observables"]
     assert x["statistical"]["open"]
     assert z["statistical"] is None
+    again = evaluate(tmp_path / "run", wanted=["Z0 Z1"], bootstrap=5)["observables"][0]
+    assert again["statistical"]["error"] is not None
 
 
 def test_a_pure_description_is_a_vector_again(tmp_path):
@@ -135,6 +137,8 @@ def test_a_pure_description_is_a_vector_again(tmp_path):
     assert [row["ansatz"] for row in found.summary["ladder"] if row["chosen"]] == ["pure"]
     assert found.state.exact().shape == (4,)
     assert fidelity(found.state.exact(), psi) > 0.98
+    other = nqs.tomography(shots_of(psi, 200), ansatz="low-rank", target=found.state).summary
+    assert 0.9 < other["fidelity"]["fitted"] < 1
 
 
 def test_a_mixture_has_shots_observables_and_entropies(shots, tmp_path):

@@ -260,7 +260,7 @@ def test_a_module_that_is_no_log_psi_is_refused_before_anything_is_written(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"ansatz": "recurent"}, "unknown ansatz 'recurent'; choose one of recurrent"),
+        ({"ansatz": "recurent"}, r"'recurent' \(did you mean recurrent\?\); choose one of"),
         ({"stepps": 100}, "'stepps'; did you mean 'steps'"),
         ({"zzz": 1}, "'zzz'; expected one of .*steps"),
         ({"ansatz": "rbm", "phase": True}, "has no option 'phase'"),
