@@ -1,0 +1,219 @@
+"""What a tomography refuses to do, before JAX is loaded, and which job learns the state."""
+
+from collections.abc import Iterable
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from nqs.config.menu import (
+    AUTO,
+    DEFAULT_ANSATZ,
+    LATTICE,
+    MIXED,
+    NOISE,
+    lattice_size,
+    refuse_unknown_ansatz,
+)
+from nqs.config.tomography import Tomography
+from nqs.jobs.choices import vectors_of
+from nqs.measurement.dataset import Measurements, refuse_blind_readout
+from nqs.measurement.effects import UNMEASURED, generalised
+from nqs.measurement.kinds import refuse_too_many_terms
+from nqs.state.reach import (
+    DENSE_SITES,
+    DENSE_TERMS,
+    MATRIX_LIKELIEST_SITES,
+    MATRIX_SITES,
+    refuse_out_of_reach,
+    within_reach,
+)
+from nqs.systems.observable import observable
+
+
+def is_wide(config: Tomography, data: Measurements) -> bool:
+    """Whether the likelihood is that of interfering branches: by the config, for a ladder, by size."""
+    if config.training.likelihood is not None:
+        return config.training.likelihood == "branch"
+    dense = within_reach(data.sites, len(data.settings), data.levels)
+    if config.ansatz.name == AUTO:  # of few sites it tries descriptions, of many sizes
+        return not (dense and data.sites <= MATRIX_LIKELIEST_SITES)
+    return not dense
+
+
+def way_of(config: Tomography, data: Measurements) -> ModuleType:
+    """The job that learns the state: choose, templates, reconstruct, cost, and its JUDGE."""
+    if is_wide(config, data):
+        return import_module("nqs.jobs.wide")
+    general = generalised(data.settings, data.effects)
+    mixed = config.ansatz.name == AUTO or is_mixed(config) or general
+    return import_module(f"nqs.jobs.{'mixed' if mixed else 'reconstruct'}")
+
+
+def is_mixed(config: Tomography) -> bool:
+    """Whether an ansatz of mixed states is asked for, or noise that is learnt beside any."""
+    return config.ansatz.name in MIXED or any(getattr(config.ansatz, key) for key in NOISE)
+
+
+def refuse_idle(table: Any, keys: Iterable[str], beside: str) -> None:
+    """ValueError where a key is given that would have no effect."""
+    for key in keys:
+        if getattr(table, key) not in (None, []):
+            raise ValueError(f"{key} has no effect beside {beside}; leave it out.")
+
+
+def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
+    """ValueError where the data or the ansatz asked for cannot be done, before JAX is loaded.
+
+    own: whether the ansatz is a module of the user's, not one of the menu.
+    """
+    if is_wide(config, data):
+        _check_wide(config, data, own)
+    else:
+        refuse_out_of_reach(data.sites, len(data.settings), data.levels)
+        _check_mixed(config, data)
+    if config.training.optimiser != "natural":
+        refuse_idle(config.training, ("shift", "trust"), "optimiser adam")
+    if config.evaluation.bootstrap == 1:
+        raise ValueError("evaluation.bootstrap is 1; one refit has no spread, take 100.")
+    refuse_blind_readout(data.readout)
+    for text in config.evaluation.observables:
+        observable(text, data.sites)
+    if generalised(data.settings, data.effects):
+        _check_generalised(config, data)
+    if not own:
+        _check_ansatz(config, data)
+        given = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
+        if given or config.training.optimiser == "natural":
+            _check_built(config, data)
+
+
+def _check_generalised(config: Tomography, data: Measurements) -> None:
+    """ValueError where measurements of more or other outcomes than two projectors cannot be read."""
+    if is_wide(config, data):
+        raise ValueError(
+            "generalised measurements are read from all outcomes, up to 2^25 of them; these shots have "
+            f"{data.levels}^{data.sites} in {len(data.settings)} settings, or their likelihood is that of branches."
+        )
+    if data.readout is not None:
+        raise ValueError(
+            "readout errors of generalised measurements are a part of their effects; leave the matrices out."
+        )
+    if config.training.optimiser == "natural":
+        raise ValueError(
+            "natural gradients are those of projective measurements; choose training.optimiser adam."
+        )
+    if config.ansatz.readout_errors:
+        raise ValueError(
+            "ansatz.readout_errors is for two outcomes a site; leave it out of generalised measurements."
+        )
+
+
+def _check_mixed(config: Tomography, data: Measurements) -> None:
+    """ValueError where a description of few sites is asked for that cannot be had."""
+    name = config.ansatz.name
+    exact = name in (AUTO, "low-rank")
+    if exact and data.sites > MATRIX_LIKELIEST_SITES:
+        raise ValueError(
+            f"ansatz {name!r} looks for the most likely state among all amplitudes, up to "
+            f"{MATRIX_LIKELIEST_SITES} sites; these shots have {data.sites}. "
+            + (
+                "Leave out training.likelihood."
+                if name == AUTO
+                else "Choose purification or density-rbm."
+            )
+        )
+    if exact:
+        refuse_idle(
+            config.training,
+            [key for key in type(config.training).model_fields if key != "likelihood"],
+            f"ansatz {name}, whose most likely state is found without training",
+        )
+    if not is_mixed(config):
+        return
+    if data.sites > MATRIX_SITES:
+        raise ValueError(
+            f"mixed states and noise beside a state are judged by density matrices, up to {MATRIX_SITES} sites; "
+            f"these shots have {data.sites}. Choose a pure ansatz."
+        )
+    if config.training.optimiser == "natural":
+        raise ValueError(
+            "natural gradients are those of pure states; choose training.optimiser adam."
+        )
+    if config.evaluation.bootstrap and data.sites > MATRIX_LIKELIEST_SITES:
+        raise ValueError(
+            f"refits of mixed states reach to {MATRIX_LIKELIEST_SITES} sites, and these shots have {data.sites}; "
+            "leave evaluation.bootstrap out."
+        )
+    vectors = vectors_of(config, data.sites)
+    if config.ansatz.rank and config.ansatz.rank > 2**data.sites:
+        raise ValueError(
+            f"ansatz.rank is {config.ansatz.rank}; a mixed state of {data.sites} sites has at most "
+            f"{2**data.sites} vectors."
+        )
+    work = len(data.settings) * 2**data.sites * vectors
+    if work > DENSE_TERMS:
+        raise ValueError(
+            f"{len(data.settings)} settings of {data.sites} sites and {vectors} vectors need {work:.3g} "
+            f"amplitudes at every step; the limit is {DENSE_TERMS:.3g}. Take fewer settings, vectors or ancillas."
+        )
+
+
+def _check_built(config: Tomography, data: Measurements) -> None:
+    """ValueError where options of the ansatz do not fit each other, the sites or the memory; loads JAX."""
+    from nqs.jobs.start import prepare
+
+    prepare()
+    from nqs import ansatz
+
+    chosen, _, _ = way_of(config, data).choose(config, data)
+    if chosen.ansatz.name != AUTO:
+        options = chosen.ansatz.model_dump(exclude={"name"}, exclude_none=True)
+        ansatz.build(str(chosen.ansatz.name), data.sites, **options)
+
+
+def _check_ansatz(config: Tomography, data: Measurements) -> None:
+    """ValueError where what is asked of the ansatz is unknown, or would not be heeded."""
+    ansatz = config.ansatz
+    name = ansatz.name or (AUTO if is_wide(config, data) else DEFAULT_ANSATZ)
+    size = ansatz.size or data.lattice or ()
+    if name == AUTO:
+        refuse_idle(ansatz, sorted({*type(ansatz).model_fields} - {"name", "size"}), "ansatz auto")
+        if ansatz.size:
+            lattice_size("recurrent-2d", data.sites, size)
+        return
+    refuse_unknown_ansatz(name, ansatz.model_dump(exclude={"name"}, exclude_none=True))
+    if name == "pair-product":
+        raise ValueError(
+            "ansatz 'pair-product' is zero wherever there are not as many spins up as down, and shots need not "
+            "keep to that; it is for ground states. Choose conv."
+        )
+    if name in LATTICE:
+        lattice_size(name, data.sites, size)
+
+
+def _check_wide(config: Tomography, data: Measurements, own: bool) -> None:
+    name = config.ansatz.name or AUTO
+    if is_mixed(config):
+        raise ValueError(
+            "mixed states and noise beside a state are learnt from all amplitudes, up to "
+            f"{MATRIX_SITES} sites; these shots have {data.sites}, or their likelihood is that of branches. "
+            "Choose a pure ansatz."
+        )
+    if data.readout is not None:
+        raise ValueError(
+            f"readout errors can be undone up to {DENSE_SITES} sites by the dense likelihood; these "
+            f"shots have {data.sites} sites and ansatz {name!r}. Name another ansatz if they are few "
+            "enough, or set data.readout to none."
+        )
+    if config.evaluation.bootstrap:
+        raise ValueError(
+            "evaluation.bootstrap refits every data set from all amplitudes, which reach to "
+            f"{DENSE_SITES} sites; leave it out."
+        )
+    unmeasured = any(UNMEASURED in s for s in data.settings)
+    ansatz = config.ansatz
+    whole = (
+        name in ("mps", AUTO) and ansatz.phase is not False and not (ansatz.even or ansatz.average)
+    )
+    if unmeasured or own or not whole:  # only a complex matrix-product state is turned as a whole
+        refuse_too_many_terms(data.settings, data.effects)
