@@ -115,7 +115,7 @@ def ions(_: int) -> Iterator[str]:
         told = (
             f"{there} of {number} inside; as wide {alike}, × {ratio.min():.2f} to {ratio.max():.2f}"
         )
-        yield line(f"ions: {what}", told, "≥ 18 each, × 0.7 to 1.5", min(there, alike) >= 18)
+        yield line(f"ions: {what}", told, "≥ 18, all × 0.7 to 1.5", there >= 18 and alike == number)
 
 
 def _noise_told(summary: dict[str, Any]) -> bool:
