@@ -10,6 +10,9 @@ from nqs.measurement.calibration import rates_of
 from nqs.measurement.dataset import Measurements
 from nqs.statistics import SIGNIFICANT
 
+_GAP = 4.0
+"""Errors by which shots held out may be less likely than those trained on."""
+
 
 class Check(NamedTuple):
     """A row of the table behind a verdict.
@@ -61,6 +64,17 @@ def refit(failed: bool | None) -> Check:
         )
     word = {True: "failed", False: "done", None: None}[failed]
     return Check("training on all shots", word, "done", alarm)
+
+
+def overfitted(gap: Estimate | None, remedy: str) -> Check:
+    """Held-out NLL minus training NLL: of other draws both, so that their errors add up."""
+    far, alarm = in_errors(gap), None
+    if gap is not None and far is not None and far > _GAP:
+        alarm = (
+            f"Shots held out are less likely than those trained on by {gap.value:.2g} ± {gap.error:.1g} nats "
+            f"per shot: the state has learnt the noise of its shots. Take more shots or {remedy}."
+        )
+    return Check("held-out NLL above training NLL, in errors", far, f"≤ {_GAP:g}", alarm)
 
 
 def alarms(checks: Iterable[Check]) -> list[str]:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from nqs.evaluation.checks import Check, in_errors, refit, skipped, training
+from nqs.evaluation.checks import Check, in_errors, overfitted, refit, skipped, training
 from nqs.evaluation.heldout import Estimate
 from nqs.statistics import SIGNIFICANT
 
-_ERRORS, _GAP = 2.0, 4.0
-"""By which the most likely mixed state may be better, and by which shots held out may be less likely."""
+_ERRORS = 2.0
+"""By which the most likely mixed state may be better."""
 
 _FEWEST_HELD_OUT = 20
 _ROUNDING = 1e-8
@@ -56,12 +56,7 @@ def checks(f: MixedFindings) -> list[Check]:
             f"≤ {_ERRORS:g}",
             _baseline_better(f),
         ),
-        Check(
-            "held-out NLL above training NLL, in errors",
-            in_errors(f.overfitting),
-            f"≤ {_GAP:g}",
-            _overfitted(f),
-        ),
+        overfitted(f.overfitting, "a simpler description (--ansatz auto)"),
         Check("shots held out", f.held_out_shots, f"≥ {_FEWEST_HELD_OUT}", _few_held_out(f)),
         skipped(f.skipped),
         refit(f.refit_failed or None),
@@ -112,17 +107,6 @@ def _baseline_better(f: MixedFindings) -> str | None:
     return (
         f"On held-out shots the state is worse than the most likely of all mixed states by {worse.value:.2g} ± "
         f"{worse.error:.1g} nats per shot. Take --ansatz auto or low-rank, or more ancillas and steps."
-    )
-
-
-def _overfitted(f: MixedFindings) -> str | None:
-    far = in_errors(f.overfitting)
-    if far is None or f.overfitting is None or far <= _GAP:
-        return None
-    return (
-        f"Shots held out are less likely than those trained on by {f.overfitting.value:.2g} ± "
-        f"{f.overfitting.error:.1g} nats per shot: the state has learnt the noise of its shots. Take more shots, "
-        "or a simpler description (--ansatz auto)."
     )
 
 

@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nqs.evaluation.checks import Check, in_errors, refit, skipped, training
+from nqs.evaluation.checks import Check, in_errors, overfitted, refit, skipped, training
 from nqs.evaluation.heldout import Estimate
 from nqs.evaluation.noise import NoiseTest
 from nqs.statistics import SIGNIFICANT, finite
 
 _ERRORS = 2.0
 """By which an exact maximum may be better."""
-
-_GAP = 4.0
-"""By which shots held out may be less likely than those trained on."""
 
 _FEWEST_HELD_OUT = 20
 _MIXED = 1.1
@@ -94,7 +91,7 @@ class Findings:
 
 def checks(f: Findings) -> list[Check]:
     """All that a tomography is judged by; those of a misfit first, for the others suppose a fit."""
-    worse, gap = f.against_baseline, f.overfitting
+    worse = f.against_baseline
     rotated = not f.only_z
     return [
         training(f.ended_early),
@@ -122,12 +119,7 @@ def checks(f: Findings) -> list[Check]:
             f"≤ {_ERRORS:g}",
             _baseline_better(f),
         ),
-        Check(
-            "held-out NLL above training NLL, in errors",
-            in_errors(gap),
-            f"≤ {_GAP:g}",
-            _overfitted(f),
-        ),
+        overfitted(f.overfitting, "a smaller network"),
         Check("shots held out", f.held_out_shots, f"≥ {_FEWEST_HELD_OUT}", _few_held_out(f)),
         skipped(f.skipped),
         refit(f.refit_failed),
@@ -149,18 +141,6 @@ def checks(f: Findings) -> list[Check]:
 
 def _word(excluded: bool | None) -> str | None:
     return {True: "excluded", False: "open", None: None}[excluded]
-
-
-def _overfitted(f: Findings) -> str | None:
-    """Held-out shots are those of other draws, so that the two errors add up."""
-    far = in_errors(f.overfitting)
-    if far is None or f.overfitting is None or far <= _GAP:
-        return None
-    return (
-        f"Shots held out are less likely than those trained on by {f.overfitting.value:.2g} ± "
-        f"{f.overfitting.error:.1g} nats per shot: the state has learnt the noise of its shots. Take more "
-        "shots or a smaller network."
-    )
 
 
 def _phases_assumed(f: Findings) -> str | None:

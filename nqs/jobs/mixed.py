@@ -73,7 +73,6 @@ def choose(config: Tomography, data: Measurements, model: nn.Module | None = Non
     """The config with its gaps filled from the data, the choices made, and the ansatz."""
     if config.ansatz.name not in (AUTO, EXACT):
         return networks.choose(config, data, model)
-    refuse_too_large(data.sites, str(config.ansatz.name))
     config, fill, made = choices.filler(config)
     choices.readout(config, data, fill)
     fill(config.baseline, "method", "maximum-likelihood", "of all mixed states, exact")
@@ -82,15 +81,6 @@ def choose(config: Tomography, data: Measurements, model: nn.Module | None = Non
     fill(config.ansatz, "rank", 2**data.sites, "every mixed state")
     options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
     return config, made, menu.build(EXACT, data.sites, **options)
-
-
-def refuse_too_large(sites: int, name: str) -> None:
-    """ValueError where the most likely mixed state is out of reach."""
-    if sites > MATRIX_LIKELIEST_SITES:
-        raise ValueError(
-            f"ansatz {name!r} looks for the most likely of all mixed states, up to "
-            f"{MATRIX_LIKELIEST_SITES} sites; these shots have {sites}. Choose purification."
-        )
 
 
 def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None, run: Run) -> Mixed:
