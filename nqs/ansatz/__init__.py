@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from nqs.ansatz.averaged import averaged
-from nqs.ansatz.density import Density, DensityRBM, LowRank, Noisy, Purification
+from nqs.ansatz.density import Density, DensityRBM, LocallyPurified, LowRank, Noisy, Purification
 from nqs.ansatz.mps import MatrixProduct
 from nqs.ansatz.pair_product import PairProduct
 from nqs.ansatz.prior import Even, with_prior
@@ -37,6 +37,7 @@ DENSITIES: dict[str, type[nn.Module]] = {
     "low-rank": LowRank,
     "purification": Purification,
     "density-rbm": DensityRBM,
+    "lpdo": LocallyPurified,
 }
 """Of mixed states."""
 

@@ -169,9 +169,14 @@ class Autoregressive(Normalised):
         beginnings = jnp.asarray(np.indices((2,) * looped).reshape(looped, 2**looped).T)
         if self.at_once:
             return self._together(beginnings, self.sites - looped).reshape(-1)
-        memory, log_modulus, phase = self._read(self._unread(2**looped), beginnings, 0)
-        for site in range(looped, self.sites):
-            expected, both = self.next_bit(memory, site), jnp.tile(jnp.arange(2), 2**site)
+        carry = self._read(self._unread(2**looped), beginnings, 0)
+        return self._with_every_ending(carry, looped)
+
+    def _with_every_ending(self, carry: Any, first: int) -> Array:
+        """log ψ of what was read up to site `first`, (rows,), with every ending, (rows · 2**(sites − first),)."""
+        memory, log_modulus, phase = carry
+        for site in range(first, self.sites):
+            expected, both = self.next_bit(memory, site), jnp.tile(jnp.arange(2), len(phase))
             expected = jax.tree.map(_twice, expected)
             log_modulus = _twice(log_modulus) + expected.log_modulus(both)
             phase = _twice(phase) + expected.phase(both)
@@ -204,7 +209,8 @@ class Autoregressive(Normalised):
         return (log_modulus + 1j * phase).reshape(present, batch)
 
     def tree_log_psi(self, tree: Sequence[tuple[Array, Array]]) -> Array:
-        """log ψ of strings with common beginnings, (leaves,), each beginning read once.
+        """log ψ of strings with common beginnings, (leaves,), each beginning read once; where they end before the
+        last sites do, with every ending, (leaves · 2**(sites left),).
 
         tree: blocks of sites in order, each as (parents, bits): the node of the block before
         that each node continues, (nodes,), and the bits it continues with, (nodes, sites
@@ -215,8 +221,7 @@ class Autoregressive(Normalised):
             carry = jax.tree.map(lambda rows, above=parents: rows[above], carry)
             carry = self._read(carry, bits.astype(jnp.int32), first)
             first += bits.shape[1]
-        _, log_modulus, phase = carry
-        return log_modulus + 1j * phase
+        return self._with_every_ending(carry, first)
 
     def _unread(self, batch: int) -> tuple[Any, Array, Array]:
         """Memory, log |ψ| and phase before the first bit."""

@@ -10,6 +10,7 @@ from flax import linen as nn
 from jax import Array
 
 from nqs.ansatz.autoregressive import Normalised
+from nqs.ansatz.mps import MatrixProduct
 from nqs.ansatz.rbm import Energy
 from nqs.ansatz.recurrent import Recurrent
 
@@ -61,29 +62,82 @@ class LowRank(Density):
         return self.real_part + 1j * self.imaginary_part
 
 
-class Purification(Density):
-    """What is left of a normalised pure state of the sites and of ancillas behind them, once those are traced
-    out: ρ(σ, σ') = Σ_a ψ(σ, a) ψ*(σ', a), of rank 2^ancillas at most.
+class Purified(Density):
+    """What is left of a normalised pure state of the sites and of ancillas beside them, once those are traced
+    out: ρ(σ, σ') = Σ_a ψ(σ, a) ψ*(σ', a); abstract. Its parameters are those of ψ, under "whole"."""
 
-    ψ is a recurrent state. Torlai and Melko, Phys. Rev. Lett. 120, 240503 (2018), with another ψ.
+    @abstractmethod
+    def purifying(self) -> Normalised:
+        """ψ."""
+
+    @property
+    @abstractmethod
+    def kept(self) -> tuple[int, ...]:
+        """Places of the sites among those of ψ, in order; the others are ancillas."""
+
+    def setup(self):
+        self.whole = self.purifying()
+
+    def all_amplitudes(self) -> Array:
+        psi = jnp.exp(self.whole.all_log_psi()).reshape((2,) * self.whole.sites)
+        return jnp.moveaxis(psi, self.kept, range(self.sites)).reshape(2**self.sites, -1)
+
+
+class Purification(Purified):
+    """A mixed state of rank 2^ancillas at most, from a recurrent state that reads the ancillas last.
+
+    Torlai and Melko, Phys. Rev. Lett. 120, 240503 (2018), with another ψ.
     """
 
     ancillas: int = 2
     hidden: int = 16
     site_dependent: bool = False
+    param_dtype: type = jnp.float64
 
-    def setup(self):
+    @nn.nowrap
+    def purifying(self) -> Recurrent:
         _refuse_many(self.ancillas)
         # the ancillas are no sites like the others: a cell that knows where it is tells them apart
-        self.whole = Recurrent(
+        return Recurrent(
             sites=self.sites + self.ancillas,
             hidden=self.hidden,
             site_dependent=self.site_dependent,
             ends=not self.site_dependent,
+            param_dtype=self.param_dtype,
         )
 
-    def all_amplitudes(self) -> Array:
-        return jnp.exp(self.whole.all_log_psi()).reshape(2**self.sites, 2**self.ancillas)
+    @property
+    def kept(self) -> tuple[int, ...]:
+        return tuple(range(self.sites))
+
+    def __call__(self, bits: Array) -> Array:
+        rows = bits.reshape(-1, self.sites)
+        each = jnp.zeros(len(rows), jnp.int32), rows
+        both = self.whole.tree_log_psi([each]).reshape(len(rows), -1)
+        return jax.nn.logsumexp(2 * both.real, axis=1).reshape(bits.shape[:-1])
+
+
+class LocallyPurified(Purified):
+    """A matrix-product state in which an ancilla follows every site: noise that acts on single sites, and
+    mixtures of few matrix-product states, need small matrices.
+
+    Verstraete, García-Ripoll and Cirac, Phys. Rev. Lett. 93, 207204 (2004); Werner et al., Phys. Rev. Lett. 116,
+    237201 (2016).
+    """
+
+    bond: int = 4
+
+    @nn.nowrap
+    def purifying(self) -> MatrixProduct:
+        return MatrixProduct(sites=2 * self.sites, bond=self.bond)
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        return tuple(range(0, 2 * self.sites, 2))
+
+    def __call__(self, bits: Array) -> Array:
+        rows = jax.nn.one_hot(bits.reshape(-1, self.sites), 2)[:, :, None]
+        return self.whole.log_probabilities(rows, 2).reshape(bits.shape[:-1])
 
 
 class DensityRBM(Density):
@@ -131,6 +185,10 @@ class Noisy(Density):
             self.noise = self.param("noise", _begun, ())
         if self.readout:
             self.misread = self.param("misread", _begun, (self.sites, 2))
+
+    def __call__(self, bits: Array) -> Array:
+        said = self.inner(bits)
+        return said if isinstance(self.inner, Density) else 2 * said.real
 
     def all_amplitudes(self) -> Array:
         if isinstance(self.inner, Density):

@@ -99,6 +99,33 @@ class MatrixProduct(Autoregressive):
         modulus = 0.5 * jnp.log(jnp.abs(end) ** 2 + _TINY)
         return log_size + modulus - 0.5 * self.log_norm + 1j * _angle_where(True, end)
 
+    def log_probabilities(self, pieces: Array, every: int = 1) -> Array:
+        """log ⟨ψ| E ⊗ E ⊗ ⋯ |ψ⟩ of product effects, (batch,): sums over sites that nobody looks at, or outcomes
+        that are misread.
+
+        pieces: (batch, sites / every, rows, 2) with E = Σ row† row of each site that is looked at, the first of
+        `every` each time; the others are traced out.
+        """
+        bond, looked_at = self.bond, self.sites // every
+        matrices = self.matrices.reshape(looked_at, every, 2, bond, bond)
+
+        def visit(carry, matrices_and_rows):
+            inside, log_size = carry
+            (first, *others), rows = matrices_and_rows
+            here = jnp.einsum("bps,sij->bpij", rows, first)
+            inside = jnp.einsum("bpij,bik,bpkl->bjl", here, inside, here.conj())
+            for traced in others:
+                inside = jnp.einsum("sij,bik,skl->bjl", traced, inside, traced.conj())
+            size = jnp.trace(inside, axis1=1, axis2=2).real + _TINY
+            return (inside / size[:, None, None], log_size + jnp.log(size)), None
+
+        vector = self.start(len(pieces)).astype(jnp.result_type(matrices, pieces))
+        start = vector[:, :, None] * vector[:, None, :], jnp.zeros(len(pieces))
+        steps = matrices, jnp.moveaxis(pieces, 1, 0)
+        (inside, log_size), _ = jax.lax.scan(visit, start, steps)
+        end = jnp.maximum(inside[:, 0, 0].real, 0) + _TINY
+        return log_size + jnp.log(end) - self.log_norm
+
     def _both(self, memory, site):
         both = jnp.einsum("bi,sij->sbj", memory, self.matrices[site])
         return both[0], both[1]

@@ -100,6 +100,9 @@ def simulate(
     ] = "Z",
     shots: Annotated[int, typer.Option(help="Shots in each setting.")] = 1000,
     depolarising: Annotated[float, typer.Option(help="p of ρ → (1−p)ρ + p·1/2^N.")] = 0.0,
+    local_depolarising: Annotated[
+        float, typer.Option(help="The same of every site by itself.")
+    ] = 0.0,
     readout: Annotated[
         str | None, typer.Option(help="p01,p10: a 0 read as 1, a 1 read as 0.")
     ] = None,
@@ -136,6 +139,7 @@ def simulate(
             keep=keep,
             tell=lambda text: typer.echo(text, err=True),
             depolarising=depolarising,
+            local=local_depolarising,
             readout=_pair(readout),
             calibration=calibration,
         )

@@ -10,6 +10,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from nqs.config.menu import PRODUCTS
 from nqs.report.wording import TELLING, exact, measured, printable, v_score
 
 
@@ -151,8 +152,9 @@ def _chains(sampling: dict[str, Any]) -> str:
 
 
 def _baseline(baseline: dict[str, Any]) -> tuple[str, str]:
-    if baseline["method"] == "mps":
-        name = f"matrix products, bond {baseline['bond']}"
+    if baseline["method"] in PRODUCTS:
+        mixed = "mixed " if baseline["method"] == "lpdo" else ""
+        name = f"{mixed}matrix products, bond {baseline['bond']}"
         text = f"NLL, held out {measured(baseline['held_out_nll'])}"
         if baseline["is_the_state"]:
             text += "; it is the state itself"
@@ -226,8 +228,8 @@ def _training(summary: dict[str, Any]) -> tuple[str, str]:
 def _mixture(found: dict[str, Any]) -> list[tuple[str, str]]:
     """Purity, and the noise that was learnt beside the state."""
     purity = found["purity"]
-    text = measured(purity)
-    if purity["interval"]:
+    text = measured(purity) if purity else "too small for samples to see"
+    if purity and purity["interval"]:
         low, high = purity["interval"]
         text += f", 95 %: {low:.4f} to {high:.4f}; of the fit itself {purity['fitted']:.4f}"
     lines = [("purity", text)]

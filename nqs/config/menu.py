@@ -20,17 +20,21 @@ ANSATZ_OPTIONS = {
     "low-rank": ("rank",),
     "purification": ("ancillas", "hidden", "site_dependent"),
     "density-rbm": ("ancillas", "hidden"),
+    "lpdo": ("bond",),
 }
 
 AUTO = "auto"
 """In place of an ansatz: descriptions of few sites, or sizes of several ansätze, are tried, and shots held out
 choose."""
 
-MIXED = ("low-rank", "purification", "density-rbm")
+MIXED = ("low-rank", "purification", "density-rbm", "lpdo")
 """Ansätze of mixed states."""
 
 NOISE = ("white_noise", "readout_errors")
 """Options of any ansatz of a tomography."""
+
+PRODUCTS = ("mps", "lpdo")
+"""Matrix products, which read any setting in one contraction, misread or not."""
 
 AUTOREGRESSIVE = ("recurrent", "recurrent-2d", "transformer", "mps")
 """Ansätze that are normalised and whose samples are exact."""
@@ -43,6 +47,7 @@ LATTICE = ("recurrent-2d", *PERIODIC)
 
 SINGLE_PRECISION = (
     "recurrent",
+    "purification",
     "recurrent-2d",
     "transformer",
     "rbm",

@@ -51,13 +51,14 @@ def of_exact(state: np.ndarray) -> Moments:
 
 
 def of_samples(state: State, drawn: Samples, letters: str = PAULI_LETTERS) -> Moments:
-    """From samples of |ψ|²: each site in each of `letters`, and pairs in Z up to 100 sites."""
+    """From samples of |ψ|², of a mixed state those of its `whole`: each site in each of `letters`, and pairs in
+    Z up to 100 sites."""
     sites = state.sites
     singles = [(letter, site) for letter in letters for site in range(sites)]
     pairs = list(combinations(range(sites), 2)) if sites <= MOST_PAIRED else []
     strings = [f"{letter}{site}" for letter, site in singles] + [f"Z{i} Z{j}" for i, j in pairs]
     totals = [PauliSum.from_terms([(1.0, text)], sites) for text in strings]
-    found = observables.of_samples(state, drawn, totals)
+    found = observables.of_whole(state, drawn, totals)
     value, error = np.array([(e.value, e.error or 0.0) for e in found]).T
     moments = unknown(sites)
     for number, (letter, site) in enumerate(singles):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nqs.evaluation.heldout import Estimate
+from nqs.evaluation.overlap import tamed
 from nqs.state.sampling import Samples
 from nqs.state.state import State
 
@@ -77,19 +78,30 @@ def renyi2_of_samples(state: State, one: Samples, other: Samples, part: Iterable
     """−ln Tr ρ² of a part in nats, from independent samples of two copies, with its error.
 
     A pair σ, σ' has the amplitude a = ψ(σ)ψ(σ'), and b once the part is swapped; Tr ρ² is the mean of
-    Re b / a [Hastings et al., Phys. Rev. Lett. 104, 157201 (2010)], and so of Re a / b where the
-    swapped pair was drawn. Their mean over which of the two it was, cos θ / cosh ln |b / a| with
-    θ = arg b / a, has the same expectation and is never above 1: no ratio can run away. The
+    Re b / a [Hastings et al., Phys. Rev. Lett. 104, 157201 (2010)], `tamed` so that no ratio can run away. The
     logarithm of a mean is biased by its variance; leaving out one block at a time corrects
     that and gives the error.
     """
     return _jackknifed([(1, _purity(state, one, other, part))])
 
 
+def renyi2_of_part(state: State, one: Samples, other: Samples, part: Iterable[int]) -> Estimate:
+    """The same of a part of a state that may be mixed, from samples of two copies of its `whole`."""
+    if not state.mixed:
+        return renyi2_of_samples(state, one, other, part)
+    sites = _checked(part, state.sites)
+    places = state.dilation.places(state.sites)[sites]
+    found = renyi2_of_samples(state.whole(), one, other, places)
+    left = (1 - state.white()) ** 2  # of a purity, where white noise is added
+    purity = left * np.exp(-found.value) + (1 - left) / 2.0 ** len(sites)
+    error = None if found.error is None else found.error * left * np.exp(-found.value) / purity
+    return Estimate(-float(np.log(purity)), error)
+
+
 def renyi2_information(
     state: State, one: Samples, other: Samples, a: Iterable[int], b: Iterable[int]
 ) -> Estimate:
-    """S₂(A) + S₂(B) − S₂(A ∪ B) in nats, from samples of two copies, with its error.
+    """S₂(A) + S₂(B) − S₂(A ∪ B) of a pure state in nats, from samples of two copies, with its error.
 
     What two parts have in common, as Rényi-2 entropies see it; unlike that of von Neumann entropies
     it may be below zero.
@@ -149,10 +161,7 @@ def _swapped(state: State, one: np.ndarray, other: np.ndarray, part: list[int]) 
     exchanged[0][:, part], exchanged[1][:, part] = other[:, part], one[:, part]
     before = state.log_psi(one) + state.log_psi(other)
     after = state.log_psi(exchanged[0]) + state.log_psi(exchanged[1])
-    ratio = after - before
-    there = np.isfinite(ratio.real)
-    depth = np.where(there, np.clip(ratio.real, -700, 700), 0)
-    return np.where(there, np.cos(np.where(there, ratio.imag, 0)) / np.cosh(depth), 0)
+    return tamed(after - before)
 
 
 def _checked(part: Iterable[int], sites: int) -> list[int]:

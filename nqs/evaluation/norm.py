@@ -49,7 +49,7 @@ def log_norm(
     late: asked before each attempt but the first, with the seconds that it will take; no more are
     made once it says so.
     """
-    if isinstance(state.model, Normalised):
+    if isinstance(state.dilation.whole, Normalised):
         return Norm(0.0, None)
     if state.sites <= VECTOR_SITES:
         return Norm(float(_exact(state.model, state.variables, state.sites)), None)

@@ -8,7 +8,6 @@ from nqs import statistics
 from nqs.ansatz.autoregressive import Normalised
 from nqs.evaluation.heldout import Estimate
 from nqs.state.local_energy import ratios
-from nqs.state.reach import VECTOR_SITES
 from nqs.state.sampling import Samples
 from nqs.state.state import State
 from nqs.systems.pauli import PauliSum
@@ -41,11 +40,25 @@ def expectation(state: np.ndarray, total: PauliSum) -> float:
 def of_state(
     state: State, totals: Sequence[PauliSum], samples: int = SAMPLES, *, seed: int = 1
 ) -> list[Estimate]:
-    """⟨A⟩ of each sum: exact up to 20 sites, beyond from `samples` that all of them share."""
-    if state.sites <= VECTOR_SITES:
+    """⟨A⟩ of each sum: exact as far as vectors and density matrices reach, beyond from `samples` that all of
+    them share."""
+    if state.dense:
         exact = state.exact()
         return [Estimate(expectation(exact, total), None) for total in totals]
-    return of_samples(state, state.sample(samples, seed), totals)
+    return of_whole(state, state.whole().sample(samples, seed), totals)
+
+
+def of_whole(state: State, drawn: Samples, totals: Sequence[PauliSum]) -> list[Estimate]:
+    """The same from samples of the pure state that a state is a part of: of a pure one, its own."""
+    if not state.mixed:
+        return of_samples(state, drawn, totals)
+    whole, places = state.whole(), state.dilation.places(state.sites)
+    found = of_samples(whole, drawn, [total.placed(places, whole.sites) for total in totals])
+    left, constants = 1 - state.white(), [total.constant for total in totals]
+    return [
+        Estimate(c + left * (e.value - c), None if e.error is None else left * e.error)
+        for e, c in zip(found, constants, strict=True)
+    ]
 
 
 def of_samples(state: State, drawn: Samples, totals: Sequence[PauliSum]) -> list[Estimate]:

@@ -85,6 +85,14 @@ def fidelity_of_ratios(of_a: Ratios, of_b: Ratios, *, normalised: bool) -> Estim
     return Estimate(float(np.clip(value, 0.0, 1.0)), None if exact else error)
 
 
+def tamed(log_ratio: np.ndarray) -> np.ndarray:
+    """Re b / a of pairs of amplitudes that exchange places, from log b − log a, or Re a / b where b was drawn: their
+    mean over which of the two it was, cos θ / cosh ln |b / a|, has the same expectation and is never above 1."""
+    there = np.isfinite(log_ratio.real)
+    depth = np.where(there, np.clip(log_ratio.real, -700, 700), 0)
+    return np.where(there, np.cos(np.where(there, log_ratio.imag, 0)) / np.cosh(depth), 0)
+
+
 def _blocks(drawn: Samples, number: int) -> np.ndarray:
     """The block of every sample: its chain's, or any where all are independent."""
     return np.arange(len(drawn.bits)) % drawn.chains % number

@@ -186,6 +186,11 @@ def _recurrent_size(data: Measurements) -> tuple[int, str]:
     return 16, f"about a thousand parameters for {data.shots:,} shots of {data.sites} sites"
 
 
+def is_mixed(config: Tomography) -> bool:
+    """Whether an ansatz of mixed states is asked for, or noise that is learnt beside any."""
+    return config.ansatz.name in MIXED or any(getattr(config.ansatz, key) for key in NOISE)
+
+
 def vectors_of(config: Tomography, sites: int) -> int:
     """How many vectors the ansatz is a mixture of, 1 where it is pure."""
     ansatz = config.ansatz

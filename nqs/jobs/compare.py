@@ -7,10 +7,9 @@ import numpy as np
 
 from nqs.evaluation.fidelity import fidelity as of_vectors
 from nqs.evaluation.heldout import Estimate
-from nqs.evaluation.overlap import sampled_fidelity
+from nqs.evaluation.mixed_overlap import fidelity_of_samples
 from nqs.jobs.result import Result, load
 from nqs.measurement.target import read_target, sites_of
-from nqs.state.reach import VECTOR_SITES
 from nqs.state.state import State
 
 Thing = str | Path | Result | State | np.ndarray
@@ -19,19 +18,20 @@ Thing = str | Path | Result | State | np.ndarray
 def fidelity(a: Thing, b: Thing, samples: int = 16384, seed: int = 1) -> Estimate:
     """|⟨a|b⟩|² or ⟨a|b|a⟩ of any two: run folders, state files, results, states, vectors, matrices.
 
-    Exact up to 20 sites, its error None. Beyond, from `samples` of each of two states;
-    OverlapTooSmall where they see nothing of it.
+    Exact as far as vectors and density matrices reach, its error None. Beyond, from `samples` of each of two
+    states, one of them pure; OverlapTooSmall where they see nothing of it.
     """
     states = [_state(thing) for thing in (a, b)]
-    large = [s for s in states if isinstance(s, State) and s.sites > VECTOR_SITES]
+    large = [s for s in states if isinstance(s, State) and not s.dense]
     if not large:
         return Estimate(of_vectors(*map(_vector, states)), None)
-    if len(large) < 2:
+    sites = {s.sites if isinstance(s, State) else len(s).bit_length() - 1 for s in states}
+    if len(sites) > 1:
         raise ValueError(
             f"a state of {large[0].sites} sites is compared with another run or neural state of as "
             "many sites only."
         )
-    return sampled_fidelity(large[0], large[1], samples, seed=seed)
+    return fidelity_of_samples(states[0], states[1], samples, seed)
 
 
 def _state(thing: Thing) -> Any:

@@ -23,7 +23,7 @@ from nqs.jobs.targets import read_target_or_run
 from nqs.jobs.tomography import read_run, with_readout
 from nqs.measurement.dataset import Measurements
 from nqs.state.born import rotations
-from nqs.state.reach import DENSE_SITES, DENSE_TERMS, VECTOR_SITES
+from nqs.state.reach import DENSE_SITES, DENSE_TERMS
 from nqs.state.state import State
 from nqs.systems.elements import elements
 from nqs.systems.observable import observable
@@ -53,7 +53,7 @@ def evaluate(
     matrix. wanted: observables such as "X0 Z1", or sums. config: of a ground state, whose
     Hamiltonian is asked; a ground state's own where left out. bootstrap: refits behind the
     statistical errors of a tomography. regions: of sites, such as "0-3,7", whose entropies are
-    asked; the first half where left out. samples, seed: beyond 20 sites.
+    asked; the first half where left out. samples, seed: where no vector or density matrix reaches.
     """
     refuse_one(bootstrap)
     result = load(run, ansatz)
@@ -69,12 +69,10 @@ def evaluate(
     parts = [region(text, state.sites) for text in regions or half]
     asked = _hamiltonian(result, config)
     scattered = _scattered(result, taught, bootstrap, seed) if asks else None
-    sampled = state.sites > VECTOR_SITES
-    drawn = state.sample(samples, seed + _PURPOSE) if sampled else None
+    sampled = not state.dense
+    drawn = state.whole().sample(samples, seed + _PURPOSE) if sampled else None
     known = (
-        observables.of_samples(state, drawn, totals)
-        if drawn
-        else observables.of_state(state, totals)
+        observables.of_whole(state, drawn, totals) if drawn else observables.of_state(state, totals)
     )
     found: dict[str, Any] = {
         "run": str(result.folder),
@@ -112,7 +110,12 @@ def _told_by(
     scattered: Scatter | None, state: State, taught: Measurements | None, total: PauliSum
 ) -> Scatter | None:
     """How a number scatters; open where the settings that a mixed state was taught by do not tell it."""
-    if state.mixed and taught is not None and completeness.tells(taught, total) is False:
+    if (
+        state.mixed
+        and state.dense
+        and taught is not None
+        and completeness.tells(taught, total) is False
+    ):
         rho = state.density_matrix()
         return Unfixed(rho, rho[None], True)
     return scattered
@@ -190,11 +193,14 @@ def _energy(state, asked, drawn, shots, scattered, seed) -> dict[str, Any]:
         energy = float(np.vdot(vector, image).real)
         variance = Estimate(float(np.linalg.norm(image - energy * vector) ** 2), None)
         own = Estimate(energy, None)
+    elif state.mixed:
+        own, variance = observables.of_whole(state, drawn, [total])[0], None
     else:
         e = jax.tree.map(jnp.asarray, elements(total))
         found = sampled_energy(state, drawn, e, seed=seed)
         own, variance = found.energy, found.variance
-    return {**beside(asked.name, own, shots, total, scattered), "variance": number(variance)}
+    spread = None if variance is None else number(variance)
+    return {**beside(asked.name, own, shots, total, scattered), "variance": spread}
 
 
 def _energy_of_mixture(rho: np.ndarray, total: PauliSum) -> tuple[Estimate, Estimate]:

@@ -56,10 +56,12 @@ def judge(
     choices: list[Choice],
     run: Run,
     source: dict[str, Any],
-    target: np.ndarray | None,
+    target: np.ndarray | State | None,
     target_name: str | None,
 ) -> tuple[dict[str, Any], dict[str, list[dict]]]:
     """The contents of summary.json, and the rows of each figure by its name."""
+    if isinstance(target, State):
+        target = target.exact()
     data = found.data
     psi = found.final.vector()
     plan = rotations(data.settings, data.effects, data.readout)

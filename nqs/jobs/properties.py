@@ -8,12 +8,12 @@ from nqs.evaluation import correlations, entropy, mixed
 from nqs.evaluation.correlations import Moments
 from nqs.evaluation.fidelity import fidelity, projection
 from nqs.evaluation.heldout import Estimate
-from nqs.evaluation.overlap import OverlapTooSmall, sampled_fidelity
+from nqs.evaluation.mixed_overlap import fidelity_of_samples
+from nqs.evaluation.overlap import OverlapTooSmall
 from nqs.evaluation.scatter import Action, Scatter
 from nqs.evaluation.shots import from_shots
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import PAULI_LETTERS
-from nqs.state.reach import VECTOR_SITES
 from nqs.state.sampling import Samples
 from nqs.state.state import State
 from nqs.statistics import finite, standard_error
@@ -47,12 +47,12 @@ def properties(
 ) -> dict[str, Rows]:
     """Tables by name, of the state and of shots, and entropies of the state.
 
-    Magnetisation, correlations, and their transform. Exact up to 20 sites, beyond from samples,
-    fewer of them the larger the state; each row says how many. lengths: of the grid of sites, a
-    row of them where left out. drawn: samples of the state, new ones where left out.
+    Magnetisation, correlations, and their transform. Exact as far as vectors and density matrices reach, beyond
+    from samples, fewer of them the larger the state; each row says how many. lengths: of the grid of sites, a
+    row of them where left out. drawn: samples of the state, of a mixed one of its `whole`; new ones where left out.
     """
     lengths = lengths or (state.sites,)
-    if state.sites <= VECTOR_SITES:
+    if state.dense:
         number, exact = None, state.exact()
         own = correlations.of_exact(exact)
         cuts = _mixed_cuts(exact) if exact.ndim == 2 else _exact_cuts(exact)
@@ -60,12 +60,14 @@ def properties(
         spread = np.zeros_like(waves)
     else:
         number = int(np.clip(_WORK // state.sites**2, _FEWEST, _MOST))
-        both = (drawn or state.sample(2 * number, seed + _PURPOSE)).first(2 * number)
+        both = (drawn or state.whole().sample(2 * number, seed + _PURPOSE)).first(2 * number)
         some = both.first(number)
         number = len(some.bits)
         letters = PAULI_LETTERS if state.sites <= _FLIPPED_SITES else "Z"
         own, cuts = correlations.of_samples(state, some, letters), _sampled_cuts(state, both)
-        each = correlations.structure_factors(1.0 - 2.0 * some.bits, lengths)
+        places, white = state.dilation.places(state.sites), state.white()
+        each = correlations.structure_factors(1.0 - 2.0 * some.bits[:, places], lengths)
+        each = (1 - white) * each + white
         waves = each.mean(axis=0)
         spread = np.apply_along_axis(standard_error, 0, each, some.dependent)
     told = correlations.unknown(state.sites) if data is None else correlations.of_shots(data)
@@ -114,7 +116,7 @@ def fidelity_to(
     fitted: of the state as it is; exact of a vector, and from samples of a State beyond, with
     their error. value, error, interval: statistical ones where there are.
     """
-    if isinstance(target, State):
+    if isinstance(target, State) or not state.dense:
         return _sampled_fidelity_to(target, name, state, seed)
     own = fidelity(state.exact(), target)
     found = {"value": own, "error": None, "interval": None, "fitted": own, "target": name}
@@ -125,9 +127,11 @@ def fidelity_to(
     return {**found, "statistical": again}
 
 
-def _sampled_fidelity_to(target: State, name: str, state: State, seed: int) -> dict[str, Any]:
+def _sampled_fidelity_to(
+    target: np.ndarray | State, name: str, state: State, seed: int
+) -> dict[str, Any]:
     try:
-        found = sampled_fidelity(state, target, _FIDELITY_SAMPLES, seed=seed)
+        found = fidelity_of_samples(state, target, _FIDELITY_SAMPLES, seed)
     except OverlapTooSmall:
         found = Estimate(0.0, None)
     about = {"interval": None, "fitted": found.value, "target": name, "statistical": None}
@@ -224,7 +228,7 @@ def _sampled_cuts(state: State, drawn: Samples) -> Rows:
     rows = []
     for cut in range(middle % step or step, state.sites, step):
         try:
-            value, error = entropy.renyi2_of_samples(state, one, other, range(cut))
+            value, error = entropy.renyi2_of_part(state, one, other, range(cut))
         except entropy.PurityTooSmall:
             continue
         rows.append(_cut(cut, value, error or 0.0, None))

@@ -11,7 +11,6 @@ import numpy as np
 from nqs.evaluation import entropy, mixed
 from nqs.evaluation.heldout import Estimate
 from nqs.jobs.properties import number
-from nqs.state.reach import VECTOR_SITES
 from nqs.state.state import State
 
 _SECOND = 0x5EC
@@ -44,11 +43,11 @@ def entropies(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Of each region with the rest, and of each two that share no site their mutual information.
 
-    In nats. Exact up to 20 sites; beyond, Rényi-2 from samples of two copies, with the reason where
+    In nats. Exact as far as vectors and density matrices reach; beyond, Rényi-2 from samples of two copies, with the reason where
     they see nothing of it.
     """
     pairs = [(a, b) for a, b in combinations(wanted, 2) if not set(a) & set(b)]
-    if state.sites <= VECTOR_SITES:
+    if state.dense:
         if state.mixed:
             return _of_mixture(state, wanted, pairs)
         vector = state.vector()
@@ -67,9 +66,13 @@ def entropies(
                 for a, b in pairs
             ],
         )
-    copies = state.sample(samples, seed), state.sample(samples, seed + _SECOND)
-    alone = partial(entropy.renyi2_of_samples, state, *copies)
-    common = partial(entropy.renyi2_information, state, *copies)
+    whole = state.whole()
+    copies = whole.sample(samples, seed), whole.sample(samples, seed + _SECOND)
+    alone = partial(entropy.renyi2_of_part, state, *copies)
+    if state.mixed:
+        common = partial(_shared, alone)
+    else:
+        common = partial(entropy.renyi2_information, state, *copies)
     return (
         [_sampled({"sites": a}, alone) for a in wanted],
         [_sampled({"a": a, "b": b}, common) for a, b in pairs],
@@ -92,6 +95,13 @@ def _of_mixture(state: State, wanted: Sequence[Region], pairs) -> tuple[list, li
         _row({"a": a, "b": b}, *map(_exact, both(a) + both(b) - both({*a, *b}))) for a, b in pairs
     ]
     return own, common
+
+
+def _shared(alone: Callable[[Region], Estimate], a: Region, b: Region) -> Estimate:
+    """S₂(A) + S₂(B) − S₂(A ∪ B), its error at most that of three independent numbers' sum."""
+    one, other, both = (alone(part) for part in (a, b, tuple(sorted({*a, *b}))))
+    errors = [e.error or 0.0 for e in (one, other, both)]
+    return Estimate(one.value + other.value - both.value, float(sum(errors)))
 
 
 def _renyi2(vector, a: Region, b: Region) -> float:

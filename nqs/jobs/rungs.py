@@ -7,21 +7,31 @@ from nqs.config.menu import (
     ANSATZ_OPTIONS,
     AUTO,
     AUTOREGRESSIVE,
+    MIXED,
     PERIODIC,
+    PRODUCTS,
     SINGLE_PRECISION,
 )
 from nqs.config.tomography import Tomography
-from nqs.jobs.choices import Choice, fill_filters, fill_size, filler, optimiser
+from nqs.jobs.choices import Choice, fill_filters, fill_size, filler, is_mixed, optimiser, readout
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.kinds import BRANCH_TERMS, terms
 
-_SIZES = {"mps": ("bond", (1, 2, 4, 8, 16, 32)), "recurrent": ("hidden", (16, 32, 64))}
+_SIZES = {
+    "mps": ("bond", (1, 2, 4, 8, 16, 32)),
+    "recurrent": ("hidden", (16, 32, 64)),
+    "purification": ("ancillas", (1, 2, 4)),
+    "lpdo": ("bond", (2, 4, 8, 16)),
+}
 """Of each family, what is made larger, and the steps of the ladder."""
+
 
 _RATES = {
     "mps": 0.02,
     "recurrent": 0.01,
     "recurrent-2d": 0.01,
+    "purification": 0.01,
+    "lpdo": 0.02,
     "rbm-positive": 0.05,
     "rbm-phase": 0.03,
 }
@@ -46,30 +56,63 @@ class Rung(NamedTuple):
 
     @property
     def label(self) -> str:
-        size = next(
-            (f" {self.options[key]}" for key, _ in _SIZES.values() if key in self.options), ""
-        )
-        return self.name + size
+        keys = ("bond", "hidden", "ancillas")
+        sizes = [str(self.options[key]) for key in keys if key in self.options]
+        noise = " + white noise" if self.options.get("white_noise") else ""
+        return " + ".join([f"{self.name} {sizes[0]}" if sizes else self.name, *sizes[1:]]) + noise
 
 
 def families(config: Tomography, data: Measurements) -> list[list[Rung]]:
     """Ladders to climb, the cheapest family first; each from its smallest size.
 
-    One family of one rung where the ansatz is named. Only a matrix-product state reads settings
-    that rotate more sites than branches can be written out for.
+    One family of one rung where the ansatz is named. Only a matrix-product state reads shots that may be
+    misread, and settings that rotate more sites than branches can be written out for.
     """
     phase = not data.only_z
     if config.ansatz.name != AUTO:
         options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
         return [[_rung(str(config.ansatz.name), options)]]
     ladders = [matrix_products(data)]
-    if all(terms(s, data.effects) <= BRANCH_TERMS for s in data.settings):
+    strings = all(terms(s, data.effects) <= BRANCH_TERMS for s in data.settings)
+    if strings and data.readout is None:
         lengths = config.ansatz.size or data.lattice
         name = "recurrent-2d" if lengths and len(lengths) == 2 else "recurrent"
         size = {"size": list(lengths)} if lengths and name == "recurrent-2d" else {}
         key, sizes = _SIZES["recurrent"]
         ladders.append([_rung(name, {key: n, "phase": phase, **size}) for n in sizes])
     return ladders
+
+
+def mixtures(rungs: Sequence[Rung], config: Tomography, data: Measurements) -> list[Rung]:
+    """Every rung that mixed states may be tried on beside pure ones; none where the ansatz is named and pure, or
+    where shots in Z alone cannot tell them apart."""
+    if data.only_z or not (config.ansatz.name == AUTO or is_mixed(config)):
+        return []
+    found = locally_purified(data)
+    for rung in rungs:
+        noisy = with_white_noise(rung)
+        found += [noisy, *purifications(rung, data), *purifications(noisy, data)]
+    return found
+
+
+def with_white_noise(rung: Rung) -> Rung:
+    return Rung(rung.name, {**rung.options, "white_noise": True})
+
+
+def purifications(rung: Rung, data: Measurements) -> list[Rung]:
+    """Recurrent states like that of a rung, with ancillas; none of others, and where strings would be too many."""
+    if rung.name != "recurrent":
+        return []
+    key, sizes = _SIZES["purification"]
+    most = max(terms(s, data.effects) for s in data.settings)
+    kept = {k: v for k, v in rung.options.items() if k in ("hidden", "precision", "white_noise")}
+    return [Rung("purification", {key: n, **kept}) for n in sizes if most * 2**n <= BRANCH_TERMS]
+
+
+def locally_purified(data: Measurements) -> list[Rung]:
+    """Matrix products of a mixed state, the classical baseline where the pure ones do not do."""
+    key, sizes = _SIZES["lpdo"]
+    return [Rung("lpdo", {key: n}) for n in sizes]
 
 
 def matrix_products(data: Measurements) -> list[Rung]:
@@ -80,7 +123,10 @@ def matrix_products(data: Measurements) -> list[Rung]:
 
 
 def _rung(name: str, options: dict[str, Any]) -> Rung:
-    if name in SINGLE_PRECISION and name in AUTOREGRESSIVE:  # log Z adds up many small changes
+    if name in SINGLE_PRECISION and name in (
+        *AUTOREGRESSIVE,
+        "purification",
+    ):  # log Z adds up many small changes
         options = {**options, "precision": "float32"}
     return Rung(name, options)
 
@@ -100,12 +146,15 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     ansatz, training = config.ansatz, config.training
     most = max(terms(s, data.effects) for s in data.settings)
     why = f"{data.sites} sites in {len(data.settings)} settings, at most {most:,} strings a shot"
+    readout(config, data, fill)
     fill(training, "likelihood", "branch", why)
     fill(ansatz, "name", AUTO, "sizes of two families are tried, and shots held out choose")
     if ansatz.name in AUTOREGRESSIVE:
         fill(ansatz, "phase", not data.only_z, "rotated settings" if not data.only_z else "Z alone")
-    if ansatz.name == "mps":
+    if ansatz.name in PRODUCTS:
         fill(ansatz, "bond", 8, "enough for a gapped chain")
+    if ansatz.name == "purification":
+        fill(ansatz, "ancillas", 2, "a mixture of four vectors")
     fill_size(ansatz, data, fill)
     if ansatz.name in PERIODIC:
         fill_filters(ansatz, data, fill)
@@ -116,13 +165,13 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     optimiser(training, fill, _NATURAL)
     if ansatz.name != AUTO:
         fill(training, "rate", _RATES.get(str(ansatz.name), 0.01), f"for {ansatz.name}")
-    if ansatz.name not in (AUTO, *AUTOREGRESSIVE):
+    if ansatz.name not in (AUTO, *AUTOREGRESSIVE, *MIXED):
         moves = "all sites move at once" if ansatz.name in _GIBBS else "a site moves at a time"
         fill(
             training, "chains", 1024 if ansatz.name in _GIBBS else 256, f"log Z is sampled; {moves}"
         )
         fill(training, "sweeps", 1, "a step; the chains' weights make up for what they lag behind")
-    if ansatz.name == "mps":
+    if ansatz.name in PRODUCTS:
         fill(training, "restarts", 4, "half of them may end in a minimum that is not the lowest")
     fill(training, "restarts", 2, "of the state chosen; their agreement is judged")
     fill(training, "steps", 1500, "of the state chosen; a third of them for each size tried")

@@ -18,7 +18,7 @@ def of_run(folder: Path) -> "np.ndarray | State":
     from nqs.jobs.result import load
 
     state = load(folder).state
-    return state.exact() if state.sites <= VECTOR_SITES else state
+    return state.exact() if state.dense else state
 
 
 def read_target_or_run(

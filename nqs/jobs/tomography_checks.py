@@ -7,17 +7,18 @@ from typing import Any
 
 from nqs.config.menu import (
     AUTO,
+    AUTOREGRESSIVE,
     DEFAULT_ANSATZ,
     LATTICE,
     MIXED,
-    NOISE,
+    PRODUCTS,
     lattice_size,
     refuse_unknown_ansatz,
 )
 from nqs.config.tomography import Tomography
-from nqs.jobs.choices import vectors_of
+from nqs.jobs.choices import is_mixed, vectors_of
 from nqs.measurement.dataset import Measurements, refuse_blind_readout
-from nqs.measurement.effects import UNMEASURED, generalised
+from nqs.measurement.effects import generalised
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state.reach import (
     DENSE_SITES,
@@ -32,9 +33,14 @@ from nqs.systems.observable import observable
 
 def is_wide(config: Tomography, data: Measurements) -> bool:
     """Whether the likelihood is that of interfering branches: by the config, for a ladder, by size."""
+    if config.ansatz.name == "lpdo":
+        return True
     if config.training.likelihood is not None:
         return config.training.likelihood == "branch"
     dense = within_reach(data.sites, len(data.settings), data.levels)
+    if is_mixed(config):
+        work = len(data.settings) * 2**data.sites * vectors_of(config, data.sites)
+        dense = dense and data.sites <= MATRIX_SITES and work <= DENSE_TERMS
     if config.ansatz.name == AUTO:  # of few sites it tries descriptions, of many sizes
         return not (dense and data.sites <= MATRIX_LIKELIEST_SITES)
     return not dense
@@ -47,11 +53,6 @@ def way_of(config: Tomography, data: Measurements) -> ModuleType:
     general = generalised(data.settings, data.effects)
     mixed = config.ansatz.name == AUTO or is_mixed(config) or general
     return import_module(f"nqs.jobs.{'mixed' if mixed else 'reconstruct'}")
-
-
-def is_mixed(config: Tomography) -> bool:
-    """Whether an ansatz of mixed states is asked for, or noise that is learnt beside any."""
-    return config.ansatz.name in MIXED or any(getattr(config.ansatz, key) for key in NOISE)
 
 
 def refuse_idle(table: Any, keys: Iterable[str], beside: str) -> None:
@@ -193,27 +194,41 @@ def _check_ansatz(config: Tomography, data: Measurements) -> None:
 
 def _check_wide(config: Tomography, data: Measurements, own: bool) -> None:
     name = config.ansatz.name or AUTO
-    if is_mixed(config):
-        raise ValueError(
-            "mixed states and noise beside a state are learnt from all amplitudes, up to "
-            f"{MATRIX_SITES} sites; these shots have {data.sites}, or their likelihood is that of branches. "
-            "Choose a pure ansatz."
-        )
-    if data.readout is not None:
-        raise ValueError(
-            f"readout errors can be undone up to {DENSE_SITES} sites by the dense likelihood; these "
-            f"shots have {data.sites} sites and ansatz {name!r}. Name another ansatz if they are few "
-            "enough, or set data.readout to none."
-        )
+    _check_wide_mixed(config, data, name)
     if config.evaluation.bootstrap:
         raise ValueError(
             "evaluation.bootstrap refits every data set from all amplitudes, which reach to "
             f"{DENSE_SITES} sites; leave it out."
         )
-    unmeasured = any(UNMEASURED in s for s in data.settings)
     ansatz = config.ansatz
-    whole = (
-        name in ("mps", AUTO) and ansatz.phase is not False and not (ansatz.even or ansatz.average)
-    )
-    if unmeasured or own or not whole:  # only a complex matrix-product state is turned as a whole
+    turned = ansatz.phase is not False or data.only_z
+    whole = name in (*PRODUCTS, AUTO) and not own and turned
+    whole = whole and not (ansatz.even or ansatz.average)
+    if not whole:  # only complex matrix products are contracted
+        if data.readout is not None:
+            raise ValueError(
+                "beyond all amplitudes at once a misread shot is a sum over all strings that may have been meant, "
+                f"which matrix products alone do in one go, and the ansatz is {name!r}. Choose --ansatz mps or "
+                "lpdo, or set data.readout to none."
+            )
         refuse_too_many_terms(data.settings, data.effects)
+
+
+def _check_wide_mixed(config: Tomography, data: Measurements, name: str) -> None:
+    """ValueError where a mixed state is asked for that is known by all of its amplitudes alone."""
+    ansatz = config.ansatz
+    if name in ("low-rank", "density-rbm") or ansatz.readout_errors:
+        what = f"ansatz {name}" if name in ("low-rank", "density-rbm") else "ansatz.readout_errors"
+        raise ValueError(
+            f"{what} is learnt from all amplitudes, up to {MATRIX_SITES} sites; these shots have {data.sites}, or "
+            "their likelihood is that of branches. Choose purification, lpdo or ansatz.white_noise."
+        )
+    if ansatz.white_noise and name not in (*AUTOREGRESSIVE, *MIXED):
+        raise ValueError(
+            f"white noise is added to probabilities, and {name} is not normalised at this size; choose one of "
+            f"{', '.join(AUTOREGRESSIVE)}."
+        )
+    if is_mixed(config) and config.training.optimiser == "natural":
+        raise ValueError(
+            "natural gradients are those of pure states; choose training.optimiser adam."
+        )

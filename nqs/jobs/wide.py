@@ -1,6 +1,7 @@
-"""Learning a state of more sites than a vector holds: a ladder of sizes, the choice, the baseline."""
+"""Learning a state of more sites than a vector holds: sizes and descriptions tried, the choice, the baseline."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,10 +9,20 @@ from typing import Any
 from flax import linen as nn
 
 from nqs.ansatz.autoregressive import Normalised
+from nqs.config.menu import PRODUCTS
 from nqs.config.tomography import Tomography
-from nqs.jobs.choices import Choice, refuse_large_matrix
+from nqs.jobs.choices import Choice, is_mixed, refuse_large_matrix
+from nqs.jobs.rungs import (
+    Rung,
+    climb,
+    families,
+    locally_purified,
+    matrix_products,
+    purifications,
+    strings_of,
+    with_white_noise,
+)
 from nqs.jobs.rungs import choose as chosen_for
-from nqs.jobs.rungs import climb, families, matrix_products, strings_of
 from nqs.jobs.tried import Tried, gain, simplest
 from nqs.jobs.wide_fit import (
     BASELINE,
@@ -25,6 +36,7 @@ from nqs.jobs.wide_fit import (
 )
 from nqs.jobs.wide_shots import Shots, divided, near
 from nqs.measurement.dataset import Measurements
+from nqs.state.dilation import dilation
 from nqs.state.reading import Reader
 from nqs.state.sampling import chain_method
 from nqs.state.state import State
@@ -90,6 +102,8 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
     ladder: list[Tried] = []
     if sum(map(len, named)) > 1:
         ladder = climb(named, fit.briefly, gain)
+        if not data.only_z:
+            ladder += _mixed(ladder, data, fit.briefly)
         best = simplest(ladder)
         chosen = fit(SEARCH, best.rung, best)
     else:
@@ -97,13 +111,50 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
     baseline = None
     if config.baseline.method == "mps":
         baseline = chosen
-        if chosen.rung.name != "mps":
-            tried = [t for t in ladder if t.rung.name == "mps"]
-            late = partial(fit.briefly, share=BEFORE_BASELINE)
-            tried = tried or climb([matrix_products(data)], late, gain)
-            best = simplest(tried)
+        if chosen.rung.name not in PRODUCTS:
+            best = simplest(_products(ladder, config, data, fit))
             baseline = fit(BASELINE, best.rung, best)
     return Wide(data, fit.shots, ladder, chosen, baseline)
+
+
+def _mixed(ladder: list[Tried], data: Measurements, train: Callable[..., Tried]) -> list[Tried]:
+    """Mixed states tried beside the pure ones of a ladder, each family for as long as it gains: white noise beside
+    the best, ancillas of the best recurrent state, and matrix products with an ancilla a site."""
+    best = simplest(ladder)
+    noisy = train(with_white_noise(best.rung), tried=best)
+    found = [noisy]
+    recurrent = [t for t in ladder if t.rung.name == "recurrent"]
+    if recurrent:
+        begun = simplest(recurrent)
+        if begun is best and gain(noisy, best) > 0:
+            begun = noisy
+        found += _further(purifications(begun.rung, data), begun, train)
+    products = [t for t in ladder if t.rung.name == "mps"]
+    if products:
+        found += _further(locally_purified(data), simplest(products), train)
+    return found
+
+
+def _further(rungs: list[Rung], begun: Tried, train: Callable[..., Tried]) -> list[Tried]:
+    """What is made of each rung that is tried, every one begun at the one before it, until one gains nothing."""
+    found: list[Tried] = []
+    for rung in rungs:
+        tried = train(rung, tried=begun)
+        found.append(tried)
+        if gain(tried, begun) <= 0:
+            break
+        begun = tried
+    return found
+
+
+def _products(ladder: list[Tried], config: Tomography, data: Measurements, fit: Fit) -> list[Tried]:
+    """Matrix products of some sizes, and those of mixed states where such are asked for."""
+    tried = [t for t in ladder if t.rung.name in PRODUCTS]
+    late = partial(fit.briefly, share=BEFORE_BASELINE)
+    tried = tried or climb([matrix_products(data)], late, gain)
+    if not ladder and is_mixed(config):
+        tried = [*tried, *_further(locally_purified(data), simplest(tried), late)]
+    return tried
 
 
 def cost(config: Tomography, data: Measurements, own: nn.Module | None) -> dict[str, float]:
@@ -114,12 +165,12 @@ def cost(config: Tomography, data: Measurements, own: nn.Module | None) -> dict[
         for rung in ladder:
             model = built(rung, data.sites, own)
             parameters = State.initial(model, data.sites, config.seed).parameters
-            reader = Reader.of(model, [(s,) for s in data.settings], data.effects)
+            reader = Reader.of(model, [(s,) for s in data.settings], data.effects, data.readout)
             strings = strings_of(rung, config, reader.contracted)
             work = strings * data.sites * restarts(config)
             width = rung.options.get("bond", rung.options.get("hidden", 32))
             step = work * (5e-8 + 2e-9 * width**2 / (1 if reader.contracted else 4))
-            if not isinstance(model, Normalised):
+            if not isinstance(dilation(model).whole, Normalised):
                 step = (work + _moves(config, data.sites, model) * restarts(config)) * width * 2e-9
             seconds += step * int(config.training.steps or 1) / (SHORTER if len(ladder) > 1 else 1)
             memory = max(memory, 500 + strings * data.sites * width * 40 / 1e6)

@@ -17,11 +17,12 @@ from nqs.evaluation.heldout import Estimate, mean_of_strata
 from nqs.evaluation.norm import Norm, log_norm
 from nqs.jobs import stopping
 from nqs.jobs.recipes import recipe
-from nqs.jobs.rungs import Rung, families, matrix_products, rate_of, strings_of
+from nqs.jobs.rungs import Rung, families, matrix_products, mixtures, rate_of, strings_of
 from nqs.jobs.selection import restart
 from nqs.jobs.tried import Tried, less_log_z
 from nqs.jobs.wide_shots import Shots
 from nqs.measurement.dataset import Measurements
+from nqs.state.dilation import begun_at, dilation
 from nqs.state.partition import Partition, partition_of
 from nqs.state.reading import Reader, shot_log_probabilities
 from nqs.state.state import State, initial_variables
@@ -73,18 +74,20 @@ class Fit:
     def steps(self) -> int:
         return int(self.config.training.steps or 1)
 
-    def briefly(self, rung: Rung, share: float = _SHARES[LADDER]) -> Tried:
-        return self._fitted(LADDER, rung, max(self.steps // SHORTER, 10), share)
+    def briefly(
+        self, rung: Rung, share: float = _SHARES[LADDER], tried: Tried | None = None
+    ) -> Tried:
+        return self._fitted(LADDER, rung, max(self.steps // SHORTER, 10), share, tried)
 
     def __call__(self, purpose: str, rung: Rung, tried: Tried | None = None) -> Tried:
-        """In full. tried: the same ansatz after less, which one of the restarts goes on from."""
+        """In full. tried: the same ansatz after less, or a part of it, which one of the restarts goes on from."""
         return self._fitted(purpose, rung, self.steps, _SHARES[purpose], tried)
 
     def _fitted(
         self, purpose: str, rung: Rung, steps: int, share: float, tried: Tried | None = None
     ) -> Tried:
         shots, model = self.shots, built(rung, self.sites, self.own)
-        reader = Reader.of(model, shots.groups, shots.effects)
+        reader = shots.reader(model)
         strings = strings_of(rung, self.config, reader.contracted)
         objective = BatchLikelihood(model, partition(model, self.sites, self.config))
         held = Batches.of(reader, shots.held_out, shots.shares, strings)
@@ -118,11 +121,18 @@ class Fit:
         """
         number = restarts(self.config, purpose)
         seed = self.config.seed
+        form = dilation(objective.model)
         variables = initial_variables(objective.model, self.sites, seed, number)
-        variables = biased(variables, *map(jnp.asarray, self.tilt))
+        places = form.places(self.sites)
+        tilt = [np.zeros(self.sites + form.ancillas) for _ in self.tilt]
+        for whole, own in zip(tilt, self.tilt, strict=True):
+            whole[places] = own
+        own = biased(form.variables(variables), *map(jnp.asarray, tilt))
+        variables = form.with_variables(variables, own)
         if tried is not None:
-            tried_on = tried.state.variables
-            variables = jax.tree.map(lambda all, one: all.at[0].set(one), variables, tried_on)
+            first = jax.tree.map(lambda leaf: leaf[0], variables)
+            begun = begun_at(objective.model, first, tried.state.model, tried.state.variables)
+            variables = jax.tree.map(lambda all, one: all.at[0].set(one), variables, begun)
         memory = objective.partition.begun(variables, self.tilt[0], seed)
         return begin(variables, str(self.config.training.optimiser), memory)
 
@@ -201,14 +211,17 @@ class Templates(Mapping[str, Progress]):
 
     def __init__(self, config: Tomography, data: Measurements, own: nn.Module | None):
         self._config, self._own, self._sites = config, own, data.sites
-        named, beside = families(config, data), [matrix_products(data)]
+        named = [rung for ladder in families(config, data) for rung in ladder]
+        beside = matrix_products(data)
+        # any of them may turn out to be what mixed states are tried beside
+        further = mixtures([*beside, *named], config, data)
         # what is named may share its label with a rung of the baseline's, and not its options
-        ladders = {SEARCH: named, LADDER: [*beside, *named], BASELINE: beside}
+        every = [*beside, *further, *named]
+        rungs = {SEARCH: every, LADDER: every, BASELINE: [*beside, *further]}
         self._rungs = {
             phase_of(purpose, rung): (purpose, rung)
             for purpose in _SHARES
-            for ladder in ladders[purpose]
-            for rung in ladder
+            for rung in rungs[purpose]
         }
 
     def __getitem__(self, phase: str) -> Progress:

@@ -7,10 +7,10 @@ import numpy as np
 from nqs.ansatz.autoregressive import Normalised
 from nqs.config.tomography import Tomography
 from nqs.evaluation import checks, drift, observables, verdict
-from nqs.evaluation.fidelity import fidelity as of_vectors
 from nqs.evaluation.heldout import Estimate, mean_of_strata
 from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, SAME_STATE, blind_to_conjugation
 from nqs.evaluation.linked import links, never_rotated
+from nqs.evaluation.mixed_overlap import likeness
 from nqs.evaluation.norm import Norm
 from nqs.evaluation.overlap import OverlapTooSmall, sampled_fidelity
 from nqs.jobs.choices import Choice
@@ -18,6 +18,7 @@ from nqs.jobs.judge import about
 from nqs.jobs.properties import beside, fidelity_to, number, properties
 from nqs.jobs.tried import Tried, both, less_log_z
 from nqs.jobs.wide import Wide
+from nqs.jobs.wide_mixed import mixture
 from nqs.jobs.wide_shots import Shots
 from nqs.jobs.wide_typical import some, typical
 from nqs.measurement.effects import rotating_nothing
@@ -30,6 +31,10 @@ from nqs.systems.observable import observable
 from nqs.training.run import Run
 
 _SAMPLES = 8192
+
+_ROUNDING = 1e-9
+"""Of log P."""
+
 _PURPOSE = 0x71DE
 
 
@@ -45,7 +50,7 @@ def judge(
     """The contents of summary.json, and the rows of each figure by its name."""
     data, chosen, shots = found.data, found.chosen, found.shots
     state = chosen.state
-    reader = Reader.of(state.model, shots.groups, shots.effects)
+    reader = shots.reader(state.model)
     run.heed()
     trained = some(shots.train, shots, reader)
     of_trained = less_log_z(
@@ -58,8 +63,8 @@ def judge(
     run.heed()
     rotates_nothing = rotating_nothing(data.effects)
     linked = None
-    if not data.only_z:
-        linked = links(state, data.settings, config.seed, rotates_nothing).frozen
+    if not data.only_z and not state.dilation.ancillas:
+        linked = links(state.whole(), data.settings, config.seed, rotates_nothing).frozen
     run.heed()
     excluded = None if data.only_z else _conjugate_excluded(found, reader, config.seed)
     # of shots alone: log Z is the same in both
@@ -71,7 +76,7 @@ def judge(
     of_target = _held_out_log_p(target, shots)
     findings = verdict.Findings(
         only_z=data.only_z,
-        positive=_positive(state.model),
+        positive=_positive(state.dilation.whole),
         letters=frozenset("".join(data.settings)),
         most_rotated=max(kind(s, data.effects)[0] for s in data.settings),
         sites=data.sites,
@@ -149,8 +154,10 @@ def judge(
             "determined": findings.determined,
         },
         "ladder": [_rung_row(tried, chosen) for tried in found.ladder],
-        "baseline": _baseline_part(found, target),
+        "baseline": _baseline_part(found, target, config.seed),
     }
+    if state.mixed:
+        summary["mixture"] = mixture(state, _SAMPLES, config.seed + _PURPOSE)
     if walked is not None:
         summary["sampling"] = _sampling(walked, chosen.norm, config)
     run.heed()
@@ -177,10 +184,10 @@ def _nll(log_p: list[np.ndarray], shots: Shots) -> Estimate:
 
 def _held_out_log_p(target: Any, shots: Shots) -> list[np.ndarray] | None:
     """Of a target that is a normalised State and can read the settings; None of others."""
-    if not isinstance(target, State) or not isinstance(target.model, Normalised):
+    if not isinstance(target, State) or not isinstance(target.dilation.whole, Normalised):
         return None
     try:
-        reader = Reader.of(target.model, shots.groups, shots.effects)
+        reader = shots.reader(target.model)
     except ValueError:  # it would have to write out too many strings
         return None
     parts = [p.taken(slice(None)) for p in shots.held_out]
@@ -255,6 +262,9 @@ def _agreement(chosen: Tried, seed: int) -> float | None:
 
 
 def _fidelity(a: State, b: State, seed: int) -> float:
+    """Of mixed states what is as good a sign, 1 where they are the same."""
+    if a.mixed:
+        return likeness(a, b, _SAMPLES, seed=seed)
     try:
         return sampled_fidelity(a, b, _SAMPLES, seed=seed).value
     except OverlapTooSmall:
@@ -262,11 +272,12 @@ def _fidelity(a: State, b: State, seed: int) -> float:
 
 
 def _conjugate_excluded(found: Wide, reader: Reader, seed: int) -> bool:
-    """Whether ψ* explains the shots held out worse than ψ by two paired errors, or is ψ."""
+    """Whether ψ* explains the shots held out worse than ψ by two paired errors, or is ψ; of a mixed state ρ*."""
     state, shots = found.chosen.state, found.shots
-    phases = state.log_psi(state.sample(_SAMPLES, seed + _PURPOSE).bits).imag
-    if abs(np.exp(2j * phases).mean()) ** 2 >= SAME_AS_CONJUGATE:
-        return True
+    if not state.mixed:
+        phases = state.log_psi(state.sample(_SAMPLES, seed + _PURPOSE).bits).imag
+        if abs(np.exp(2j * phases).mean()) ** 2 >= SAME_AS_CONJUGATE:
+            return True
     if blind_to_conjugation(found.data):
         return False
     parts = [p.taken(slice(None)) for p in shots.held_out]
@@ -276,7 +287,10 @@ def _conjugate_excluded(found: Wide, reader: Reader, seed: int) -> bool:
     )
     own = found.chosen.log_p[found.chosen.best]
     pairs = zip(own, mirrored, strict=True)
-    worse = mean_of_strata([ours - theirs for ours, theirs in pairs], shots.shares)
+    differences = [ours - theirs for ours, theirs in pairs]
+    if max(np.abs(d).max(initial=0.0) for d in differences) < _ROUNDING:
+        return True
+    worse = mean_of_strata(differences, shots.shares)
     return worse.value > 2 * (worse.error or 0.0)
 
 
@@ -309,15 +323,17 @@ def _ladder_rows(found: Wide) -> list[dict[str, Any]]:
     return rows
 
 
-def _baseline_part(found: Wide, target: np.ndarray | State | None) -> dict[str, Any] | None:
+def _baseline_part(
+    found: Wide, target: np.ndarray | State | None, seed: int
+) -> dict[str, Any] | None:
     best = found.baseline
     if best is None:
         return None
     to_target = None
-    if isinstance(target, np.ndarray):
-        to_target = of_vectors(best.state.vector(), target)
+    if isinstance(target, np.ndarray) and (best.state.dense or target.ndim == 1):
+        to_target = fidelity_to(target, "", best.state, None, seed)["fitted"]
     return {
-        "method": "mps",
+        "method": best.rung.name,
         "bond": best.rung.options.get("bond"),
         "nll": None,
         "train_nll": None,

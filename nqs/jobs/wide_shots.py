@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from flax import linen as nn
 
 from nqs.config.tomography import Tomography
 from nqs.measurement.dataset import Measurements, joined
 from nqs.measurement.kinds import BRANCH_TERMS, kind
 from nqs.measurement.means import product_start, site_means
 from nqs.measurement.strata import Stratum, shares, strata
+from nqs.state.reading import Reader
 
 _JUDGED_STRINGS = 2**18
 """Strings of the shots held out, of all together."""
@@ -20,16 +22,24 @@ _MEANT = 2**16
 
 @dataclass(frozen=True)
 class Shots:
-    """Shots of every stratum: those trained on, and those held out."""
+    """Shots of every stratum: those trained on, and those held out.
+
+    readout: (sites, 2, 2) P(read r | true t) as [site, r, t]; None where nothing is misread.
+    """
 
     train: tuple[Stratum, ...]
     held_out: tuple[Stratum, ...]
     shares: tuple[float, ...]
     effects: Mapping[str, np.ndarray]
+    readout: np.ndarray | None = None
 
     @property
     def groups(self) -> list[tuple[str, ...]]:
         return [part.settings for part in self.train]
+
+    def reader(self, model: nn.Module) -> Reader:
+        """How an ansatz reads them; ValueError where it cannot."""
+        return Reader.of(model, self.groups, self.effects, self.readout)
 
 
 def divided(data: Measurements, config: Tomography) -> Shots:
@@ -56,6 +66,7 @@ def divided(data: Measurements, config: Tomography) -> Shots:
         held_out=tuple(p.part(slice(0, n)) for p, n in zip(parts, held, strict=True)),
         shares=tuple(share.tolist()),
         effects=data.effects,
+        readout=data.readout,
     )
 
 

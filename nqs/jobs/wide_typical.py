@@ -1,6 +1,6 @@
 """Whether the shots of a wide reconstruction are as likely as samples of its state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from nqs.measurement.strata import Stratum
 from nqs.state.reach import DENSE_SITES
 from nqs.state.reading import Reader, shot_log_probabilities
 from nqs.state.sampling import sample_setting, turned_to
+from nqs.state.simulate import misread
 from nqs.state.state import State
 from nqs.training.batches import Batches
 
@@ -48,7 +49,7 @@ def typical(
     wanted = _largest(taken)
     state, settings = chosen.state, [shots.groups[g][place] for g, place in wanted]
     sizes = [int((taken[g][1] == place).sum()) for g, place in wanted]
-    drawn, chains = _own_shots(state, settings, sizes, shots.effects, seed + _PURPOSE)
+    drawn, chains = _own_shots(state, settings, sizes, shots, seed + _PURPOSE)
     measured = [log_p[g][taken[g][1] == place] for g, place in wanted]
     own = _own_log_p(chosen, reader, taken, wanted, drawn)
     found = typicality(measured, own, state.parameters / (2 * number), chains)
@@ -106,24 +107,28 @@ def _own_shots(
     state: State,
     settings: Sequence[str],
     sizes: Sequence[int],
-    effects: Mapping[str, np.ndarray],
+    shots: Shots,
     seed: int,
 ) -> tuple[list[np.ndarray], int | None]:
-    """Samples of a state in some settings, so many in each.
+    """Samples of a state in some settings, so many in each, misread as the shots are.
 
     Of a state that is not normalised all come from one walk of its chains, whose number is given
     beside them where they depend on each other.
     """
     model, variables, sites = state.model, state.variables, state.sites
-    if isinstance(model, Normalised) or sites <= DENSE_SITES:
-        return [
-            sample_setting(model, variables, sites, setting, size, seed, effects=effects).bits
+    if isinstance(state.dilation.whole, Normalised) or sites <= DENSE_SITES:
+        drawn = [
+            sample_setting(model, variables, sites, setting, size, seed, effects=shots.effects).bits
             for setting, size in zip(settings, sizes, strict=True)
-        ], None
+        ]
+        if shots.readout is not None:
+            rng = np.random.default_rng([seed, _PURPOSE])
+            drawn = [misread(bits, shots.readout, rng) for bits in drawn]
+        return drawn, None
     pool = state.sample(sum(sizes), seed)
     parts = np.split(pool.bits, np.cumsum(sizes)[:-1])
     found = [
-        turned_to(model, variables, setting, bits, seed, effects)
+        turned_to(model, variables, setting, bits, seed, shots.effects)
         for setting, bits in zip(settings, parts, strict=True)
     ]
     return found, pool.dependent

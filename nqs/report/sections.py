@@ -317,16 +317,21 @@ def mixture(summary: Mapping[str, Any]) -> list[Row]:
     found = part(summary, "mixture")
     if not found:
         return []
-    rows = [
-        Row("Purity Tr ρ²", *_with_interval(found.get("purity"))),
-        Row("Entropy −Tr ρ ln ρ", *_with_interval(found.get("von_neumann"))),
-        Row("Negativity of the first half", measured(found.get("negativity")), "0 if separable"),
-        Row(
-            "Nearest pure state",
-            measured(found.get("nearest_pure_fidelity")),
-            "its fidelity with the mixture",
-        ),
-    ]
+    rows = [Row("Purity Tr ρ²", *_with_interval(found.get("purity")))]
+    if found.get("von_neumann") is not None:
+        rows += [
+            Row("Entropy −Tr ρ ln ρ", *_with_interval(found.get("von_neumann"))),
+            Row(
+                "Negativity of the first half", measured(found.get("negativity")), "0 if separable"
+            ),
+            Row(
+                "Nearest pure state",
+                measured(found.get("nearest_pure_fidelity")),
+                "its fidelity with the mixture",
+            ),
+        ]
+    elif found.get("renyi2") is not None:
+        rows.append(Row("Entropy −ln Tr ρ²", measured(found["renyi2"]), "of two copies"))
     if found.get("white_noise") is not None:
         rows.append(Row("White noise learnt", *_with_interval(found["white_noise"])))
     for site, pair in enumerate(found.get("readout_errors") or []):
@@ -349,7 +354,7 @@ def identifiability(summary: Mapping[str, Any]) -> list[Row]:
         return []
     found = part(summary, "identifiability")
     agree, excluded = found.get("restarts_agree"), found.get("conjugate_excluded")
-    if part(summary, "mixture"):
+    if part(summary, "mixture") and found.get("rank") is not None:
         told = f"{count(found.get('rank'))} of {count(found.get('directions'))}"
         return [
             Row("State determined by the data", _yes_no(found.get("determined"))),

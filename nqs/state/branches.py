@@ -168,9 +168,13 @@ def _tree(leaves: np.ndarray, block: int) -> tuple[Block, ...]:
 
 
 def log_probabilities(model: Any, variables: Any, branches: Branches) -> tuple[Array, ...]:
-    """log P of the shots of each group, (shots,), unnormalised if ψ is."""
+    """log P of the shots of each group, (shots,), unnormalised if ψ is.
+
+    model: of ψ, of more sites than the strings have where ancillas follow them, which are summed over.
+    """
     log_psi = tree_log_psi(model, variables, branches.tree)
-    return tuple(_interfered(log_psi, group) for group in branches.groups)
+    leaves = len(branches.tree[-1].parents)
+    return tuple(_interfered(log_psi.reshape(leaves, -1), group) for group in branches.groups)
 
 
 def shares_beginnings(model: Any) -> bool:
@@ -182,7 +186,7 @@ def shares_beginnings(model: Any) -> bool:
 
 
 def tree_log_psi(model: Any, variables: Any, tree: tuple[Block, ...]) -> Array:
-    """log ψ of the leaves, complex."""
+    """log ψ of the leaves, complex; with every ending by ancillas in turn, where there are."""
     if shares_beginnings(model):
         return jnp.asarray(model.apply(variables, tree, method=model.tree_log_psi))
     (whole,) = tree
@@ -203,18 +207,20 @@ def log_probability(model: Any, variables: Any, bits: Array, effects: Array) -> 
     """log P of one shot of `alone`, a scalar; no beginning is shared with other shots."""
     rows = bits.reshape(-1, bits.shape[-1]).astype(jnp.int32)
     which = jnp.arange(len(rows)).reshape(1, *bits.shape[:-1])
-    return _interfered(model.apply(variables, rows), Interference(which, effects[None]))[0]
+    log_psi = model.apply(variables, rows)
+    return _interfered(log_psi[:, None], Interference(which, effects[None]))[0]
 
 
 def _interfered(log_psi: Array, group: Interference) -> Array:
+    """log P of shots from log ψ of the leaves, (leaves, values of the ancillas)."""
     log_psi = log_psi.astype(jnp.result_type(complex))[group.which]
-    largest = jax.lax.stop_gradient(log_psi.real.max(axis=(1, 2), keepdims=True))
+    largest = jax.lax.stop_gradient(log_psi.real.max(axis=(1, 2, 3), keepdims=True))
     psi = jnp.exp(log_psi - largest)
     if group.which.shape[2] > 1:
         # sites one by one, the last first: half of the branches are gone each time
         for place in reversed(range(group.effects.shape[1])):
-            row = group.effects[:, None, None, place]
-            pairs = psi.reshape(*psi.shape[:2], -1, 2)
-            psi = pairs[..., 0] * row[..., 0] + pairs[..., 1] * row[..., 1]
-    probability = jnp.sum(jnp.abs(psi) ** 2, axis=(1, 2))
-    return jnp.log(probability + _FLOOR) + 2 * largest[:, 0, 0]
+            row = group.effects[:, None, None, place, :, None]
+            pairs = psi.reshape(*psi.shape[:2], -1, 2, psi.shape[-1])
+            psi = pairs[..., 0, :] * row[..., 0, :] + pairs[..., 1, :] * row[..., 1, :]
+    probability = jnp.sum(jnp.abs(psi) ** 2, axis=(1, 2, 3))
+    return jnp.log(probability + _FLOOR) + 2 * largest[:, 0, 0, 0]

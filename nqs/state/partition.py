@@ -12,6 +12,7 @@ from jax import Array
 
 from nqs.ansatz import autoregressive
 from nqs.state.annealing import Chains, annealed, followed, log_norm, log_norm_error
+from nqs.state.dilation import dilation
 from nqs.state.markov import sector_of
 from nqs.state.sampling import chain_method
 
@@ -148,11 +149,11 @@ def _begun(partition: Sampled, variables: Any, log_odds: Array, seed: Any) -> Ke
 
 
 def partition_of(model: nn.Module, sites: int, chains: int, sweeps: int) -> Partition:
-    """Of this state; chains and sweeps where it is not normalised.
+    """Of this state, pure or mixed; chains and sweeps where it is not normalised.
 
     ValueError where it holds one magnetisation alone, which a product state does not.
     """
-    if isinstance(model, autoregressive.Normalised):
+    if isinstance(dilation(model).whole, autoregressive.Normalised):
         return Normalised()
     if sector_of(model) is not None:
         raise ValueError(

@@ -13,6 +13,7 @@ from jax import Array
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import branches, products
 from nqs.state.branches import Block, Branches, Rotated
+from nqs.state.dilation import dilation
 from nqs.state.pieces import ROWS
 from nqs.state.products import Products
 
@@ -22,21 +23,39 @@ Reading = Branches | Products
 
 def log_probabilities(model: nn.Module, variables: Any, reading: Reading) -> Array:
     """log P of all shots, in the order of their groups, (shots,); unnormalised if ψ is."""
+    form = dilation(model)
+    own = form.variables(variables)
     if isinstance(reading, Products):
-        return products.log_probabilities(model, variables, reading)
-    return jnp.concatenate(branches.log_probabilities(model, variables, reading))
+        log_p = products.log_probabilities(form, own, reading)
+    else:
+        log_p = jnp.concatenate(branches.log_probabilities(form.whole, own, reading))
+    white = form.white(variables)
+    if white is None:
+        return log_p
+    return jnp.logaddexp(jnp.log1p(-white) + log_p, jnp.log(white) - log_outcomes(reading))
+
+
+def log_outcomes(reading: Reading) -> Array:
+    """ln of the number of outcomes that each shot is one of, all alike in white noise, (shots,)."""
+    if isinstance(reading, Products):
+        # Tr E / 2 of every site: 1 where nobody looks
+        share = 0.5 * jnp.sum(jnp.abs(products.seen(reading)) ** 2, axis=(2, 3))
+        return -jnp.log(share).sum(axis=1)
+    sites = sum(block.bits.shape[1] for block in reading.tree)
+    shapes = [group.which.shape for group in reading.groups]
+    measured = [np.full(shots, sites - np.log2(unmeasured)) for shots, unmeasured, _ in shapes]
+    return jnp.log(2.0) * np.concatenate(measured)
 
 
 def alone(model: nn.Module, reading: Reading) -> list[tuple[Callable[[Any, Any], Array], Any]]:
     """For each group (variables, shot) → its log P, a scalar, and its shots, a tree of (shots, …).
 
-    So that each shot can be differentiated by itself.
+    So that each shot of a pure state can be differentiated by itself.
     """
     if isinstance(reading, Products):
 
         def contracted(variables, row):
-            log_psi: Any = model.apply(variables, row[None], method=model.log_amplitudes)  # type: ignore[attr-defined]
-            return 2 * log_psi.real[0]
+            return products.of_rows(dilation(model), variables, row[None])[0]
 
         return [(contracted, products.seen(reading))]
 
@@ -51,13 +70,15 @@ class Reader:
     """Turns shots of some groups of settings into what a kind of state reads.
 
     groups: settings of each group, which rotate equally many sites. contracted: the state
-    reads any product outcome at once. shared: common beginnings are read once.
+    reads any product outcome at once. shared: common beginnings are read once. vectors: what every string is
+    read with, one for each value of the ancillas.
     """
 
     groups: tuple[tuple[str, ...], ...]
     rotated: tuple[Rotated, ...]
     rows: np.ndarray | None
     shared: bool
+    vectors: int = 1
 
     @classmethod
     def of(
@@ -65,15 +86,28 @@ class Reader:
         model: nn.Module,
         groups: Sequence[tuple[str, ...]],
         effects: Mapping[str, np.ndarray] | None = None,
+        readout: np.ndarray | None = None,
     ) -> "Reader":
-        """ValueError, with the number of terms, where one shot needs too many."""
-        groups = tuple(groups)
+        """ValueError, with the number of terms, where one shot needs too many; or where it may be misread, and
+        the state is none of matrix products."""
+        groups, form = tuple(groups), dilation(model)
         every = [s for group in groups for s in group]
-        if products.contracted(model, every, effects):
-            return cls(groups, (), products.rows_of_settings(every, effects), False)
+        if products.contracted(form, every, effects):
+            rows = products.rows_of_settings(every, effects, readout)
+            return cls(groups, (), rows, False)
+        if readout is not None:
+            raise ValueError(
+                "misread shots are sums over all strings that may have been meant, which only matrix products "
+                "do at once; choose --ansatz mps or lpdo."
+            )
         refuse_too_many_terms(every, effects)
         rotated = tuple(branches.rotated(group, effects) for group in groups)
-        return cls(groups, rotated, None, branches.shares_beginnings(model))
+        shared = branches.shares_beginnings(form.whole)
+        if form.kept is not None and not (shared and form.kept == tuple(range(len(every[0])))):
+            raise ValueError(
+                f"{type(model).__name__} has ancillas between its sites; it is contracted, not read by strings."
+            )
+        return cls(groups, rotated, None, shared, 2**form.ancillas)
 
     @property
     def contracted(self) -> bool:
@@ -86,8 +120,8 @@ class Reader:
         return replace(self, rotated=rotated, rows=rows)
 
     def cost(self, group: int) -> int:
-        """Strings of one shot of a group; 1 where it is contracted."""
-        return 1 if self.contracted else self.rotated[group].terms
+        """Strings of one shot of a group, with all values of the ancillas; 1 where it is contracted."""
+        return 1 if self.contracted else self.rotated[group].terms * self.vectors
 
     def read(self, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Reading:
         """Of bits (shots, sites) and settings (shots,) of each group, on the host."""

@@ -17,6 +17,7 @@ from nqs.ansatz.density import Density
 from nqs.measurement.effects import UNMEASURED, index_bits, rotating_nothing
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import born, products, turned
+from nqs.state.dilation import all_at_once, dilation
 from nqs.state.markov import is_boltzmann, random_bits, sector_of, sweeps
 from nqs.state.reach import DENSE_SITES, VECTOR_SITES
 
@@ -102,6 +103,8 @@ def sample(
     """
     if shots < 1:
         raise ValueError(f"shots is {shots}; expected at least 1.")
+    if isinstance(model, Density) and method is None:
+        return sample_setting(model, variables, sites, "Z" * sites, shots, seed)
     method = method or _natural(model, sites)
     if method not in METHODS:
         raise ValueError(f"unknown sampling method {method!r}; choose one of {', '.join(METHODS)}.")
@@ -138,6 +141,8 @@ def sample_setting(
         raise ValueError(
             f"sampling method {method!r} draws in Z only; setting {setting!r} is drawn by 'exact'."
         )
+    if mixed and not (sites <= DENSE_SITES and all_at_once(model)):
+        return _of_part(model, variables, setting, shots, seed, effects)
     if sites > DENSE_SITES and not mixed:
         return _turned(model, variables, sites, setting, shots, seed, effects, measured)
     plan = born.rotations((setting,), effects)
@@ -146,11 +151,31 @@ def sample_setting(
     return _independent(bits * measured, "exact")
 
 
+def _of_part(model, variables, setting, shots, seed, effects) -> Samples:
+    """Shots of a mixed state from those of the pure one that it is a part of, the ancillas read and forgotten;
+    where white noise hits, any outcome."""
+    form = dilation(model)
+    sites, places = len(setting), form.places(len(setting))
+    letters = np.full(sites + form.ancillas, "Z")
+    letters[places] = list(setting)
+    own, whole = form.variables(variables), "".join(letters)
+    drawn = sample_setting(form.whole, own, len(whole), whole, shots, seed, effects=effects)
+    bits = drawn.bits[:, places]
+    white = form.white(variables)
+    if white is not None:
+        rng = np.random.default_rng([seed, _PURPOSE, *map(ord, setting)])
+        measured = np.array([letter != UNMEASURED for letter in setting], np.uint8)
+        lost = rng.random(shots) < float(white)
+        anything = rng.integers(0, 2, bits.shape, np.uint8) * measured
+        bits = np.where(lost[:, None], anything, bits)
+    return replace(drawn, bits=bits)
+
+
 def _turned(model, variables, sites, setting, shots, seed, effects, measured) -> Samples:
     # a key of its own for every setting: those that agree at many sites would agree in outcomes
     method = _natural(model, sites)
     key = _key(seed, f"{method} {setting}")
-    if products.contracted(model, ["X" * sites]):
+    if products.contracted(dilation(model), ["X" * sites]):
         own = turned.turned_variables(variables, setting.replace(UNMEASURED, "Z"), effects)
         drawn = METHODS[method](model, own, sites, shots, key)
         return Samples(**{**vars(drawn), "bits": drawn.bits * measured})

@@ -30,6 +30,7 @@ def simulate(
     seed: int,
     *,
     depolarising: float = 0.0,
+    local: float = 0.0,
     readout=None,
     calibration: int = 0,
     effects: Mapping[str, np.ndarray] | None = None,
@@ -37,7 +38,7 @@ def simulate(
     """`shots` shots of the target in each setting, equal rows counted together.
 
     target: normalised state vector (2**sites,) or density matrix of trace 1.
-    depolarising: p of ρ → (1 − p) ρ + p 1/2^N.
+    depolarising: p of ρ → (1 − p) ρ + p 1/2^N. local: the same of every site by itself.
     readout: P(read 1 | true 0), P(read 0 | true 1), one pair or (sites, 2). The
     shots declare it, as after a calibration; `dataclasses.replace(data,
     readout=None)` keeps it from whoever reads them.
@@ -50,9 +51,13 @@ def simulate(
     target = np.asarray(target)
     sites = _sites_of(target)
     settings = tuple(settings)
-    refuse_wrong(settings, sites, shots, depolarising)
+    refuse_wrong(settings, sites, shots, depolarising, local)
     flips = None if readout is None else flips_of(readout, sites)
     general = generalised(settings, effects or {})
+    if general and local:
+        raise ValueError(
+            "noise of single sites is simulated for Pauli settings; leave --local-depolarising out."
+        )
     if general and flips is not None:
         raise ValueError(
             "readout errors of generalised measurements are a part of their effects; leave --readout out."
@@ -65,6 +70,8 @@ def simulate(
             white = outcome_probabilities(np.eye(2**sites) / 2**sites, setting, effects)
         probability = (1 - depolarising) * probability + depolarising * white
         levels = round(len(probability) ** (1 / sites))
+        if local:
+            probability = _read(probability, lost_locally(local, sites))
         if flips is not None:
             probability = _read(probability, flips)
         rng = np.random.default_rng([seed, _SHOTS, place])
@@ -82,7 +89,7 @@ def simulate(
         readout=flips,
         calibration=calibrated(sites, flips, calibration, seed) if calibration else None,
         target=target,
-        source=described(sites, settings, shots, seed, depolarising, readout),
+        source=described(sites, settings, shots, seed, depolarising, local, readout),
     )
     return data.merged()  # where a site is not measured, noise has left outcomes to be ignored
 
@@ -92,10 +99,15 @@ def calibrated(sites: int, flips: np.ndarray | None, shots: int, seed: int) -> C
     rng = np.random.default_rng([seed, _CALIBRATION])
     prepared = np.repeat(np.array([[0], [1]], np.uint8), shots, axis=0) * np.ones(sites, np.uint8)
     readout = np.broadcast_to(np.eye(2), (sites, 2, 2)) if flips is None else flips
-    read_one = readout[np.arange(sites), 1, prepared]
-    rows = np.concatenate([prepared, rng.random(prepared.shape) < read_one], axis=1)
+    rows = np.concatenate([prepared, misread(prepared, readout, rng)], axis=1)
     rows, counts = np.unique(rows.astype(np.uint8), axis=0, return_counts=True)
     return Calibration(rows[:, :sites], rows[:, sites:], counts)
+
+
+def misread(bits: np.ndarray, readout: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Outcomes (shots, sites) uint8 as they are read, each by itself. readout: P(read r | true t), [site, r, t]."""
+    read_one = readout[np.arange(bits.shape[1]), 1, bits]
+    return (rng.random(bits.shape) < read_one).astype(np.uint8)
 
 
 def chosen_settings(text: str, sites: int, seed: int) -> tuple[str, ...]:
@@ -226,7 +238,15 @@ def _sites_of(target: np.ndarray) -> int:
     return sites
 
 
-def refuse_wrong(settings: tuple[str, ...], sites: int, shots: int, depolarising: float) -> None:
+def lost_locally(p: float, sites: int) -> np.ndarray:
+    """What a chance p to lose each site does to outcomes in any Pauli setting: half of those lost are turned over,
+    (sites, 2, 2)."""
+    return of_rates(np.full((sites, 2), p / 2))
+
+
+def refuse_wrong(
+    settings: tuple[str, ...], sites: int, shots: int, depolarising: float, local: float
+) -> None:
     """ValueError where settings or noise make no sense."""
     if not settings:
         raise ValueError("no setting was given; expected at least one, such as 'Z'.")
@@ -237,8 +257,9 @@ def refuse_wrong(settings: tuple[str, ...], sites: int, shots: int, depolarising
             )
     if shots < 1:
         raise ValueError(f"shots is {shots}; expected at least 1 for each setting.")
-    if not 0 <= depolarising <= 1:
-        raise ValueError(f"depolarising is {depolarising}; expected a probability, 0 to 1.")
+    for name, p in (("depolarising", depolarising), ("local depolarising", local)):
+        if not 0 <= p <= 1:
+            raise ValueError(f"{name} is {p}; expected a probability, 0 to 1.")
 
 
 def flips_of(readout, sites: int) -> np.ndarray:
@@ -260,13 +281,15 @@ def _read(probability: np.ndarray, flips: np.ndarray) -> np.ndarray:
     return probability
 
 
-def described(sites, settings, shots, seed, depolarising, readout) -> str:
+def described(sites, settings, shots, seed, depolarising, local, readout) -> str:
     """What was simulated, for the source of the shots."""
     text = (
         f"simulated: {sites} sites, {shots} shots in each of {len(settings)} settings, seed {seed}"
     )
     if depolarising:
         text += f", depolarising {depolarising:g}"
+    if local:
+        text += f", depolarising {local:g} of every site"
     if readout is not None:
         mean = np.asarray(readout, dtype=float).reshape(-1, 2).mean(axis=0)
         text += f", readout P(1|0) = {mean[0]:g}, P(0|1) = {mean[1]:g}"

@@ -9,7 +9,14 @@ from nqs.ansatz.mps import MatrixProduct
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED
 from nqs.measurement.spool import pieces, room
-from nqs.state.simulate import calibrated, described, flips_of, refuse_wrong
+from nqs.state.simulate import (
+    calibrated,
+    described,
+    flips_of,
+    lost_locally,
+    misread,
+    refuse_wrong,
+)
 from nqs.state.state import State
 
 _NOISE = 0x401E
@@ -40,6 +47,7 @@ def simulate_large(
     seed: int,
     *,
     depolarising: float = 0.0,
+    local: float = 0.0,
     readout=None,
     calibration: int = 0,
 ) -> Measurements:
@@ -48,7 +56,7 @@ def simulate_large(
     ValueError where a setting rotates more sites than its amplitudes can be written out for.
     """
     settings = tuple(settings)
-    refuse_wrong(settings, state.sites, shots, depolarising)
+    refuse_wrong(settings, state.sites, shots, depolarising, local)
     flips = None if readout is None else flips_of(readout, state.sites)
     outcomes = room((len(settings) * shots, state.sites), np.uint8)
     for place, setting in enumerate(settings):
@@ -59,9 +67,10 @@ def simulate_large(
             drawn = state.sample(some.stop - some.start, int(own), setting).bits
             lost = rng.random(len(drawn)) < depolarising
             drawn = np.where(lost[:, None], rng.integers(0, 2, drawn.shape), drawn)
+            if local:
+                drawn = misread(drawn, lost_locally(local, state.sites), rng)
             if flips is not None:
-                one = flips[np.arange(state.sites), 1, drawn]  # P(read 1 | outcome)
-                drawn = rng.random(drawn.shape) < one
+                drawn = misread(drawn, flips, rng)
             first = place * shots
             outcomes[first + some.start : first + some.stop] = drawn * measured
     return Measurements(
@@ -70,5 +79,5 @@ def simulate_large(
         setting_index=np.repeat(np.arange(len(settings), dtype=np.uint32), shots),
         readout=flips,
         calibration=calibrated(state.sites, flips, calibration, seed) if calibration else None,
-        source=described(state.sites, settings, shots, seed, depolarising, readout),
+        source=described(state.sites, settings, shots, seed, depolarising, local, readout),
     ).merged()

@@ -13,6 +13,7 @@ from flax import linen as nn
 
 from nqs.ansatz.density import Density
 from nqs.state import born, interchange, sampling
+from nqs.state.dilation import Dilation, all_at_once, dilation
 from nqs.state.reach import MATRIX_SITES, VECTOR_SITES
 
 
@@ -66,6 +67,28 @@ class State:
         """Whether it is a density operator, not a vector of amplitudes."""
         return isinstance(self.model, Density)
 
+    @property
+    def dense(self) -> bool:
+        """Whether `exact` reaches: to vectors of 20 sites, density matrices of 12."""
+        if not self.mixed:
+            return self.sites <= VECTOR_SITES
+        return self.sites <= MATRIX_SITES and all_at_once(self.model)
+
+    @property
+    def dilation(self) -> Dilation:
+        """What it is a part of; ValueError of mixed states that are known by all amplitudes alone."""
+        return dilation(self.model)
+
+    def whole(self) -> "State":
+        """The pure state of the sites and of ancillas that it is a part of, but for white noise."""
+        form = self.dilation
+        return State(form.whole, form.variables(self.variables), self.sites + form.ancillas)
+
+    def white(self) -> float:
+        """s of the white noise in it, ρ → (1 − s) ρ + s 1/2^N; 0 without."""
+        found = self.dilation.white(self.variables)
+        return 0.0 if found is None else float(found)
+
     def density_matrix(self) -> np.ndarray:
         """ρ, (2**sites, 2**sites), of unit trace; up to 12 sites. Its white noise is part of it, readout
         errors are not."""
@@ -73,6 +96,11 @@ class State:
             raise ValueError(
                 f"a density matrix of {self.sites} sites has 4^{self.sites} entries; the limit is "
                 f"{MATRIX_SITES} sites."
+            )
+        if self.mixed and not self.dense:
+            raise ValueError(
+                f"{type(self.model).__name__} of {self.sites} sites and their ancillas has more than "
+                f"2^{VECTOR_SITES} amplitudes; draw samples instead."
             )
         if not self.mixed:
             vector = self.vector()

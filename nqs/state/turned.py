@@ -20,9 +20,9 @@ _STRINGS = 2**15
 
 
 def turned_variables(variables: Any, setting: str, effects: Mapping | None = None) -> Any:
-    """Variables of a matrix-product state whose bits are the outcomes of a setting."""
+    """Variables of a matrix-product state whose bits are the outcomes of a setting that measures every site."""
     (rows,) = products.rows_of_settings([setting], effects)
-    return mps.turned(variables, jnp.asarray(rows))
+    return mps.turned(variables, jnp.asarray(rows[:, :, 0]))
 
 
 def read_anew(

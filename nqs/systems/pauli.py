@@ -62,6 +62,12 @@ class PauliSum:
             both[:, :sites], both[:, sites:], total[kept], float(constant + total[identity].sum())
         )
 
+    def placed(self, places: np.ndarray, sites: int) -> "PauliSum":
+        """The same of a system that has its sites at `places` among `sites`."""
+        x, z = np.zeros((2, len(self.x), sites), bool)
+        x[:, places], z[:, places] = self.x, self.z
+        return PauliSum(x, z, self.coefficients, self.constant)
+
     @classmethod
     def from_terms(
         cls, terms: Mapping[str, complex] | Iterable[tuple[complex, str]], sites: int | None = None

@@ -26,7 +26,8 @@ SITES = 18
 def short_ladders():
     """Few sizes, as each is a program to compile."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rungs, "_SIZES", {"mps": ("bond", (1, 2, 4)), "recurrent": ("hidden", (8,))})
+        few = {"mps": ("bond", (1, 2, 4)), "recurrent": ("hidden", (8,))}
+        patch.setattr(rungs, "_SIZES", {**rungs._SIZES, **few})
         yield
 
 
@@ -216,8 +217,12 @@ def test_what_is_out_of_reach_is_refused_in_a_sentence():
     with pytest.raises(ValueError, match="refits every data set"):
         nqs.tomography(data, ansatz="mps", bootstrap=10)
     readout = np.tile([[0.9, 0.1], [0.1, 0.9]], (SITES, 1, 1))
-    with pytest.raises(ValueError, match="readout errors can be undone up to 16 sites"):
-        nqs.tomography(replace(data, readout=readout), ansatz="mps")
+    with pytest.raises(ValueError, match="matrix products alone do in one go"):
+        nqs.tomography(replace(data, readout=readout), ansatz="recurrent")
+    with pytest.raises(ValueError, match="low-rank is learnt from all amplitudes"):
+        nqs.tomography(data, ansatz="low-rank")
+    with pytest.raises(ValueError, match="rbm is not normalised"):
+        nqs.tomography(data, ansatz="rbm", white_noise=True)
 
 
 def test_held_out_shots_are_no_more_than_tell_states_apart():

@@ -58,7 +58,7 @@ def dense(state, groups, parts):
 @pytest.mark.parametrize(
     ("name", "groups"),
     [*((name, GROUPS) for name in NORMALISED), ("mps", WHOLE)],
-    ids=[*NORMALISED, "mps contracted"],
+    ids=[*NORMALISED, "mps, every site measured"],
 )
 def test_branches_are_the_dense_born_rule(name, groups):
     """Value to 1e-10 and gradient to 1e-8, of a complex state without symmetry."""
@@ -91,12 +91,6 @@ def test_branches_of_an_unnormalised_state_miss_its_norm_alone(name):
         np.sum(np.abs(np.exp(state.log_psi(np.array(list(np.ndindex(*[2] * SITES)))))) ** 2)
     )
     assert_allclose(found - log_z, dense(state, GROUPS, parts), atol=1e-10)
-
-
-def test_a_matrix_product_state_is_contracted_where_every_site_is_measured():
-    state = lively("mps", SITES)
-    assert Reader.of(state.model, WHOLE, EFFECTS).contracted
-    assert not Reader.of(state.model, GROUPS, EFFECTS).contracted
 
 
 def test_beginnings_and_strings_are_read_once():

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from exact import FALSE_ALARM, asymmetric_state, chance, mixed_state, probabilities
+from exact import FALSE_ALARM, asymmetric_state, chance, mixed_state, pauli, probabilities
 from numpy.testing import assert_allclose, assert_array_equal
 
 from nqs.state.simulate import chosen_settings, simulate
@@ -33,6 +33,19 @@ def test_shots_follow_the_noisy_born_rule(state, depolarising, pairs):
     data = simulate(state, SETTINGS, 20_000, 5, depolarising=depolarising, readout=pairs)
     for counts, setting in zip(data.table(), SETTINGS, strict=True):
         assert chance(counts, true_probabilities(state, setting, depolarising, pairs)) > FALSE_ALARM
+
+
+@pytest.mark.parametrize("state", [asymmetric_state(3), mixed_state(3)], ids=["vector", "matrix"])
+def test_local_noise_loses_each_site_by_itself(state):
+    """Against ρ → (1 − p) ρ + p Tr_site ρ ⊗ 1/2 of every site in turn; by chance one run in 2,500 fails."""
+    rho, p = np.outer(state, state.conj()) if state.ndim == 1 else state, 0.3
+    for site in range(3):
+        paulis = [pauli("I" * site + letter + "I" * (2 - site)) for letter in "IXYZ"]
+        lost = sum(each @ rho @ each for each in paulis) / 4
+        rho = (1 - p) * rho + p * lost
+    data = simulate(state, SETTINGS, 20_000, 5, local=p, readout=READOUT)
+    for counts, setting in zip(data.table(), SETTINGS, strict=True):
+        assert chance(counts, true_probabilities(rho, setting, 0.0, READOUT)) > FALSE_ALARM
 
 
 @pytest.mark.parametrize("wrong", [(0.0, READOUT), (0.2, None), (0.2, READOUT[:, ::-1])])

@@ -14,7 +14,7 @@ SITES, SETTINGS, SHOTS = 5, ("ZZZZZ", "XZYIZ"), 20_000
 READOUT = [(0.02, 0.1), (0.0, 0.3), (0.1, 0.1), (0.05, 0.2), (0.3, 0.0)]
 
 
-def probabilities(state, depolarising, flips):
+def probabilities(state, depolarising, *turned):
     """Of every outcome in each setting, once each, from all amplitudes."""
     table = np.exp(state.log_probabilities(SETTINGS, None, None))
     for row, setting in zip(table, SETTINGS, strict=True):
@@ -23,7 +23,8 @@ def probabilities(state, depolarising, flips):
                 row.reshape(2**site, 2, -1)[:, 1] = 0
     free = np.array([2.0 ** sum(c != "I" for c in s) for s in SETTINGS])
     table = (1 - depolarising) * table + depolarising * (table > 0) / free[:, None]
-    for site, (up, down) in enumerate(flips or []):
+    each = [(site, pair) for flips in turned for site, pair in enumerate(flips or [])]
+    for site, (up, down) in each:
         for row, setting in zip(table, SETTINGS, strict=True):
             if setting[site] != "I":
                 block = row.reshape(2**site, 2, -1)
@@ -31,14 +32,15 @@ def probabilities(state, depolarising, flips):
     return table
 
 
-@pytest.mark.parametrize("depolarising", [0.0, 0.2])
+@pytest.mark.parametrize(("depolarising", "local"), [(0.0, 0.0), (0.2, 0.0), (0.0, 0.4)])
 @pytest.mark.parametrize("flips", [None, READOUT], ids=["clean", "readout"])
-def test_shots_follow_the_born_rule_and_the_noise(depolarising, flips, monkeypatch):
+def test_shots_follow_the_born_rule_and_the_noise(depolarising, local, flips, monkeypatch):
     """Chi-square over all outcomes, drawn in three pieces; fails by chance once in ten thousand."""
     monkeypatch.setattr(large, "_AT_ONCE", 7000)
     state = lively("mps", SITES)
-    data = simulate_large(state, SETTINGS, SHOTS, 4, depolarising=depolarising, readout=flips)
-    expected = SHOTS * probabilities(state, depolarising, flips)
+    noise = {"depolarising": depolarising, "local": local, "readout": flips}
+    data = simulate_large(state, SETTINGS, SHOTS, 4, **noise)
+    expected = SHOTS * probabilities(state, depolarising, [(local / 2, local / 2)] * SITES, flips)
     counts = np.zeros_like(expected)
     np.add.at(counts, (data.setting_index, basis_index(data.outcomes)), data.counts)
     seen = expected > 5

@@ -1,0 +1,138 @@
+"""Mixed states of more sites than a density matrix holds, and shots that were misread, against what is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from interrupted import stopped_at
+
+import nqs
+from nqs.jobs import rungs
+from nqs.jobs.evaluate import evaluate
+from nqs.measurement.dataset import Measurements
+from nqs.state.simulate_large import of_matrices, simulate_large
+
+SITES, WHITE, SHOTS = 14, 0.3, 500
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_ladders():
+    """Few sizes, as each is a program to compile."""
+    few = {"mps": ("bond", (1,)), "recurrent": ("hidden", (4,))}
+    few |= {"purification": ("ancillas", (1,)), "lpdo": ("bond", (2,))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rungs, "_SIZES", few)
+        yield
+
+
+def product():
+    """⊗ (cos θ/2 |0⟩ + e^{iφ} sin θ/2 |1⟩)."""
+    rng = np.random.default_rng(8)
+    theta, phi = rng.uniform(0.4, 2.6, SITES), rng.uniform(-3, 3, SITES)
+    amplitudes = np.stack([np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)], axis=1)
+    return of_matrices(amplitudes[:, :, None, None])
+
+
+def settings():
+    """All Z, and each pair of neighbours in X and Y, both ways."""
+    found = ["Z" * SITES]
+    for first in range(0, SITES, 2):
+        found += ["Z" * first + pair + "Z" * (SITES - 2 - first) for pair in ("XY", "YX")]
+    return found
+
+
+OPTIONS = {"steps": 240, "restarts": 1, "seed": 4, "observables": ["Z0 Z1", "Z5"]}
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    return simulate_large(product(), settings(), SHOTS, 3, depolarising=WHITE)
+
+
+@pytest.fixture(scope="module")
+def found(noisy, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    return nqs.tomography(noisy, ansatz="auto", out=folder, target=product(), **OPTIONS)
+
+
+def test_white_noise_beside_a_pure_state_is_found(found):
+    """Of 7,500 shots the share of those lost is known to 0.006; the purity is (1 − s)²."""
+    summary = found.summary
+    labels = [row["ansatz"] for row in summary["ladder"]]
+    assert summary["ansatz"]["white_noise"] is True
+    assert any("purification" in label for label in labels)
+    assert any("lpdo" in label for label in labels)
+    white = summary["mixture"]["white_noise"]["value"]
+    assert white == pytest.approx(WHITE, abs=0.03)
+    purity = summary["mixture"]["purity"]
+    assert abs(purity["value"] - (1 - white) ** 2) < 5 * (purity["error"] or 0) + 1e-4
+    assert summary["fidelity"]["fitted"] == pytest.approx(1 - white, abs=0.05)
+    assert summary["likelihood"]["p_value"] > 1e-3
+    assert summary["baseline"]["method"] in ("mps", "lpdo")
+
+
+def test_observables_are_those_of_the_noisy_state(found):
+    """Each is told by some 6,500 shots: five standard errors are 0.06."""
+    exact = [(1 - WHITE) * e.value for e in map(nqs_value(product()), OPTIONS["observables"])]
+    for row, known in zip(found.summary["observables"], exact, strict=True):
+        assert row["state"]["value"] == pytest.approx(known, abs=0.06)
+
+
+def nqs_value(state):
+    from nqs.evaluation.observables import of_state
+    from nqs.systems.observable import observable
+
+    return lambda text: of_state(state, [observable(text, SITES)])[0]
+
+
+def test_a_run_is_evaluated_sampled_and_loaded_like_a_pure_one(found, noisy):
+    again = evaluate(found.folder, wanted=["Z0 Z1"], regions=["0-2", "5"], samples=2000)
+    assert again["observables"][0]["state"]["value"] == pytest.approx(
+        found.summary["observables"][0]["state"]["value"], abs=0.1
+    )
+    assert again["entropies"][0]["renyi2"]["value"] > 0
+    loaded = nqs.load(found.folder)
+    assert loaded.state.sample(100, 1, "XY" + "Z" * (SITES - 2)).bits.shape == (100, SITES)
+    assert (found.folder / "report.html").read_text().count("White noise learnt") == 1
+
+
+@pytest.mark.parametrize("cut", [4, 7])
+def test_an_interrupted_ladder_of_descriptions_goes_on_bit_for_bit(found, noisy, tmp_path, cut):
+    work = {"ansatz": "auto", "out": tmp_path / "cut", "target": product(), **OPTIONS}
+    stopped_at(cut, lambda: nqs.tomography(noisy, **work))
+    again = nqs.resume(tmp_path / "cut").summary
+    for key in ("ladder", "ansatz", "mixture", "observables", "verdict"):
+        assert again[key] == found.summary[key]
+    assert again["likelihood"]["nll"] == found.summary["likelihood"]["nll"]
+
+
+def test_readout_errors_are_undone_by_matrix_products():
+    """A tenth of all ones is read as zero; ⟨Z⟩ of the state itself within five errors of 7,500 shots."""
+    pairs = [(0.02, 0.1)] * SITES
+    data = simulate_large(product(), settings(), SHOTS, 5, readout=pairs)
+    blind = replace(data, readout=None)
+    told, misled = (
+        nqs.tomography(d, ansatz="mps", bond=1, steps=300, likelihood="branch", target=product())
+        for d in (data, blind)
+    )
+    assert told.summary["fidelity"]["fitted"] > 0.97
+    assert misled.summary["fidelity"]["fitted"] < 0.9
+    assert told.summary["likelihood"]["p_value"] > 1e-3
+
+
+def test_ancillas_are_learnt_beyond_all_amplitudes():
+    """|0…0⟩ and |1…1⟩ in equal parts, without a phase between them: purity 1/2, and no pure state explains it."""
+    rng = np.random.default_rng(3)
+    sites, shots = 13, 400
+    words = ["Z" * sites, "XX" + "Z" * (sites - 2), "X" * 6 + "Z" * (sites - 6)]
+    cat = np.repeat(rng.integers(0, 2, (len(words) * shots, 1)), sites, axis=1)
+    index = np.repeat(np.arange(len(words)), shots)
+    for number, word in enumerate(words):
+        for site in [n for n, c in enumerate(word) if c == "X"]:
+            cat[index == number, site] = rng.integers(0, 2, shots)
+    data = Measurements(cat.astype(np.uint8), tuple(words), index)
+    result = nqs.tomography(data, ansatz="purification", ancillas=1, hidden=8, steps=300, seed=1)
+    assert result.summary["ansatz"]["ancillas"] == 1
+    assert result.summary["likelihood"]["held_out_nll"]["value"] == pytest.approx(
+        np.log(2) * (1 + 3 + 7) / 3, abs=0.15
+    )
