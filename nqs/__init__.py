@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from nqs.jobs.evaluate import evaluate
     from nqs.jobs.ground_state import ground_state
     from nqs.jobs.hamiltonian import operator
-    from nqs.jobs.result import Result, load
+    from nqs.jobs.result import Result, load, load_outcomes
     from nqs.jobs.resume import resume
     from nqs.jobs.tomography import tomography
     from nqs.measurement.dataset import Measurements
@@ -25,6 +25,7 @@ _HOMES = {
     "ground_state": "nqs.jobs.ground_state",
     "known": "nqs.systems",
     "load": "nqs.jobs.result",
+    "load_outcomes": "nqs.jobs.result",
     "operator": "nqs.jobs.hamiltonian",
     "read_measurements": "nqs.measurement.formats",
     "resume": "nqs.jobs.resume",
@@ -40,6 +41,7 @@ __all__ = [
     "ground_state",
     "known",
     "load",
+    "load_outcomes",
     "operator",
     "read_measurements",
     "resume",

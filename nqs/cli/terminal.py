@@ -101,8 +101,9 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
             "ansatz",
             f"{_ansatz(summary['ansatz'])}, {summary['ansatz']['parameters']} parameters",
         ),
-        ("NLL, all shots", f"{measured(likelihood['nll'])} nats per shot"),
     ]
+    if likelihood["nll"]:
+        lines.append(("NLL, all shots", f"{measured(likelihood['nll'])} nats per shot"))
     if likelihood["held_out_nll"]:
         lines.append(("NLL, held out", f"{measured(likelihood['held_out_nll'])} nats per shot"))
     if likelihood["p_value"] is not None:
@@ -110,6 +111,8 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append(("determined", _determined(summary["identifiability"], "mixture" in summary)))
     if "mixture" in summary:
         lines += _mixture(summary["mixture"])
+    if "physicality" in summary:
+        lines.append(("smallest eigenvalue", _physicality(summary)))
     if summary.get("fidelity"):
         lines.append(("fidelity", _fidelity(summary["fidelity"])))
     told = summary.get("fidelity_from_shots")
@@ -118,7 +121,7 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("fidelity from shots", text))
     rows = summary.get("observables") or []
     lines += [(row["name"], _observable(row)) for row in rows]
-    refits = summary["training"].get("likelihood") != "branch"
+    refits = summary["training"].get("likelihood") not in ("branch", "outcomes")
     wanting = any(row["statistical"] is None for row in [*rows, summary.get("fidelity")] if row)
     wanting |= "mixture" in summary and not summary.get("bootstrap")
     if refits and wanting:
@@ -223,6 +226,12 @@ def _training(summary: dict[str, Any]) -> tuple[str, str]:
     training = summary["training"]
     seconds, compiling = training["seconds"], training["seconds_compiling"]
     return "training", f"{seconds:.1f} s and {compiling:.1f} s compiling"
+
+
+def _physicality(summary: dict[str, Any]) -> str:
+    found, sites = summary["physicality"], summary["physicality"]["sites"]
+    where = "all sites" if len(sites) == summary["sites"] else f"sites {sites[0]}-{sites[-1]}"
+    return f"{measured(found['smallest_eigenvalue'])} of {where}; 0 or more of a state"
 
 
 def _mixture(found: dict[str, Any]) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ ANSATZ_OPTIONS = {
     "purification": ("ancillas", "hidden", "site_dependent"),
     "density-rbm": ("ancillas", "hidden"),
     "lpdo": ("bond",),
+    "outcome": ("hidden",),
 }
 
 AUTO = "auto"

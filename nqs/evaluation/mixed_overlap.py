@@ -52,8 +52,33 @@ class Vector:
             return np.log(self.vector[index].astype(complex))
 
 
-def part_of(state: "State | np.ndarray") -> Part:
-    """A state of any kind, or a vector."""
+class Conjugate:
+    """ψ* of a state that is asked for ψ."""
+
+    def __init__(self, whole: Drawable):
+        self.whole = whole
+
+    def sample(self, shots: int, seed: int) -> Samples:
+        return self.whole.sample(shots, seed)
+
+    def log_psi(self, bits) -> np.ndarray:
+        return self.whole.log_psi(bits).conj()
+
+
+Known = State | np.ndarray | Part
+"""A state of any kind, a vector, or what either is a part of."""
+
+
+def conjugate_of(state: Known) -> Part:
+    """ρ*."""
+    found = part_of(state)
+    return found._replace(whole=Conjugate(found.whole))
+
+
+def part_of(state: Known) -> Part:
+    """A state of any kind, or a vector, as a part of a pure state."""
+    if isinstance(state, Part):
+        return state
     if isinstance(state, np.ndarray):
         known = Vector(state)
         return Part(known, np.arange(known.sites), 0.0)
@@ -76,9 +101,7 @@ def fidelity_of_samples(
     return overlap(a, b, samples, seed=seed)
 
 
-def overlap(
-    a: "State | np.ndarray", b: "State | np.ndarray", samples: int = 16384, *, seed: int = 1
-) -> Estimate:
+def overlap(a: Known, b: Known, samples: int = 16384, *, seed: int = 1) -> Estimate:
     """Tr ρσ with its error; the fidelity where one of the two is pure.
 
     A string of each is drawn, with the ancillas that it came with, and their sites are exchanged: the mean of
@@ -95,7 +118,7 @@ def overlap(
     return Estimate(float(value), None if error <= _ROUNDING else float(error))
 
 
-def likeness(a: State, b: State, samples: int = 16384, *, seed: int = 1) -> float:
+def likeness(a: Known, b: Known, samples: int = 16384, *, seed: int = 1) -> float:
     """Tr ρσ / √(Tr ρ² Tr σ²) of two states of any kind: 1 where they are the same, 0 where samples see nothing."""
     both = overlap(a, b, samples, seed=seed).value
     alone = [overlap(state, state, samples, seed=seed).value for state in (a, b)]

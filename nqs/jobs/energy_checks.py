@@ -75,6 +75,8 @@ def check(config: GroundState, known: Facts, own: bool | None = None) -> None:
 
 
 def _refuse_mixed(ansatz: Any) -> None:
+    if ansatz.name == "outcome":
+        raise ValueError("ansatz 'outcome' models outcomes of measurements; it is for tomography.")
     noise = next((key for key in NOISE if getattr(ansatz, key)), None)
     if ansatz.name in MIXED or noise:
         what = f"ansatz {ansatz.name!r}" if noise is None else f"ansatz.{noise}"

@@ -17,6 +17,7 @@ from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.heldout import Estimate
 from nqs.report.wording import measured, v_score
 from nqs.state import checkpoint
+from nqs.state.outcomes import OutcomeModel
 from nqs.state.state import State
 from nqs.systems.observable import observable
 
@@ -27,11 +28,11 @@ BEST = "best.h5"
 class Result:
     """A finished run.
 
-    state: the reconstructed state. summary: the numbers of summary.json.
+    state: the reconstructed state; an `OutcomeModel` where outcomes alone were learnt. summary: the numbers of summary.json.
     folder: where the run lies, None where it was kept in memory. draw: makes its figures.
     """
 
-    state: State
+    state: Any
     summary: dict[str, Any]
     folder: Path | None = field(default=None)
     draw: Callable[[], list] | None = field(default=None, repr=False, compare=False)
@@ -80,7 +81,7 @@ def write_state(folder: Path, state: State, name: str, options: dict[str, Any]) 
 
 
 def read_state(folder: Path, model: nn.Module | None = None) -> State:
-    """The state of a finished run; ValueError where there is none."""
+    """The state of a finished run; ValueError where there is none, or a model of outcomes in its place."""
     path = folder / BEST
     if not path.is_file():
         raise ValueError(
@@ -88,6 +89,11 @@ def read_state(folder: Path, model: nn.Module | None = None) -> State:
         )
     facts = checkpoint.facts(path)
     name = facts["ansatz"]
+    if name == "outcome":
+        raise ValueError(
+            f"{folder} holds a model of outcomes, which is no state; its numbers are in summary.json, and "
+            "nqs.load_outcomes(RUN) draws from it."
+        )
     if name in menu.ANSATZE or name in menu.DENSITIES:
         model = menu.build(name, facts["sites"], **facts["options"])
     elif model is None:
@@ -102,6 +108,21 @@ def read_state(folder: Path, model: nn.Module | None = None) -> State:
     initial = State.initial(model, facts["sites"], seed=0)
     tree, _ = checkpoint.load(path, {"variables": initial.variables})
     return State(model, tree["variables"], facts["sites"])
+
+
+def load_outcomes(folder: str | Path) -> OutcomeModel:
+    """The model of outcomes of a run by ansatz 'outcome'."""
+    from nqs.jobs.start import prepare
+
+    prepare()
+    from nqs.jobs.outcomes import loaded
+
+    path = Path(folder).expanduser().resolve() / BEST
+    if not path.is_file() or (facts := checkpoint.facts(path))["ansatz"] != "outcome":
+        raise ValueError(f"{folder} holds no model of outcomes.")
+    model, initial, effects = loaded(facts["options"], facts["sites"])
+    tree, _ = checkpoint.load(path, {"variables": initial.variables})
+    return OutcomeModel(model, tree["variables"], effects)
 
 
 def load(folder: str | Path, ansatz: nn.Module | None = None) -> Result:

@@ -88,7 +88,7 @@ def mixtures(rungs: Sequence[Rung], config: Tomography, data: Measurements) -> l
     where shots in Z alone cannot tell them apart."""
     if data.only_z or not (config.ansatz.name == AUTO or is_mixed(config)):
         return []
-    found = locally_purified(data)
+    found = locally_purified()
     for rung in rungs:
         noisy = with_white_noise(rung)
         found += [noisy, *purifications(rung, data), *purifications(noisy, data)]
@@ -109,10 +109,12 @@ def purifications(rung: Rung, data: Measurements) -> list[Rung]:
     return [Rung("purification", {key: n, **kept}) for n in sizes if most * 2**n <= BRANCH_TERMS]
 
 
-def locally_purified(data: Measurements) -> list[Rung]:
-    """Matrix products of a mixed state, the classical baseline where the pure ones do not do."""
+def locally_purified(begun: Rung | None = None) -> list[Rung]:
+    """Matrix products of a mixed state, the classical baseline where the pure ones do not do. begun: those from the
+    size of this one on."""
     key, sizes = _SIZES["lpdo"]
-    return [Rung("lpdo", {key: n}) for n in sizes]
+    least = 0 if begun is None else begun.options[key]
+    return [Rung("lpdo", {key: n}) for n in sizes if n >= least]
 
 
 def matrix_products(data: Measurements) -> list[Rung]:

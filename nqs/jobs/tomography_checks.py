@@ -11,6 +11,7 @@ from nqs.config.menu import (
     DEFAULT_ANSATZ,
     LATTICE,
     MIXED,
+    NOISE,
     PRODUCTS,
     lattice_size,
     refuse_unknown_ansatz,
@@ -20,6 +21,7 @@ from nqs.jobs.choices import is_mixed, vectors_of
 from nqs.measurement.dataset import Measurements, refuse_blind_readout
 from nqs.measurement.effects import generalised
 from nqs.measurement.kinds import refuse_too_many_terms
+from nqs.measurement.outcomes import outcomes_of
 from nqs.state.reach import (
     DENSE_SITES,
     DENSE_TERMS,
@@ -48,6 +50,8 @@ def is_wide(config: Tomography, data: Measurements) -> bool:
 
 def way_of(config: Tomography, data: Measurements) -> ModuleType:
     """The job that learns the state: choose, templates, reconstruct, cost, and its JUDGE."""
+    if config.ansatz.name == "outcome":
+        return import_module("nqs.jobs.outcomes")
     if is_wide(config, data):
         return import_module("nqs.jobs.wide")
     general = generalised(data.settings, data.effects)
@@ -67,6 +71,9 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
 
     own: whether the ansatz is a module of the user's, not one of the menu.
     """
+    if config.ansatz.name == "outcome" and not own:
+        _check_outcomes(config, data)
+        return
     if is_wide(config, data):
         _check_wide(config, data, own)
     else:
@@ -86,6 +93,28 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
         given = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
         if given or config.training.optimiser == "natural":
             _check_built(config, data)
+
+
+def _check_outcomes(config: Tomography, data: Measurements) -> None:
+    """ValueError where the shots are no outcomes of one measurement a site, or more is asked for than is there."""
+    options = config.ansatz.model_dump(exclude={"name"}, exclude_none=True)
+    refuse_unknown_ansatz("outcome", options)
+    if any(options.get(key) for key in NOISE):
+        raise ValueError("ansatz 'outcome' models outcomes as they are; leave the noise out.")
+    if config.training.optimiser == "natural":
+        raise ValueError(
+            "natural gradients are those of states; choose training.optimiser adam for outcomes."
+        )
+    if config.evaluation.bootstrap:
+        raise ValueError("evaluation.bootstrap refits states; leave it out for ansatz 'outcome'.")
+    refuse_idle(config.training, ("likelihood", "chains", "sweeps"), "ansatz outcome")
+    if config.baseline.method not in (None, "none"):
+        raise ValueError(
+            "baseline.method names states, and ansatz 'outcome' is none; leave it out."
+        )
+    for text in config.evaluation.observables:
+        observable(text, data.sites)
+    outcomes_of(data)
 
 
 def _check_generalised(config: Tomography, data: Measurements) -> None:

@@ -18,6 +18,7 @@ from nqs.jobs.rungs import (
     families,
     locally_purified,
     matrix_products,
+    mixtures,
     purifications,
     strings_of,
     with_white_noise,
@@ -27,6 +28,7 @@ from nqs.jobs.tried import Tried, gain, simplest
 from nqs.jobs.wide_fit import (
     BASELINE,
     BEFORE_BASELINE,
+    LADDER,
     SEARCH,
     SHORTER,
     Fit,
@@ -131,7 +133,8 @@ def _mixed(ladder: list[Tried], data: Measurements, train: Callable[..., Tried])
         found += _further(purifications(begun.rung, data), begun, train)
     products = [t for t in ladder if t.rung.name == "mps"]
     if products:
-        found += _further(locally_purified(data), simplest(products), train)
+        begun = simplest(products)
+        found += _further(locally_purified(begun.rung), begun, train)
     return found
 
 
@@ -153,7 +156,8 @@ def _products(ladder: list[Tried], config: Tomography, data: Measurements, fit: 
     late = partial(fit.briefly, share=BEFORE_BASELINE)
     tried = tried or climb([matrix_products(data)], late, gain)
     if not ladder and is_mixed(config):
-        tried = [*tried, *_further(locally_purified(data), simplest(tried), late)]
+        begun = simplest(tried)
+        tried = [*tried, *_further(locally_purified(begun.rung), begun, late)]
     return tried
 
 
@@ -186,4 +190,12 @@ def _moves(config: Tomography, sites: int, model: nn.Module) -> float:
 
 
 def templates(config: Tomography, model: nn.Module | None, data: Measurements) -> "Templates":
-    return Templates(config, data, model)
+    """Progress of every phase that a run may come to."""
+    named = [rung for ladder in families(config, data) for rung in ladder]
+    beside = matrix_products(data)
+    # any of them may turn out to be what mixed states are tried beside
+    further = mixtures([*beside, *named], config, data)
+    # what is named may share its label with a rung of the baseline's, and not its options
+    every = [*beside, *further, *named]
+    rungs = {SEARCH: every, LADDER: every, BASELINE: [*beside, *further]}
+    return Templates(config, data.sites, model, rungs)

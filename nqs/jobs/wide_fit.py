@@ -1,6 +1,6 @@
 """One training of a wide reconstruction, whatever it is for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,11 +17,10 @@ from nqs.evaluation.heldout import Estimate, mean_of_strata
 from nqs.evaluation.norm import Norm, log_norm
 from nqs.jobs import stopping
 from nqs.jobs.recipes import recipe
-from nqs.jobs.rungs import Rung, families, matrix_products, mixtures, rate_of, strings_of
+from nqs.jobs.rungs import Rung, rate_of, strings_of
 from nqs.jobs.selection import restart
 from nqs.jobs.tried import Tried, less_log_z
 from nqs.jobs.wide_shots import Shots
-from nqs.measurement.dataset import Measurements
 from nqs.state.dilation import begun_at, dilation
 from nqs.state.partition import Partition, partition_of
 from nqs.state.reading import Reader, shot_log_probabilities
@@ -209,19 +208,17 @@ def phase_of(purpose: str, rung: Rung) -> str:
 class Templates(Mapping[str, Progress]):
     """Progress of every phase as it would begin: the shape of a checkpoint; made when asked for."""
 
-    def __init__(self, config: Tomography, data: Measurements, own: nn.Module | None):
-        self._config, self._own, self._sites = config, own, data.sites
-        named = [rung for ladder in families(config, data) for rung in ladder]
-        beside = matrix_products(data)
-        # any of them may turn out to be what mixed states are tried beside
-        further = mixtures([*beside, *named], config, data)
-        # what is named may share its label with a rung of the baseline's, and not its options
-        every = [*beside, *further, *named]
-        rungs = {SEARCH: every, LADDER: every, BASELINE: [*beside, *further]}
+    def __init__(
+        self,
+        config: Tomography,
+        sites: int,
+        own: nn.Module | None,
+        rungs: Mapping[str, Sequence[Rung]],
+    ):
+        """rungs: what each purpose may train; of those with one label the last."""
+        self._config, self._own, self._sites = config, own, sites
         self._rungs = {
-            phase_of(purpose, rung): (purpose, rung)
-            for purpose in _SHARES
-            for rung in rungs[purpose]
+            phase_of(purpose, rung): (purpose, rung) for purpose in rungs for rung in rungs[purpose]
         }
 
     def __getitem__(self, phase: str) -> Progress:

@@ -1,5 +1,6 @@
 """The judges of a state too large for a vector: every number from samples or from shots held out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from nqs.evaluation import checks, drift, observables, verdict
 from nqs.evaluation.heldout import Estimate, mean_of_strata
 from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, SAME_STATE, blind_to_conjugation
 from nqs.evaluation.linked import links, never_rotated
-from nqs.evaluation.mixed_overlap import likeness
+from nqs.evaluation.mixed_overlap import conjugate_of, likeness
 from nqs.evaluation.norm import Norm
 from nqs.evaluation.overlap import OverlapTooSmall, sampled_fidelity
 from nqs.jobs.choices import Choice
@@ -31,10 +32,6 @@ from nqs.systems.observable import observable
 from nqs.training.run import Run
 
 _SAMPLES = 8192
-
-_ROUNDING = 1e-9
-"""Of log P."""
-
 _PURPOSE = 0x71DE
 
 
@@ -68,7 +65,7 @@ def judge(
     run.heed()
     excluded = None if data.only_z else _conjugate_excluded(found, reader, config.seed)
     # of shots alone: log Z is the same in both
-    train_nll, held_nll = (_nll(p, shots) for p in (of_trained, chosen.log_p[chosen.best]))
+    train_nll, held_nll = (nll_of(p, shots) for p in (of_trained, chosen.log_p[chosen.best]))
     against, told = None, held_nll.error
     if found.baseline is not None and found.baseline is not chosen:
         against = chosen.above(found.baseline)
@@ -153,7 +150,7 @@ def judge(
             "phases_linked": None if linked is None else not linked,
             "determined": findings.determined,
         },
-        "ladder": [_rung_row(tried, chosen) for tried in found.ladder],
+        "ladder": ladder_part(found.ladder, chosen),
         "baseline": _baseline_part(found, target, config.seed),
     }
     if state.mixed:
@@ -173,11 +170,11 @@ def judge(
         about_it = target, str(target_name), state, None, config.seed + _PURPOSE
         summary["fidelity"] = fidelity_to(*about_it)
     run.heed()
-    tables = {"ladder": _ladder_rows(found), "typicality": misfits}
+    tables = {"ladder": ladder_rows(found.ladder), "typicality": misfits}
     return summary, {**tables, **properties(state, data, config.seed, data.lattice)}
 
 
-def _nll(log_p: list[np.ndarray], shots: Shots) -> Estimate:
+def nll_of(log_p: list[np.ndarray], shots: Shots) -> Estimate:
     found = mean_of_strata(log_p, shots.shares)
     return Estimate(-found.value, found.error)
 
@@ -195,7 +192,7 @@ def _held_out_log_p(target: Any, shots: Shots) -> list[np.ndarray] | None:
 
 
 def _floor(log_p: list[np.ndarray], shots: Shots) -> dict[str, Any]:
-    return {"name": "the target, of the shots held out", "value": _nll(log_p, shots).value}
+    return {"name": "the target, of the shots held out", "value": nll_of(log_p, shots).value}
 
 
 def _above(chosen: Tried, log_p: list[np.ndarray], shots: Shots) -> dict[str, float | None]:
@@ -274,7 +271,11 @@ def _fidelity(a: State, b: State, seed: int) -> float:
 def _conjugate_excluded(found: Wide, reader: Reader, seed: int) -> bool:
     """Whether ψ* explains the shots held out worse than ψ by two paired errors, or is ψ; of a mixed state ρ*."""
     state, shots = found.chosen.state, found.shots
-    if not state.mixed:
+    if state.mixed:
+        mirror = conjugate_of(state)
+        if likeness(state, mirror, _SAMPLES, seed=seed + _PURPOSE) >= SAME_AS_CONJUGATE:
+            return True
+    else:
         phases = state.log_psi(state.sample(_SAMPLES, seed + _PURPOSE).bits).imag
         if abs(np.exp(2j * phases).mean()) ** 2 >= SAME_AS_CONJUGATE:
             return True
@@ -287,29 +288,30 @@ def _conjugate_excluded(found: Wide, reader: Reader, seed: int) -> bool:
     )
     own = found.chosen.log_p[found.chosen.best]
     pairs = zip(own, mirrored, strict=True)
-    differences = [ours - theirs for ours, theirs in pairs]
-    if max(np.abs(d).max(initial=0.0) for d in differences) < _ROUNDING:
-        return True
-    worse = mean_of_strata(differences, shots.shares)
+    worse = mean_of_strata([ours - theirs for ours, theirs in pairs], shots.shares)
     return worse.value > 2 * (worse.error or 0.0)
 
 
-def _rung_row(tried: Tried, chosen: Tried) -> dict[str, Any]:
-    return {
-        "ansatz": tried.rung.label,
-        "parameters": tried.state.parameters,
-        "held_out_nll": number(tried.nll()),
-        "chosen": tried.rung == chosen.rung,
-    }
+def ladder_part(ladder: Sequence[Tried], chosen: Tried) -> list[dict[str, Any]]:
+    """Of the summary: every size that was tried."""
+    return [
+        {
+            "ansatz": tried.rung.label,
+            "parameters": tried.state.parameters,
+            "held_out_nll": number(tried.nll()),
+            "chosen": tried.rung == chosen.rung,
+        }
+        for tried in ladder
+    ]
 
 
-def _ladder_rows(found: Wide) -> list[dict[str, Any]]:
+def ladder_rows(ladder: Sequence[Tried]) -> list[dict[str, Any]]:
     """Held-out NLL of every size above that of the best, with the paired error."""
-    if not found.ladder:
+    if not ladder:
         return []
-    best = min(found.ladder, key=lambda tried: tried.nll().value)
+    best = min(ladder, key=lambda tried: tried.nll().value)
     rows = []
-    for tried in found.ladder:
+    for tried in ladder:
         above = tried.above(best)
         rows.append(
             {

@@ -98,6 +98,7 @@ def rendered(
             ("Sampling", sections.sampling(summary)),
             ("Goodness of fit", sections.goodness(summary)),
             ("The mixture", sections.mixture(summary)),
+            ("Outcomes of a state?", sections.physicality(summary)),
             ("What the data determine", sections.identifiability(summary)),
             (
                 "Observables",

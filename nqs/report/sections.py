@@ -312,6 +312,33 @@ def goodness(summary: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def physicality(summary: Mapping[str, Any]) -> list[Row]:
+    """How far outcomes that were learnt by themselves are from those of a state."""
+    found = part(summary, "physicality")
+    if not found:
+        return []
+    sites = found.get("sites") or []
+    whole = len(sites) == summary.get("sites")
+    where = (
+        "all sites"
+        if whole
+        else f"sites {printable(sites[0])} to {printable(sites[-1])}, the worst"
+    )
+    rows = [
+        Row(
+            "Smallest eigenvalue of the operator",
+            measured(found.get("smallest_eigenvalue")),
+            f"of {where}; 0 or more of a state",
+        )
+    ]
+    near = part(summary, "classical_fidelity")
+    if near:
+        rows.append(
+            Row("Fidelity of outcomes", measured(near.get("value")), "(Σ √pq)² with the target's")
+        )
+    return rows
+
+
 def mixture(summary: Mapping[str, Any]) -> list[Row]:
     """What a mixed state is like, and the noise that was learnt beside it."""
     found = part(summary, "mixture")

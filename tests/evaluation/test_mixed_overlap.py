@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from nqs.ansatz import build
 from nqs.evaluation import correlations, entropy, mixed, observables
-from nqs.evaluation.mixed_overlap import fidelity_of_samples, likeness, overlap
+from nqs.evaluation.mixed_overlap import conjugate_of, fidelity_of_samples, likeness, overlap
 from nqs.state.state import State
 from nqs.systems.observable import observable
 
@@ -54,6 +54,8 @@ def test_overlaps_with_pure_and_mixed_states(state, rho):
     close(overlap(state, other, SAMPLES), np.trace(rho @ other.density_matrix()).real)
     with pytest.raises(ValueError, match="one of them has to be pure"):
         fidelity_of_samples(state, other)
+    mirrored = np.trace(rho @ rho.conj()).real / mixed.purity(rho)
+    assert likeness(state, conjugate_of(state), SAMPLES) == pytest.approx(mirrored, abs=0.05)
     assert likeness(state, state, SAMPLES) == pytest.approx(1, abs=0.05)
     assert likeness(state, other, SAMPLES) < 0.9
 

@@ -40,8 +40,8 @@ OF_OTHERS = {"strings", "chains", "sweeps", "shift", "trust"}
 
 def test_the_menu_is_that_of_the_ansaetze():
     every = ANSATZE | DENSITIES
-    assert tuple(ANSATZ_OPTIONS) == tuple(every)
-    for name, options in ANSATZ_OPTIONS.items():
+    assert tuple(ANSATZ_OPTIONS) == (*every, "outcome")
+    for name, options in list(ANSATZ_OPTIONS.items())[:-1]:
         fields = {f.name for f in dataclasses.fields(every[name])}
         if issubclass(every[name], Autoregressive):
             fields |= {"even"}  # what any of these is made
