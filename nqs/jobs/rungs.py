@@ -99,6 +99,16 @@ def with_white_noise(rung: Rung) -> Rung:
     return Rung(rung.name, {**rung.options, "white_noise": True})
 
 
+def behind(rung: Rung) -> Rung | None:
+    """The recurrent state that a purification begins at, as ancillas are learnt better beside a state that is known;
+    None of other ansätze."""
+    if rung.name != "purification":
+        return None
+    shared = ("hidden", "site_dependent", "precision", "white_noise")
+    kept = {key: rung.options[key] for key in shared if key in rung.options}
+    return Rung("recurrent", {**kept, "phase": True})
+
+
 def purifications(rung: Rung, data: Measurements) -> list[Rung]:
     """Recurrent states like that of a rung, with ancillas; none of others, and where strings would be too many."""
     if rung.name != "recurrent":

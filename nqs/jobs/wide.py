@@ -14,6 +14,7 @@ from nqs.config.tomography import Tomography
 from nqs.jobs.choices import Choice, is_mixed, refuse_large_matrix
 from nqs.jobs.rungs import (
     Rung,
+    behind,
     climb,
     families,
     locally_purified,
@@ -109,7 +110,7 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
         best = simplest(ladder)
         chosen = fit(SEARCH, best.rung, best)
     else:
-        chosen = fit(SEARCH, named[0][0])
+        chosen = _named(named[0][0], fit)
     baseline = None
     if config.baseline.method == "mps":
         baseline = chosen
@@ -117,6 +118,11 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
             best = simplest(_products(ladder, config, data, fit))
             baseline = fit(BASELINE, best.rung, best)
     return Wide(data, fit.shots, ladder, chosen, baseline)
+
+
+def _named(rung: Rung, fit: Fit) -> Tried:
+    pure = behind(rung)
+    return fit(SEARCH, rung, None if pure is None else fit.briefly(pure))
 
 
 def _mixed(ladder: list[Tried], data: Measurements, train: Callable[..., Tried]) -> list[Tried]:
@@ -195,6 +201,7 @@ def templates(config: Tomography, model: nn.Module | None, data: Measurements) -
     beside = matrix_products(data)
     # any of them may turn out to be what mixed states are tried beside
     further = mixtures([*beside, *named], config, data)
+    further += [pure for rung in named if (pure := behind(rung)) is not None]
     # what is named may share its label with a rung of the baseline's, and not its options
     every = [*beside, *further, *named]
     rungs = {SEARCH: every, LADDER: every, BASELINE: [*beside, *further]}

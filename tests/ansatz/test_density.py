@@ -94,8 +94,9 @@ def test_a_boltzmann_density_operator_is_the_published_one():
     assert_allclose(state.density_matrix(), rho / np.trace(rho), atol=1e-12)
 
 
-def test_derivatives_are_those_of_finite_differences(made):
-    state, _ = made
+@pytest.mark.parametrize("name", ["purification", "Boltzmann machines", "all"])
+def test_derivatives_are_those_of_finite_differences(name):
+    state = moved(MIXED[name][0], SITES, 2, 0.5)
     from nqs.state.born import log_probabilities, rotations
     from nqs.training.flat import flattened
 
