@@ -125,7 +125,7 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     if told:
         number = "" if told["value"] is None else f"{measured(told)}, "
         lines.append(("fidelity from shots", f"{number}{told['method']}"))
-    if found.get("energy"):
+    if found.get("energy") and found["energy"]["variance"]:
         lines.append(("variance of H", measured(found["energy"]["variance"])))
     for row in found["entropies"]:
         lines.append((f"entropy of {sites(row['sites'])}", _entropy(row)))

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nqs.ansatz.autoregressive import Normalised
 from nqs.config.tomography import Tomography
 from nqs.evaluation import completeness, observables
 from nqs.evaluation.energy import sampled_energy
@@ -21,9 +22,13 @@ from nqs.jobs.regions import entropies, region
 from nqs.jobs.result import Result, load
 from nqs.jobs.targets import read_target_or_run
 from nqs.jobs.tomography import read_run, with_readout
+from nqs.jobs.wide_judge import nll_of
+from nqs.jobs.wide_shots import together
 from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import generalised
 from nqs.state.born import rotations
 from nqs.state.reach import DENSE_SITES, DENSE_TERMS
+from nqs.state.reading import shot_log_probabilities
 from nqs.state.state import State
 from nqs.systems.elements import elements
 from nqs.systems.observable import observable
@@ -161,10 +166,27 @@ def _hamiltonian(result: Result, config: str | Path | None) -> hamiltonian.Syste
 
 def _likelihood(state: State, data: Measurements) -> dict[str, Any] | None:
     """−log likelihood in nats per shot; None where the settings are out of reach."""
-    if state.sites > DENSE_SITES or len(data.settings) * 2**state.sites > DENSE_TERMS:
-        return None
+    affordable = state.sites <= DENSE_SITES and len(data.settings) * 2**state.sites <= DENSE_TERMS
+    if not affordable or (state.mixed and not state.dense):
+        return _of_large(state, data)
     log_p = state.log_table(rotations(data.settings, data.effects, data.readout))
     return {"nll": number(nll(log_p, data.table())), "shots": data.shots}
+
+
+def _of_large(state: State, data: Measurements) -> dict[str, Any] | None:
+    """The same shot by shot, of a state that is normalised."""
+    if generalised(data.settings, data.effects):
+        return None
+    shots = together(data, seed=0)
+    try:
+        reader = shots.reader(state.model)
+    except ValueError:  # it would have to write out too many strings, or sum over misread ones
+        return None
+    if not isinstance(state.dilation.whole, Normalised):
+        return None
+    parts = [p.taken(slice(None)) for p in shots.train]
+    log_p = shot_log_probabilities(state.model, state.variables, reader, parts)
+    return {"nll": number(nll_of(log_p, shots)), "shots": sum(p.shots for p in shots.train)}
 
 
 def _told(state: State, data: Measurements) -> dict[str, Any] | None:

@@ -56,7 +56,7 @@ def judge(
     trained = some(shots.train, shots, reader)
     of_trained = shot_log_probabilities(chosen.state.model, chosen.state.variables, reader, trained)
     run.heed()
-    p_value, misfits = typical(chosen, shots, reader, trained, of_trained, data.shots, config.seed)
+    p_value, _ = typical(chosen, shots, reader, trained, of_trained, data.shots, config.seed)
     run.heed()
     train_nll = nll_of(of_trained, shots)
     held_nll = nll_of(chosen.log_p[chosen.best], shots)
@@ -126,7 +126,7 @@ def judge(
     ]
     if isinstance(target, np.ndarray) and data.sites <= MATRIX_SITES:
         summary |= _near(model, target, str(target_name))
-    return summary, {"ladder": ladder_rows(found.ladder), "typicality": misfits}
+    return summary, {"ladder": ladder_rows(found.ladder)}
 
 
 def _misfit(p_value: float | None) -> str | None:

@@ -70,6 +70,12 @@ def divided(data: Measurements, config: Tomography) -> Shots:
     )
 
 
+def together(data: Measurements, seed: int) -> Shots:
+    """All shots by the number of sites rotated, none held out."""
+    parts = list(strata(data, lambda s: kind(s, data.effects), seed).values())
+    return Shots(tuple(parts), (), tuple(shares(parts).tolist()), data.effects, data.readout)
+
+
 def near(shots: Shots) -> tuple[np.ndarray, np.ndarray]:
     """The product state of single-site means, of shots that are trained on."""
     some = []

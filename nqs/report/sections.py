@@ -212,7 +212,7 @@ def observables(summary: Mapping[str, Any]) -> list[Row]:
 
 def _wide(summary: Mapping[str, Any]) -> bool:
     """Whether refits, which read all amplitudes, are out of reach."""
-    return part(summary, "training").get("likelihood") == "branch"
+    return part(summary, "training").get("likelihood") in ("branch", "outcomes")
 
 
 def _observable(row: Mapping[str, Any], of_shots: bool) -> tuple[str, str]:

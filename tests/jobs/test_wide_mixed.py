@@ -91,6 +91,9 @@ def test_a_run_is_evaluated_sampled_and_loaded_like_a_pure_one(found, noisy):
         found.summary["observables"][0]["state"]["value"], abs=0.1
     )
     assert again["entropies"][0]["renyi2"]["value"] > 0
+    nll, own = again["likelihood"]["nll"]["value"], found.summary["likelihood"]["nll"]["value"]
+    assert again["likelihood"]["shots"] == noisy.shots
+    assert nll == pytest.approx(own, abs=0.05)
     loaded = nqs.load(found.folder)
     assert loaded.state.sample(100, 1, "XY" + "Z" * (SITES - 2)).bits.shape == (100, SITES)
     assert (found.folder / "report.html").read_text().count("White noise learnt") == 1
