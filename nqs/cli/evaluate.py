@@ -115,7 +115,8 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         )
     fidelity = found.get("fidelity")
     if fidelity:
-        lines.append(("fidelity", f"{fidelity['fitted']:.5f} to {fidelity['target']}"))
+        shown = "not known" if fidelity["fitted"] is None else f"{fidelity['fitted']:.5f}"
+        lines.append(("fidelity", f"{shown} to {fidelity['target']}{_why(fidelity)}"))
         again = fidelity["statistical"]
         if again:
             low, high = again["interval"] or (None, None)
@@ -135,6 +136,10 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     if found["samples"]:
         lines.append(("samples", f"{found['samples']:,}, seed {found['seed']}"))
     return lines
+
+
+def _why(found: dict[str, Any]) -> str:
+    return f": {found['why']}" if found.get("why") else ""
 
 
 def _entropy(row: dict[str, Any]) -> str:

@@ -108,7 +108,9 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("NLL, held out", f"{measured(likelihood['held_out_nll'])} nats per shot"))
     if likelihood["p_value"] is not None:
         lines.append(("goodness of fit", _goodness(likelihood)))
-    lines.append(("determined", _determined(summary["identifiability"], "mixture" in summary)))
+    if "identifiability" in summary:
+        mixed = "mixture" in summary
+        lines.append(("determined", _determined(summary["identifiability"], mixed)))
     if "mixture" in summary:
         lines += _mixture(summary["mixture"])
     if "physicality" in summary:
@@ -177,6 +179,8 @@ def _ansatz(found: dict[str, Any]) -> str:
 
 def _fidelity(found: dict[str, Any]) -> str:
     """Of the fit, and of the state that was measured as far as the shots fix it."""
+    if found["fitted"] is None:
+        return f"not known: {found.get('why')}"
     text, again = f"{found['fitted']:.5f} to the target", found["statistical"]
     if not again:
         return text

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from nqs.evaluation.heldout import Estimate
-from nqs.evaluation.overlap import sampled_fidelity, tamed
+from nqs.evaluation.overlap import OverlapTooSmall, sampled_fidelity, tamed
 from nqs.state.sampling import Samples
 from nqs.state.state import State
 from nqs.statistics import standard_error
@@ -14,6 +14,9 @@ _SECOND = 0x0D
 """Added to the seed for the samples of the second state."""
 
 _ROUNDING = 1e-14
+
+_TOLD = 0.01
+"""Error of an overlap, relative to the purities, up to which likeness is told."""
 
 
 class Drawable(Protocol):
@@ -98,7 +101,13 @@ def fidelity_of_samples(
         )
     if isinstance(a, State) and isinstance(b, State) and not any(mixed):
         return sampled_fidelity(a, b, samples, seed=seed)
-    return overlap(a, b, samples, seed=seed)
+    found = overlap(a, b, samples, seed=seed)
+    if found.value < max(2 * (found.error or 0.0), 10 / samples):
+        raise OverlapTooSmall(
+            f"the overlap is too small for {samples:,} samples: the fidelity is below "
+            f"{max(found.value, 0) + 2 * (found.error or 0) + 10 / samples:.1g}; take more."
+        )
+    return found
 
 
 def overlap(a: Known, b: Known, samples: int = 16384, *, seed: int = 1) -> Estimate:
@@ -109,20 +118,24 @@ def overlap(a: Known, b: Known, samples: int = 16384, *, seed: int = 1) -> Estim
     Rev. Lett. 104, 157201 (2010)].
     """
     one, other = part_of(a), part_of(b)
-    left = one.whole.sample(samples, seed).bits
-    right = other.whole.sample(samples, seed + _SECOND).bits
-    values = _exchanged(one, other, left, right)
+    drawn = one.whole.sample(samples, seed), other.whole.sample(samples, seed + _SECOND)
+    values = _exchanged(one, other, drawn[0].bits, drawn[1].bits)
     kept = (1 - one.white) * (1 - other.white)
     value = kept * values.mean() + (1 - kept) / 2.0 ** len(one.places)
-    error = kept * standard_error(values, None)
+    chains = min((d.dependent for d in drawn if d.dependent), default=None)
+    error = kept * standard_error(values, chains)
     return Estimate(float(value), None if error <= _ROUNDING else float(error))
 
 
-def likeness(a: Known, b: Known, samples: int = 16384, *, seed: int = 1) -> float:
-    """Tr ρσ / √(Tr ρ² Tr σ²) of two states of any kind: 1 where they are the same, 0 where samples see nothing."""
-    both = overlap(a, b, samples, seed=seed).value
-    alone = [overlap(state, state, samples, seed=seed).value for state in (a, b)]
-    return float(np.clip(both / np.sqrt(alone[0] * alone[1]), 0, 1)) if min(alone) > 0 else 0.0
+def likeness(a: Known, b: Known, samples: int = 16384, *, seed: int = 1) -> float | None:
+    """Tr ρσ / √(Tr ρ² Tr σ²) of two states of any kind: 1 where they are the same; None where samples tell their
+    purities to no better than a hundredth."""
+    both = overlap(a, b, samples, seed=seed)
+    alone = [overlap(state, state, samples, seed=seed) for state in (a, b)]
+    size = float(np.sqrt(max(alone[0].value, 0) * max(alone[1].value, 0)))
+    if any((e.error or 0.0) > _TOLD * size for e in (both, *alone)) or not size:
+        return None
+    return float(np.clip(both.value / size, 0, 1))
 
 
 def _exchanged(one: Part, other: Part, left: np.ndarray, right: np.ndarray) -> np.ndarray:

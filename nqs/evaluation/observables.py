@@ -66,6 +66,8 @@ def of_samples(state: State, drawn: Samples, totals: Sequence[PauliSum]) -> list
 
     The error is None where the estimator has no variance.
     """
+    if not totals:
+        return []
     values = local_values(state, drawn.bits, totals)
     weights = _weights_of_all(state, drawn.bits)
     if weights is not None:

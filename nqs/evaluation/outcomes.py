@@ -53,12 +53,16 @@ def expectation(
     return Estimate(mean, float(np.sqrt(variance / shots)))
 
 
+def duals_of(values: np.ndarray) -> np.ndarray:
+    """The operators whose mean over outcomes is the density matrix of a site, (sites, K, 2, 2)."""
+    paulis = np.stack([np.eye(2), *(pauli_matrix(letter) for letter in PAULI_LETTERS)]) / 2
+    return np.einsum("spk,pab->skab", values, paulis)
+
+
 def operator_of(table: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The operator that has these probabilities (K, …, K), (2**sites, 2**sites), of unit trace; positive or not."""
-    paulis = np.stack([np.eye(2), *(pauli_matrix(letter) for letter in PAULI_LETTERS)]) / 2
     found = table.astype(complex)
-    for own in values:
-        dual = np.einsum("pk,pab->kab", own, paulis)
+    for dual in duals_of(values):
         found = np.tensordot(found, dual, axes=(0, 0))  # the axes of this site go to the end
     sites = len(values)
     order = [*range(0, 2 * sites, 2), *range(1, 2 * sites, 2)]
@@ -97,18 +101,9 @@ def _witness(symbols: np.ndarray, values: np.ndarray) -> Estimate:
     v = vectors[:, 0]
     every = np.zeros((levels,) * len(values))
     for outcome in np.ndindex(*every.shape):
-        alone = np.zeros_like(every)
-        alone[outcome] = 1
-        every[outcome] = _unscaled(alone, values, v)
+        operator: np.ndarray = np.ones((1, 1), complex)
+        for own, k in zip(duals_of(values), outcome, strict=True):
+            operator = np.kron(operator, own[k])
+        every[outcome] = np.vdot(v, operator @ v).real
     said = every[tuple(symbols[half:].T)]
     return Estimate(float(said.mean()), standard_error(said, None))
-
-
-def _unscaled(table: np.ndarray, values: np.ndarray, v: np.ndarray) -> float:
-    """⟨v| operator |v⟩ of one outcome, whose trace is not made one."""
-    paulis = np.stack([np.eye(2), *(pauli_matrix(letter) for letter in PAULI_LETTERS)]) / 2
-    (outcome,) = np.argwhere(table)
-    operator: np.ndarray = np.ones((1, 1), complex)
-    for own, k in zip(values, outcome, strict=True):
-        operator = np.kron(operator, np.einsum("p,pab->ab", own[:, k], paulis))
-    return float(np.vdot(v, operator @ v).real)

@@ -24,6 +24,7 @@ from nqs.jobs.targets import read_target_or_run
 from nqs.jobs.tomography import read_run, with_readout
 from nqs.jobs.wide_judge import nll_of
 from nqs.jobs.wide_shots import together
+from nqs.jobs.wide_typical import some
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import generalised
 from nqs.state.born import rotations
@@ -175,18 +176,17 @@ def _likelihood(state: State, data: Measurements) -> dict[str, Any] | None:
 
 def _of_large(state: State, data: Measurements) -> dict[str, Any] | None:
     """The same shot by shot, of a state that is normalised."""
-    if generalised(data.settings, data.effects):
+    normalised = isinstance(state.dilation.whole, Normalised)
+    if not normalised or generalised(data.settings, data.effects):
         return None
     shots = together(data, seed=0)
     try:
         reader = shots.reader(state.model)
     except ValueError:  # it would have to write out too many strings, or sum over misread ones
         return None
-    if not isinstance(state.dilation.whole, Normalised):
-        return None
-    parts = [p.taken(slice(None)) for p in shots.train]
+    parts = some(shots.train, shots, reader)
     log_p = shot_log_probabilities(state.model, state.variables, reader, parts)
-    return {"nll": number(nll_of(log_p, shots)), "shots": sum(p.shots for p in shots.train)}
+    return {"nll": number(nll_of(log_p, shots)), "shots": sum(len(bits) for bits, _ in parts)}
 
 
 def _told(state: State, data: Measurements) -> dict[str, Any] | None:

@@ -60,8 +60,9 @@ def judge(
     target_name: str | None,
 ) -> tuple[dict[str, Any], dict[str, list[dict]]]:
     """The contents of summary.json, and the rows of each figure by its name."""
-    if isinstance(target, State):
+    if isinstance(target, State) and target.dense:
         target = target.exact()
+    vector = target if isinstance(target, np.ndarray) else None
     data = found.data
     psi = found.final.vector()
     plan = rotations(data.settings, data.effects, data.readout)
@@ -72,7 +73,7 @@ def judge(
     held_counts = None if found.held_out is None else found.held_out.table()
 
     run.heed()  # a signal does not wait for the end of all this; resuming judges again
-    baseline, exact, against = _baseline(found, config, target, kept.log_p, held_counts)
+    baseline, exact, against = _baseline(found, config, vector, kept.log_p, held_counts)
     run.heed()
     rank = fisher_rank(psi, data)
     run.heed()
@@ -125,7 +126,7 @@ def judge(
             "nll": number(nll(log_p, counts)),
             "train_nll": number(nll(kept.log_p, train_counts)),
             "held_out_nll": None if held_counts is None else number(nll(kept.log_p, held_counts)),
-            "floor": _floor(data, target, baseline),
+            "floor": _floor(data, vector, baseline),
             "chi2_per_dof": goodness.chi2_per_dof,
             "p_value": p_value,
             "p_value_method": method,
@@ -163,7 +164,7 @@ def judge(
     ]
     tables = {
         "chi2_per_setting": chi2_rows(data, goodness),
-        "amplitudes": _amplitude_rows(psi, target),
+        "amplitudes": _amplitude_rows(psi, vector),
         "histograms": histogram_rows(data, counts, np.exp(log_p), goodness),
         **properties(found.final, data, config.seed, data.lattice),
     }

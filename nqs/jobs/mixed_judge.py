@@ -41,7 +41,7 @@ def judge(
 ) -> tuple[dict[str, Any], dict[str, list[dict]]]:
     """The contents of summary.json, and the rows of each figure by its name."""
     data, rho = found.data, found.final.density_matrix()
-    if isinstance(target, State):
+    if isinstance(target, State) and target.dense:
         target = target.exact()
     counts, log_p = data.table(), found.final.log_table(found.plan)
     trained = found.trained.log_table(found.plan)
@@ -123,7 +123,7 @@ def judge(
     if target is not None:
         shown = str(target_name)
         summary["fidelity"] = fidelity_to(target, shown, found.final, None, config.seed)
-        if matrices is not None:
+        if matrices is not None and isinstance(target, np.ndarray):
             summary["fidelity"] |= _fidelity_again(rho, matrices, target, complete)
         if isinstance(target, np.ndarray):
             summary["trace_distance"] = mixed.trace_distance(rho, target)

@@ -104,14 +104,6 @@ def judge(
             "chi2_p_value": None,
             "noise_tests": [],
         },
-        "identifiability": {
-            "rank": None,
-            "directions": None,
-            "restarts_agree": None,
-            "least_agreement": None,
-            "conjugate_excluded": None,
-            "determined": True,
-        },
         "ladder": ladder_part(found.ladder, chosen),
         "baseline": None,
         "physicality": {

@@ -35,6 +35,10 @@ _MOST_CUTS = 16
 
 _FIDELITY_SAMPLES = 2**14
 
+_NOT_KNOWN: dict[str, Any] = dict.fromkeys(
+    ("value", "error", "interval", "fitted", "statistical", "samples")
+)
+
 Rows = list[dict[str, Any]]
 
 
@@ -134,6 +138,8 @@ def _sampled_fidelity_to(
         found = fidelity_of_samples(state, target, _FIDELITY_SAMPLES, seed)
     except OverlapTooSmall:
         found = Estimate(0.0, None)
+    except ValueError as problem:  # both are mixed
+        return {**_NOT_KNOWN, "target": name, "why": str(problem)}
     about = {"interval": None, "fitted": found.value, "target": name, "statistical": None}
     return {**number(found), **about, "samples": _FIDELITY_SAMPLES}
 

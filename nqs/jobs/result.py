@@ -44,8 +44,11 @@ class Result:
     def observable(self, text: str, samples: int = observables.SAMPLES, seed: int = 1) -> Estimate:
         """Expectation of a Pauli string such as "X0 X1", or of a sum such as "0.5 X0 - Z1 Z2".
 
-        Exact up to 20 sites, where its error is None; beyond from samples.
+        Exact as far as vectors (20 sites) and density matrices (12) reach, where its error is None; beyond from
+        samples.
         """
+        if isinstance(self.state, OutcomeModel):
+            raise ValueError("outcomes alone were learnt; ask for observables in the config.")
         total = observable(text, self.state.sites)
         return observables.of_state(self.state, [total], samples, seed=seed)[0]
 

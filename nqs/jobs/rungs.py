@@ -123,7 +123,7 @@ def locally_purified(begun: Rung | None = None) -> list[Rung]:
     """Matrix products of a mixed state, the classical baseline where the pure ones do not do. begun: those from the
     size of this one on."""
     key, sizes = _SIZES["lpdo"]
-    least = 0 if begun is None else begun.options[key]
+    least = 0 if begun is None else min(begun.options[key], max(sizes))
     return [Rung("lpdo", {key: n}) for n in sizes if n >= least]
 
 

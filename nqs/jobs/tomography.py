@@ -125,7 +125,7 @@ def tomography(
     check(config, inputs.data, own=model is not None)
     if target is not None:
         name = "the state given"
-        if getattr(target, "mixed", False):
+        if getattr(target, "mixed", False) and target.dense:
             target = target.exact()
         if not hasattr(target, "log_psi"):  # a State may have more sites than a vector
             target = checked(name, np.asarray(target), inputs.data.sites)

@@ -107,6 +107,8 @@ def _check_outcomes(config: Tomography, data: Measurements) -> None:
         )
     if config.evaluation.bootstrap:
         raise ValueError("evaluation.bootstrap refits states; leave it out for ansatz 'outcome'.")
+    if data.readout is not None and generalised(data.settings, data.effects):
+        _refuse_readout_of_effects()
     refuse_idle(config.training, ("likelihood", "chains", "sweeps"), "ansatz outcome")
     if config.baseline.method not in (None, "none"):
         raise ValueError(
@@ -117,6 +119,12 @@ def _check_outcomes(config: Tomography, data: Measurements) -> None:
     outcomes_of(data)
 
 
+def _refuse_readout_of_effects() -> None:
+    raise ValueError(
+        "readout errors of generalised measurements are a part of their effects; leave the matrices out."
+    )
+
+
 def _check_generalised(config: Tomography, data: Measurements) -> None:
     """ValueError where measurements of more or other outcomes than two projectors cannot be read."""
     if is_wide(config, data):
@@ -125,9 +133,7 @@ def _check_generalised(config: Tomography, data: Measurements) -> None:
             f"{data.levels}^{data.sites} in {len(data.settings)} settings, or their likelihood is that of branches."
         )
     if data.readout is not None:
-        raise ValueError(
-            "readout errors of generalised measurements are a part of their effects; leave the matrices out."
-        )
+        _refuse_readout_of_effects()
     if config.training.optimiser == "natural":
         raise ValueError(
             "natural gradients are those of projective measurements; choose training.optimiser adam."
@@ -240,17 +246,26 @@ def _check_wide(config: Tomography, data: Measurements, own: bool) -> None:
                 f"which matrix products alone do in one go, and the ansatz is {name!r}. Choose --ansatz mps or "
                 "lpdo, or set data.readout to none."
             )
-        refuse_too_many_terms(data.settings, data.effects)
+        ancillas = (ansatz.ancillas or 0) if name == "purification" else 0
+        refuse_too_many_terms(data.settings, data.effects, ancillas)
 
 
 def _check_wide_mixed(config: Tomography, data: Measurements, name: str) -> None:
     """ValueError where a mixed state is asked for that is known by all of its amplitudes alone."""
     ansatz = config.ansatz
+    if config.training.likelihood == "dense":
+        raise ValueError(
+            "ansatz 'lpdo' is contracted, not written out in all amplitudes; leave training.likelihood out."
+        )
     if name in ("low-rank", "density-rbm") or ansatz.readout_errors:
         what = f"ansatz {name}" if name in ("low-rank", "density-rbm") else "ansatz.readout_errors"
         raise ValueError(
             f"{what} is learnt from all amplitudes, up to {MATRIX_SITES} sites; these shots have {data.sites}, or "
             "their likelihood is that of branches. Choose purification, lpdo or ansatz.white_noise."
+        )
+    if ansatz.white_noise and name == AUTO:
+        raise ValueError(
+            "ansatz auto tries white noise by itself; leave it out, or name an ansatz."
         )
     if ansatz.white_noise and name not in (*AUTOREGRESSIVE, *MIXED):
         raise ValueError(

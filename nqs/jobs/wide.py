@@ -11,7 +11,7 @@ from flax import linen as nn
 from nqs.ansatz.autoregressive import Normalised
 from nqs.config.menu import PRODUCTS
 from nqs.config.tomography import Tomography
-from nqs.jobs.choices import Choice, is_mixed, refuse_large_matrix
+from nqs.jobs.choices import Choice, refuse_large_matrix
 from nqs.jobs.rungs import (
     Rung,
     behind,
@@ -161,7 +161,7 @@ def _products(ladder: list[Tried], config: Tomography, data: Measurements, fit: 
     tried = [t for t in ladder if t.rung.name in PRODUCTS]
     late = partial(fit.briefly, share=BEFORE_BASELINE)
     tried = tried or climb([matrix_products(data)], late, gain)
-    if not ladder and is_mixed(config):
+    if not ladder and mixtures([], config, data):
         begun = simplest(tried)
         tried = [*tried, *_further(locally_purified(begun.rung), begun, late)]
     return tried

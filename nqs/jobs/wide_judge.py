@@ -255,10 +255,11 @@ def _agreement(chosen: Tried, seed: int) -> float | None:
         if restart == chosen.best or above.value > (above.error or 0.0):
             continue
         found.append(_fidelity(chosen.state, state, seed))
-    return min(found, default=None)
+    told = [f for f in found if f is not None]
+    return min(told, default=None) if len(told) == len(found) else None
 
 
-def _fidelity(a: State, b: State, seed: int) -> float:
+def _fidelity(a: State, b: State, seed: int) -> float | None:
     """Of mixed states what is as good a sign, 1 where they are the same."""
     if a.mixed:
         return likeness(a, b, _SAMPLES, seed=seed)
@@ -273,7 +274,7 @@ def _conjugate_excluded(found: Wide, reader: Reader, seed: int) -> bool:
     state, shots = found.chosen.state, found.shots
     if state.mixed:
         mirror = conjugate_of(state)
-        if likeness(state, mirror, _SAMPLES, seed=seed + _PURPOSE) >= SAME_AS_CONJUGATE:
+        if (likeness(state, mirror, _SAMPLES, seed=seed + _PURPOSE) or 0) >= SAME_AS_CONJUGATE:
             return True
     else:
         phases = state.log_psi(state.sample(_SAMPLES, seed + _PURPOSE).bits).imag

@@ -23,17 +23,21 @@ def terms(setting: str, effects: Mapping[str, np.ndarray] | None = None) -> int:
 
 
 def refuse_too_many_terms(
-    settings: Sequence[str], effects: Mapping[str, np.ndarray] | None = None
+    settings: Sequence[str],
+    effects: Mapping[str, np.ndarray] | None = None,
+    ancillas: int = 0,
 ) -> None:
-    """ValueError where a shot of some setting needs more strings than can be written out."""
+    """ValueError where a shot of some setting needs more strings than can be written out, each with all values of
+    the ancillas."""
     for setting in settings:
         rotated, unmeasured = kind(setting, effects)
-        if 2 ** (rotated + unmeasured) > BRANCH_TERMS:
+        if 2 ** (rotated + unmeasured + ancillas) > BRANCH_TERMS:
             left_out = f" and leaves {unmeasured} unmeasured" if unmeasured else ""
+            left_out += f", beside {ancillas} ancillas" if ancillas else ""
             shown = setting if len(setting) <= 60 else setting[:59] + "…"
             raise ValueError(
                 f"setting {shown} rotates {rotated} sites{left_out}: each of its shots needs "
-                f"2^{rotated + unmeasured} = {2 ** (rotated + unmeasured):,} amplitudes, the limit is "
-                f"{BRANCH_TERMS:,}. Leave such settings out, or take --ansatz mps, which reads any "
-                "setting that measures every site."
+                f"2^{rotated + unmeasured + ancillas} = {2 ** (rotated + unmeasured + ancillas):,} amplitudes, the "
+                f"limit is {BRANCH_TERMS:,}. Leave such settings out, or take --ansatz mps or lpdo, which read any "
+                "setting."
             )

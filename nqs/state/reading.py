@@ -100,7 +100,7 @@ class Reader:
                 "misread shots are sums over all strings that may have been meant, which only matrix products "
                 "do at once; choose --ansatz mps or lpdo."
             )
-        refuse_too_many_terms(every, effects)
+        refuse_too_many_terms(every, effects, form.ancillas)
         rotated = tuple(branches.rotated(group, effects) for group in groups)
         shared = branches.shares_beginnings(form.whole)
         if form.kept is not None and not (shared and form.kept == tuple(range(len(every[0])))):

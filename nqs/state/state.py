@@ -58,6 +58,13 @@ class State:
         self._refuse_mixed("vector of amplitudes")
         return np.asarray(_vector(self.model, self.variables, self.sites))
 
+    def _refuse_large(self) -> None:
+        if self.mixed and not self.dense:
+            raise ValueError(
+                f"the density matrix of a mixed state of {self.sites} sites, or all amplitudes of its ancillas, are out "
+                f"of reach: up to {MATRIX_SITES} sites, and 2^{VECTOR_SITES} amplitudes. Draw samples instead."
+            )
+
     def _refuse_mixed(self, what: str) -> None:
         if self.mixed:
             raise ValueError(f"a mixed state has no {what}; take its density matrix.")
@@ -97,11 +104,6 @@ class State:
                 f"a density matrix of {self.sites} sites has 4^{self.sites} entries; the limit is "
                 f"{MATRIX_SITES} sites."
             )
-        if self.mixed and not self.dense:
-            raise ValueError(
-                f"{type(self.model).__name__} of {self.sites} sites and their ancillas has more than "
-                f"2^{VECTOR_SITES} amplitudes; draw samples instead."
-            )
         if not self.mixed:
             vector = self.vector()
             return np.outer(vector, vector.conj())
@@ -111,6 +113,7 @@ class State:
         """A mixed state, or a pure one as such, as its outcomes need it, arrays of NumPy."""
         if not self.mixed:
             return born.Mixture(self.vector()[:, None])
+        self._refuse_large()
         return jax.tree.map(np.asarray, _mixture(self.model, self.variables))
 
     def exact(self) -> np.ndarray:
@@ -132,6 +135,7 @@ class State:
     def log_table(self, plan: born.Rotations) -> np.ndarray:
         """`log_probabilities` of settings whose rotations are planned already."""
         if self.mixed:
+            self._refuse_large()
             m = _mixture(self.model, self.variables)
             return np.asarray(_mixture_log_probabilities(m, plan))
         psi = _vector(self.model, self.variables, self.sites)

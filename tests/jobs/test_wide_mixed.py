@@ -7,8 +7,10 @@ import pytest
 from interrupted import stopped_at
 
 import nqs
-from nqs.jobs import rungs
+from nqs.config.tomography import Tomography
+from nqs.jobs import rungs, wide
 from nqs.jobs.evaluate import evaluate
+from nqs.jobs.properties import fidelity_to
 from nqs.measurement.dataset import Measurements
 from nqs.state.simulate_large import of_matrices, simulate_large
 
@@ -94,9 +96,38 @@ def test_a_run_is_evaluated_sampled_and_loaded_like_a_pure_one(found, noisy):
     nll, own = again["likelihood"]["nll"]["value"], found.summary["likelihood"]["nll"]["value"]
     assert again["likelihood"]["shots"] == noisy.shots
     assert nll == pytest.approx(own, abs=0.05)
+    mixed = fidelity_to(found.state, "itself", found.state, None, 1)
+    assert mixed["fitted"] is None
+    assert "two mixed states" in mixed["why"]
+    assert evaluate(found.folder, samples=200)["observables"] == []
     loaded = nqs.load(found.folder)
+    with pytest.raises(ValueError, match="Draw samples instead"):
+        loaded.state.exact()
     assert loaded.state.sample(100, 1, "XY" + "Z" * (SITES - 2)).bits.shape == (100, SITES)
     assert (found.folder / "report.html").read_text().count("White noise learnt") == 1
+
+
+def test_every_phase_that_a_run_may_come_to_can_be_taken_up():
+    """What a ladder, or a named ansatz beside matrix products, trains stands among the templates, in Z alone as well."""
+    for words, name in (
+        (settings(), "auto"),
+        (settings(), "purification"),
+        (["Z" * SITES], "lpdo"),
+    ):
+        data = simulate_large(product(), words, 20, 3)
+        asked = Tomography.model_validate({"ansatz": {"name": name}})
+        config, _, _ = wide.choose(asked, data)
+        phases = set(wide.templates(config, None, data))
+        expected = {
+            "auto": {"ladder mps 1 + white noise", "search lpdo 2", "ladder purification 4 + 1"},
+            "purification": {
+                "ladder recurrent 16",
+                "baseline lpdo 2",
+                "search purification 16 + 2",
+            },
+            "lpdo": {"search lpdo 8"},
+        }[name]
+        assert expected <= phases
 
 
 @pytest.mark.parametrize("cut", [4, 7])
