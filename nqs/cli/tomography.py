@@ -25,7 +25,7 @@ def tomography(
         str | None,
         typer.Option(
             help="recurrent, mps, transformer, recurrent-2d, rbm-positive, rbm-phase, rbm; mixed: low-rank, "
-            "purification, density-rbm; auto tries descriptions up to 6 sites, sizes beyond."
+            "purification, density-rbm, lpdo; outcome: outcomes alone; auto tries descriptions, and beyond 6 sites sizes."
         ),
     ] = None,
     seed: opt.Seed = None,

@@ -34,7 +34,7 @@ class Network(Table):
 
     name: str | None = Field(
         default=None,
-        description="auto, recurrent, recurrent-2d, transformer, mps, rbm-positive, rbm-phase, rbm, rbm-symmetric, conv, for ground states pair-product; for mixed states low-rank, purification, density-rbm; chosen",
+        description="auto, recurrent, recurrent-2d, transformer, mps, rbm-positive, rbm-phase, rbm, rbm-symmetric, conv, for ground states pair-product; for mixed states low-rank, purification, density-rbm, lpdo; outcome for outcomes alone; chosen",
     )
     hidden: int | None = Field(default=None, ge=1, le=4096, description="hidden units; chosen")
     phase: bool | None = Field(
@@ -60,7 +60,7 @@ class Network(Table):
         "lattice; chosen, from the lattice of a Hamiltonian",
     )
     bond: int | None = Field(
-        default=None, ge=1, le=512, description="mps: size of its matrices; chosen"
+        default=None, ge=1, le=512, description="mps, lpdo: size of their matrices; chosen"
     )
     site_dependent: bool | None = Field(
         default=None, description="recurrent: biases and heads for every site; chosen"

@@ -21,7 +21,7 @@ _SIZES = {
     "mps": ("bond", (1, 2, 4, 8, 16, 32)),
     "recurrent": ("hidden", (16, 32, 64)),
     "purification": ("ancillas", (1, 2, 4)),
-    "lpdo": ("bond", (2, 4, 8, 16)),
+    "lpdo": ("bond", (2, 4, 8)),
 }
 """Of each family, what is made larger, and the steps of the ladder."""
 

@@ -170,22 +170,37 @@ def _products(ladder: list[Tried], config: Tomography, data: Measurements, fit: 
 def cost(config: Tomography, data: Measurements, own: nn.Module | None) -> dict[str, float]:
     """Parameters of the largest size tried, and roughly the memory (MB) and time (s) of a run."""
     ladders = families(config, data)
+    sizes = [rung for ladder in ladders for rung in ladder]
+    share = 1 / SHORTER if len(sizes) > 1 else 1.0
+    if len(sizes) > 1 and not data.only_z:  # the first of what may be tried beside them
+        sizes += [with_white_noise(sizes[-1]), *purifications(sizes[-1], data)[:1]]
+        sizes += locally_purified()[-1:]
     most, seconds, memory = 0, 10.0, 500.0
-    for ladder in ladders:
-        for rung in ladder:
-            model = built(rung, data.sites, own)
-            parameters = State.initial(model, data.sites, config.seed).parameters
-            reader = Reader.of(model, [(s,) for s in data.settings], data.effects, data.readout)
-            strings = strings_of(rung, config, reader.contracted)
-            work = strings * data.sites * restarts(config)
-            width = rung.options.get("bond", rung.options.get("hidden", 32))
-            step = work * (5e-8 + 2e-9 * width**2 / (1 if reader.contracted else 4))
-            if not isinstance(dilation(model).whole, Normalised):
-                step = (work + _moves(config, data.sites, model) * restarts(config)) * width * 2e-9
-            seconds += step * int(config.training.steps or 1) / (SHORTER if len(ladder) > 1 else 1)
-            memory = max(memory, 500 + strings * data.sites * width * 40 / 1e6)
-            most = max(most, parameters)
+    for rung in sizes:
+        model = built(rung, data.sites, own)
+        parameters = State.initial(model, data.sites, config.seed).parameters
+        strings, step = _step(rung, model, config, data)
+        width = rung.options.get("bond", rung.options.get("hidden", 32))
+        seconds += step * int(config.training.steps or 1) * share
+        memory = max(memory, 500 + strings * data.sites * width * 40 / 1e6)
+        most = max(most, parameters)
     return {"parameters": most, "memory_mb": memory, "seconds": seconds}
+
+
+def _step(
+    rung: Rung, model: nn.Module, config: Tomography, data: Measurements
+) -> tuple[int, float]:
+    """Strings read in a step of all restarts, and seconds that it takes, as measured on two cores."""
+    reader = Reader.of(model, [(s,) for s in data.settings], data.effects, data.readout)
+    strings = strings_of(rung, config, reader.contracted)
+    work = strings * data.sites * restarts(config)
+    width = rung.options.get("bond", rung.options.get("hidden", 32))
+    if not isinstance(dilation(model).whole, Normalised):
+        walked = _moves(config, data.sites, model) * restarts(config)
+        return strings, (work + walked) * width * 2e-9
+    if rung.name == "lpdo":
+        return strings, work * (5e-8 + 1.2e-8 * width**3)
+    return strings, work * (5e-8 + 2e-9 * width**2 / (1 if reader.contracted else 4))
 
 
 def _moves(config: Tomography, sites: int, model: nn.Module) -> float:
