@@ -88,6 +88,7 @@ def fidelity_of_ratios(of_a: Ratios, of_b: Ratios, *, normalised: bool) -> Estim
 def tamed(log_ratio: np.ndarray) -> np.ndarray:
     """Re b / a of pairs of amplitudes that exchange places, from log b − log a, or Re a / b where b was drawn: their
     mean over which of the two it was, cos θ / cosh ln |b / a|, has the same expectation and is never above 1."""
+    log_ratio = np.asarray(log_ratio, complex)  # single precision would overflow
     there = np.isfinite(log_ratio.real)
     depth = np.where(there, np.clip(log_ratio.real, -700, 700), 0)
     return np.where(there, np.cos(np.where(there, log_ratio.imag, 0)) / np.cosh(depth), 0)

@@ -120,8 +120,11 @@ class Reader:
         return replace(self, rotated=rotated, rows=rows)
 
     def cost(self, group: int) -> int:
-        """Strings of one shot of a group, with all values of the ancillas; 1 where it is contracted."""
-        return 1 if self.contracted else self.rotated[group].terms * self.vectors
+        """Strings of one shot of a group, or what is as much work where ancillas follow them: two sites are read for
+        each of their values, beside some eight of a string by itself. 1 where it is contracted."""
+        if self.contracted:
+            return 1
+        return self.rotated[group].terms * max(1, self.vectors // 4)
 
     def read(self, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Reading:
         """Of bits (shots, sites) and settings (shots,) of each group, on the host."""
