@@ -158,7 +158,7 @@ def test_a_mixture_has_shots_observables_and_entropies(shots, tmp_path):
         ({"ansatz": "low-rank", "rank": 5}, "at most 4 vectors"),
         ({"ansatz": "purification", "optimiser": "natural"}, "natural gradients are those of pure"),
         ({"ansatz": "purification", "ancillas": 9}, "ancillas"),
-        ({"ansatz": "low-rank", "likelihood": "branch"}, "mixed states and noise"),
+        ({"ansatz": "low-rank", "likelihood": "branch"}, "low-rank is learnt from all amplitudes"),
         ({"ansatz": "recurrent", "readout": "calibrated"}, "no calibration shots"),
         ({"ansatz": "recurrent", "readout": "declared"}, "declares no readout errors"),
     ],
