@@ -1,6 +1,6 @@
 """One thing that was looked at in a result: what was found, what is expected, what it means."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,6 +85,11 @@ def alarms(checks: Iterable[Check]) -> list[str]:
 def level(checks: Iterable[Check]) -> str:
     """The verdict: "ok", or "warning" where anything is wrong."""
     return "warning" if alarms(checks) else "ok"
+
+
+def verdict(checks: Sequence[Check]) -> dict[str, Any]:
+    """What a summary says of all that was looked at: verdict, warnings and the table of checks."""
+    return {"verdict": level(checks), "warnings": alarms(checks), "checks": rows(checks)}
 
 
 def rows(checks: Iterable[Check]) -> list[dict[str, Any]]:

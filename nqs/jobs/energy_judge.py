@@ -61,9 +61,7 @@ def judge(
         levels, more = excited.said(problem.below, state, found.energy, config.seed)
         found_out += more
     summary = _about(problem, made, run)
-    summary["verdict"] = checks.level(found_out)
-    summary["warnings"] = checks.alarms(found_out)
-    summary["checks"] = checks.rows(found_out)
+    summary |= checks.verdict(found_out)
     summary["training"]["steps"] = trained.steps
     energy, error = found.energy
     per_site = Estimate(energy / state.sites, None if error is None else error / state.sites)

@@ -108,9 +108,7 @@ def judge(
     if config.data.readout != "calibrated":  # by these shots themselves
         found_out.append(checks.of_calibration(data))
     summary = about(config, choices, run, source, data)
-    summary["verdict"] = checks.level(found_out)
-    summary["warnings"] = checks.alarms(found_out)
-    summary["checks"] = checks.rows(found_out)
+    summary |= checks.verdict(found_out)
     summary["ansatz"]["parameters"] = found.final.parameters
     summary["training"] |= {
         "best_step": kept.step,

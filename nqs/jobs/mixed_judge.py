@@ -79,9 +79,7 @@ def judge(
         found_out.append(checks.of_calibration(told_by))
     found_out.append(drift.check(data))
     summary = about(config, choices, run, source, data)
-    summary["verdict"] = checks.level(found_out)
-    summary["warnings"] = checks.alarms(found_out)
-    summary["checks"] = checks.rows(found_out)
+    summary |= checks.verdict(found_out)
     name, options = found.named(config)
     summary["ansatz"] = {"name": name, **options, "parameters": _parameters(found)}
     summary["training"] |= _training(found)

@@ -71,9 +71,7 @@ def judge(
         drift.check(data),
     ]
     summary = about(config, choices, run, source, data)
-    summary["verdict"] = checks.level(found_out)
-    summary["warnings"] = checks.alarms(found_out)
-    summary["checks"] = checks.rows(found_out)
+    summary |= checks.verdict(found_out)
     summary["ansatz"] = {
         "name": NAME,
         "hidden": chosen.rung.options["hidden"],

@@ -108,9 +108,7 @@ def judge(
     if config.data.readout != "calibrated":  # by these shots themselves
         found_out.append(checks.of_calibration(data))
     summary = about(config, choices, run, source, data)
-    summary["verdict"] = checks.level(found_out)
-    summary["warnings"] = checks.alarms(found_out)
-    summary["checks"] = checks.rows(found_out)
+    summary |= checks.verdict(found_out)
     summary["ansatz"] = {
         "name": chosen.rung.name,
         **{k: v for k, v in chosen.rung.options.items() if v is not None},
