@@ -217,7 +217,7 @@ class Autoregressive(Normalised):
         read). The nodes of the last block are the leaves.
         """
         carry, first = self._unread(1), 0
-        for parents, bits in tree:
+        for parents, bits, *_ in tree:
             carry = jax.tree.map(lambda rows, above=parents: rows[above], carry)
             carry = self._read(carry, bits.astype(jnp.int32), first)
             first += bits.shape[1]

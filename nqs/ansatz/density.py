@@ -9,13 +9,12 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
+from nqs.ansatz.accompanied import Accompanied, spread
 from nqs.ansatz.autoregressive import Normalised
 from nqs.ansatz.mps import MatrixProduct
 from nqs.ansatz.rbm import Energy
 from nqs.ansatz.recurrent import Recurrent
-
-MOST_ANCILLAS = 8
-"""Ancilla sites that are summed over exactly."""
+from nqs.config.menu import SUMMED_ANCILLAS
 
 
 class Density(nn.Module):
@@ -84,7 +83,8 @@ class Purified(Density):
 
 
 class Purification(Purified):
-    """A mixed state of rank 2^ancillas at most, from a recurrent state that reads the ancillas last.
+    """A mixed state of rank 2^ancillas at most, from a recurrent state that reads the ancillas last; of more of them
+    than are summed over, one that reads each behind a site.
 
     Torlai and Melko, Phys. Rev. Lett. 120, 240503 (2018), with another ψ.
     """
@@ -96,7 +96,15 @@ class Purification(Purified):
 
     @nn.nowrap
     def purifying(self) -> Recurrent:
-        _refuse_many(self.ancillas)
+        _refuse_many(self.ancillas, self.sites)
+        if self.ancillas > SUMMED_ANCILLAS:
+            return Accompanied(
+                sites=self.sites + self.ancillas,
+                hidden=self.hidden,
+                site_dependent=self.site_dependent,
+                kept=self.kept,
+                param_dtype=self.param_dtype,
+            )
         # the ancillas are no sites like the others: a cell that knows where it is tells them apart
         return Recurrent(
             sites=self.sites + self.ancillas,
@@ -108,10 +116,17 @@ class Purification(Purified):
 
     @property
     def kept(self) -> tuple[int, ...]:
+        if self.ancillas > SUMMED_ANCILLAS:
+            return spread(self.sites, self.ancillas)
         return tuple(range(self.sites))
 
     def __call__(self, bits: Array) -> Array:
         rows = bits.reshape(-1, self.sites)
+        if self.ancillas > SUMMED_ANCILLAS:
+            # for the parameters alone: what all ancillas add up to is out of reach
+            places = np.array(self.kept)
+            whole = jnp.zeros((len(rows), self.whole.sites), bits.dtype).at[:, places].set(rows)
+            return 2 * self.whole(whole).real.reshape(bits.shape[:-1])
         each = jnp.zeros(len(rows), jnp.int32), rows
         both = self.whole.tree_log_psi([each]).reshape(len(rows), -1)
         return jax.nn.logsumexp(2 * both.real, axis=1).reshape(bits.shape[:-1])
@@ -224,8 +239,7 @@ def _bits(sites: int) -> Array:
     return jnp.asarray(index & 1, jnp.result_type(float))
 
 
-def _refuse_many(ancillas: int) -> None:
-    if not 1 <= ancillas <= MOST_ANCILLAS:
-        raise ValueError(
-            f"ansatz.ancillas is {ancillas}; they are summed over exactly, 1 to {MOST_ANCILLAS} of them."
-        )
+def _refuse_many(ancillas: int, sites: int = 0) -> None:
+    most = max(SUMMED_ANCILLAS, sites)
+    if not 1 <= ancillas <= most:
+        raise ValueError(f"ansatz.ancillas is {ancillas}; take 1 to {most} of them.")

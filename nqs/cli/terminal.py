@@ -106,6 +106,9 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("NLL, all shots", f"{measured(likelihood['nll'])} nats per shot"))
     if likelihood["held_out_nll"]:
         lines.append(("NLL, held out", f"{measured(likelihood['held_out_nll'])} nats per shot"))
+    if bound := likelihood.get("ancilla_bound"):
+        text = f"a bound, too high by {measured(bound['bias'])}"
+        lines.append(("", f"{text}: {bound['strings']} strings of ancillas a shot"))
     if likelihood["p_value"] is not None:
         lines.append(("goodness of fit", _goodness(likelihood)))
     if "identifiability" in summary:

@@ -31,6 +31,9 @@ choose."""
 MIXED = ("low-rank", "purification", "density-rbm", "lpdo")
 """Ansätze of mixed states."""
 
+SUMMED_ANCILLAS = 8
+"""Ancillas whose values are all summed over; of more some are drawn for each shot."""
+
 NOISE = ("white_noise", "readout_errors")
 """Options of any ansatz of a tomography."""
 

@@ -106,8 +106,8 @@ class Network(Table):
     ancillas: int | None = Field(
         default=None,
         ge=1,
-        le=8,
-        description="purification, density-rbm: further sites that are traced out; chosen",
+        description="purification, density-rbm: further sites that are traced out; more than 8, of purification "
+        "alone, are not summed over but drawn for each shot; chosen",
     )
     white_noise: bool | None = Field(
         default=None, description="tomography: a part of white noise is learnt beside the state"

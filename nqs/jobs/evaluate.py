@@ -185,7 +185,7 @@ def _of_large(state: State, data: Measurements) -> dict[str, Any] | None:
     except ValueError:  # it would have to write out too many strings, or sum over misread ones
         return None
     parts = some(shots.train, shots, reader)
-    log_p = shot_log_probabilities(state.model, state.variables, reader, parts)
+    log_p = shot_log_probabilities(state.model, state.variables, reader.judging(), parts)
     return {"nll": number(nll_of(log_p, shots)), "shots": sum(len(bits) for bits, _ in parts)}
 
 

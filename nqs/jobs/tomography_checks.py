@@ -13,6 +13,7 @@ from nqs.config.menu import (
     MIXED,
     NOISE,
     PRODUCTS,
+    SUMMED_ANCILLAS,
     lattice_size,
     refuse_unknown_ansatz,
 )
@@ -247,6 +248,7 @@ def _check_wide(config: Tomography, data: Measurements, own: bool) -> None:
                 "lpdo, or set data.readout to none."
             )
         ancillas = (ansatz.ancillas or 0) if name == "purification" else 0
+        ancillas = 0 if ancillas > SUMMED_ANCILLAS else ancillas  # drawn for each shot
         refuse_too_many_terms(data.settings, data.effects, ancillas)
 
 

@@ -161,7 +161,7 @@ class Fit:
     def _looked_at(self, model, reader: Reader, share: float, variables: Any, step: int) -> "_Kept":
         state = State(model, variables, self.sites)
         parts = [part.taken(slice(None)) for part in self.shots.held_out]
-        log_p = shot_log_probabilities(model, variables, reader, parts)
+        log_p = shot_log_probabilities(model, variables, reader.judging(), parts)
         wanted = _SMALL * (self._mean(log_p).error or 0.0)
         late = partial(self._late, share)
         norm = log_norm(state, self.tilt[0], self.config.seed, wanted, late)

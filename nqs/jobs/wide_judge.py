@@ -8,6 +8,7 @@ import numpy as np
 from nqs.ansatz.autoregressive import Normalised
 from nqs.config.tomography import Tomography
 from nqs.evaluation import checks, drift, observables, verdict
+from nqs.evaluation.bound import bias
 from nqs.evaluation.heldout import Estimate, mean_of_strata
 from nqs.evaluation.identifiability import SAME_AS_CONJUGATE, SAME_STATE, blind_to_conjugation
 from nqs.evaluation.linked import links, never_rotated
@@ -24,7 +25,7 @@ from nqs.jobs.wide_shots import Shots
 from nqs.jobs.wide_typical import some, typical
 from nqs.measurement.effects import rotating_nothing
 from nqs.measurement.kinds import kind
-from nqs.state.reading import Reader, shot_log_probabilities
+from nqs.state.reading import DRAWN, JUDGED, Reader, shot_log_probabilities
 from nqs.state.sampling import Samples, going_on
 from nqs.state.state import State
 from nqs.statistics import finite
@@ -49,7 +50,7 @@ def judge(
     state = chosen.state
     reader = shots.reader(state.model)
     run.heed()
-    trained = some(shots.train, shots, reader)
+    trained, reader = some(shots.train, shots, reader), reader.judging()
     of_trained = less_log_z(
         shot_log_probabilities(state.model, state.variables, reader, trained), chosen.norm
     )
@@ -71,6 +72,7 @@ def judge(
         against = chosen.above(found.baseline)
         told = chosen.told_apart(found.baseline).error
     of_target = _held_out_log_p(target, shots)
+    bound = _bound(chosen, shots)
     findings = verdict.Findings(
         only_z=data.only_z,
         positive=_positive(state.dilation.whole),
@@ -104,7 +106,7 @@ def judge(
         log_z_error=chosen.norm.error,
         told_by_shots=told,
     )
-    found_out = [*verdict.checks(findings), drift.check(data)]
+    found_out = [*verdict.checks(findings), checks.of_bound(bound, told), drift.check(data)]
     if config.data.readout != "calibrated":  # by these shots themselves
         found_out.append(checks.of_calibration(data))
     summary = about(config, choices, run, source, data)
@@ -133,6 +135,7 @@ def judge(
             "held_out_nll": number(chosen.nll()),
             "floor": None if of_target is None else _floor(of_target, shots),
             "above_target": None if of_target is None else _above(chosen, of_target, shots),
+            "ancilla_bound": bound and {"strings": JUDGED, "bias": number(bound)},
             "chi2_per_dof": None,
             "p_value": p_value,
             "p_value_method": "typicality: −log P of shots against that of the state's own samples",
@@ -182,11 +185,21 @@ def _held_out_log_p(target: Any, shots: Shots) -> list[np.ndarray] | None:
     if not isinstance(target, State) or not isinstance(target.dilation.whole, Normalised):
         return None
     try:
-        reader = shots.reader(target.model)
+        reader = shots.reader(target.model).judging()
     except ValueError:  # it would have to write out too many strings
         return None
     parts = [p.taken(slice(None)) for p in shots.held_out]
     return shot_log_probabilities(target.model, target.variables, reader, parts)
+
+
+def _bound(chosen: Tried, shots: Shots) -> Estimate | None:
+    """By how much the held-out NLL is too high, as not all ancillas were summed over; None where they were."""
+    state, reader = chosen.state, shots.reader(chosen.state.model)
+    if not reader.drawn:
+        return None
+    parts = [p.taken(slice(None)) for p in shots.held_out]
+    few = shot_log_probabilities(state.model, state.variables, reader, parts)
+    return bias(few, chosen.log_p[chosen.best], shots.shares, JUDGED / DRAWN)
 
 
 def _floor(log_p: list[np.ndarray], shots: Shots) -> dict[str, Any]:

@@ -80,9 +80,10 @@ def highlights(summary: Mapping[str, Any]) -> list[Row]:
         rows.append(Row("Fidelity", measured(_fitted(fidelity)), name))
     if likelihood:
         rows.append(_fit_highlight(likelihood))
-        rows.append(
-            Row("Held-out −log likelihood", measured(likelihood.get("held_out_nll")), _NATS)
-        )
+        note = _NATS
+        if bound := part(likelihood, "ancilla_bound"):
+            note += f"; a bound, too high by {measured(bound.get('bias'))}"
+        rows.append(Row("Held-out −log likelihood", measured(likelihood.get("held_out_nll")), note))
     if "identifiability" in summary:
         answer = part(summary, "identifiability").get("determined")
         rows.append(Row("Determined by the data", _yes_no(answer), "the state, by these settings"))

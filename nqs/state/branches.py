@@ -14,8 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from nqs.ansatz.accompanied import Accompanied
 from nqs.ansatz.autoregressive import Autoregressive
 from nqs.measurement.effects import UNMEASURED, basis_bits, rotating_nothing, rows_of
+from nqs.state import particles
+from nqs.state.particles import Draws
 
 _FLOOR = 1e-30
 """Added to a probability, in units of that of its branches without interference."""
@@ -27,11 +30,13 @@ _BLOCK = 8
 class Block(NamedTuple):
     """Some sites of a tree of strings.
 
-    parents: (nodes,) the node of the block before that each continues. bits: (nodes, sites read).
+    parents: (nodes,) the node of the block before that each continues. bits: (nodes, sites read). shot: (nodes,)
+    the only one whose strings begin so, None where shots share beginnings.
     """
 
     parents: Any
     bits: Any
+    shot: Any = None
 
 
 class Interference(NamedTuple):
@@ -46,10 +51,14 @@ class Interference(NamedTuple):
 
 
 class Branches(NamedTuple):
-    """The strings of some shots as a tree, and how they interfere: a group for each number of terms."""
+    """The strings of some shots as a tree, and how they interfere: a group for each number of terms.
+
+    draws: where ancillas between the sites are drawn for each shot; None where there are no such.
+    """
 
     tree: tuple[Block, ...]
     groups: tuple[Interference, ...]
+    draws: Draws | None = None
 
 
 @dataclass(frozen=True)
@@ -87,12 +96,16 @@ def rotated(settings: Sequence[str], effects: Mapping[str, np.ndarray] | None = 
 
 
 def written_out(
-    groups: Sequence[tuple[Rotated, np.ndarray, np.ndarray]], shared: bool, sites: int
+    groups: Sequence[tuple[Rotated, np.ndarray, np.ndarray]],
+    shared: bool,
+    sites: int,
+    draws: Draws | None = None,
 ) -> Branches:
     """The strings of all shots and their interference, on the host.
 
     groups: of each number of terms the settings, bits (shots, sites) and the setting of each
-    shot. shared: read common beginnings once; False for a state that has no order of sites.
+    shot. shared: read common beginnings once; False for a state that has no order of sites. draws: of ancillas,
+    with which no beginning is common to two shots.
     """
     strings, effects, shapes = [], [], []
     for settings, bits, index in groups:
@@ -102,16 +115,22 @@ def written_out(
         outcome = np.take_along_axis(bits, settings.places[index], axis=1)
         rows = settings.rows[index]
         effects.append(np.take_along_axis(rows, outcome[:, :, None, None], axis=2)[:, :, 0])
-    every = np.concatenate(strings)
-    leaves, which = _distinct(every)
+    every, shot = np.concatenate(strings), None
+    if draws is not None:
+        each = np.concatenate(
+            [np.full(len(b), np.prod(s[1:])) for (_, b, _), s in zip(groups, shapes, strict=True)]
+        )
+        shot = np.repeat(np.arange(len(each)), each.astype(int))
+    leaves, which, shot = _distinct(every, shot)
     ends = np.cumsum([len(s) for s in strings])[:-1]
     parts = np.split(which.astype(np.int32), ends)
     return Branches(
-        tree=_tree(leaves, _BLOCK if shared else sites),
+        tree=_tree(leaves, _BLOCK if shared else sites, shot),
         groups=tuple(
             Interference(part.reshape(shape), rows)
             for part, shape, rows in zip(parts, shapes, effects, strict=True)
         ),
+        draws=draws,
     )
 
 
@@ -131,35 +150,43 @@ def _strings(settings: Rotated, bits: np.ndarray, index: np.ndarray) -> np.ndarr
     return spelt
 
 
-def _distinct(strings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct rows in order of their bits from the first site on, and which of them each row is."""
+def _distinct(
+    strings: np.ndarray, shot: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Distinct rows in order of their bits from the first site on, and which of them each row is; where shots share
+    nothing, in the order of the shots, (rows,), before that, and the shot of each."""
     packed = np.packbits(strings, axis=1)
+    if shot is not None:
+        number = shot.astype(">u4").reshape(-1, 1).view(np.uint8)
+        packed = np.concatenate([number, packed], axis=1)
     padded = np.zeros((len(packed), -(-packed.shape[1] // 8) * 8), np.uint8)
     padded[:, : packed.shape[1]] = packed
     words = padded.view(">u8").astype(np.uint64)
     if words.shape[1] == 1:
         _, first, which = np.unique(words[:, 0], return_index=True, return_inverse=True)
-        return strings[first], which
-    order = np.lexsort(words.T[::-1])
-    sorted_words = words[order]
-    new = np.concatenate([[True], (sorted_words[1:] != sorted_words[:-1]).any(axis=1)])
-    which = np.empty(len(order), np.int64)
-    which[order] = np.cumsum(new) - 1
-    return strings[order[new]], which
+    else:
+        order = np.lexsort(words.T[::-1])
+        sorted_words = words[order]
+        new = np.concatenate([[True], (sorted_words[1:] != sorted_words[:-1]).any(axis=1)])
+        which = np.empty(len(order), np.int64)
+        which[order] = np.cumsum(new) - 1
+        first = order[new]
+    return strings[first], which, None if shot is None else shot[first].astype(np.int32)
 
 
-def _tree(leaves: np.ndarray, block: int) -> tuple[Block, ...]:
-    """Sorted distinct strings by their common beginnings, `block` sites at a time."""
+def _tree(leaves: np.ndarray, block: int, shot: np.ndarray | None = None) -> tuple[Block, ...]:
+    """Sorted distinct strings by their common beginnings, `block` sites at a time; of each shot apart where given."""
     count, sites = leaves.shape
     differs = np.ones(count, bool)  # from the row above, before the end of this block
-    differs[1:] = False
+    differs[1:] = False if shot is None else shot[1:] != shot[:-1]
     node_above = np.zeros(count, np.int64)
     blocks = []
     for first in range(0, sites, block):
         part = leaves[:, first : first + block]
         differs[1:] |= (part[1:] != part[:-1]).any(axis=1)
         start = np.flatnonzero(differs)
-        blocks.append(Block(node_above[start].astype(np.int32), part[start]))
+        owner = None if shot is None else shot[start]
+        blocks.append(Block(node_above[start].astype(np.int32), part[start], owner))
         node_above = np.cumsum(differs) - 1
     return tuple(blocks)
 
@@ -170,9 +197,13 @@ def _tree(leaves: np.ndarray, block: int) -> tuple[Block, ...]:
 def log_probabilities(model: Any, variables: Any, branches: Branches) -> tuple[Array, ...]:
     """log P of the shots of each group, (shots,), unnormalised if ψ is.
 
-    model: of ψ, of more sites than the strings have where ancillas follow them, which are summed over.
+    model: of ψ, of more sites than the strings have where ancillas follow them, which are summed over; or are drawn
+    between them, for an unbiased estimate of P.
     """
-    log_psi = tree_log_psi(model, variables, branches.tree)
+    if branches.draws is not None:
+        log_psi = particles.tree_log_psi(model, variables, branches.tree, branches.draws)
+    else:
+        log_psi = tree_log_psi(model, variables, branches.tree)
     leaves = len(branches.tree[-1].parents)
     return tuple(_interfered(log_psi.reshape(leaves, -1), group) for group in branches.groups)
 
@@ -180,9 +211,11 @@ def log_probabilities(model: Any, variables: Any, branches: Branches) -> tuple[A
 def shares_beginnings(model: Any) -> bool:
     """Whether common beginnings of strings are read once: by states that read site by site.
 
-    One that reads all sites at once would remember everything behind it for each of them.
+    One that reads all sites at once would remember everything behind it for each of them; one with ancillas between
+    its sites has few common beginnings, and a tree of another shape to be compiled for every setting.
     """
-    return isinstance(model, Autoregressive) and not model.at_once
+    alike = not isinstance(model, Accompanied)
+    return isinstance(model, Autoregressive) and not model.at_once and alike
 
 
 def tree_log_psi(model: Any, variables: Any, tree: tuple[Block, ...]) -> Array:

@@ -99,7 +99,7 @@ def begun_at(model: nn.Module, variables: Any, other: nn.Module, others: Any) ->
     if model == other:
         return others
     form, theirs = dilation(model), dilation(other)
-    if type(form.whole) is not type(theirs.whole):
+    if not isinstance(form.whole, type(theirs.whole)):
         return variables
     own, given = form.variables(variables)["params"], theirs.variables(others)["params"]
     sites = len(form.kept or theirs.kept or ())

@@ -1,5 +1,6 @@
 """How shots are read where no vector reaches: by interfering branches, or contracted in one go."""
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,12 +11,19 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
+from nqs.ansatz.accompanied import Accompanied
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.state import branches, products
 from nqs.state.branches import Block, Branches, Rotated
 from nqs.state.dilation import dilation
+from nqs.state.particles import Draws
 from nqs.state.pieces import ROWS
 from nqs.state.products import Products
+
+DRAWN, JUDGED = 8, 32
+"""Strings of ancillas drawn for each shot in training, and where its likelihood is judged."""
+
+_CHANCE = 0xD7A
 
 Reading = Branches | Products
 """What a state has to work out for some shots."""
@@ -79,6 +87,7 @@ class Reader:
     rows: np.ndarray | None
     shared: bool
     vectors: int = 1
+    drawn: bool = False
 
     @classmethod
     def of(
@@ -100,8 +109,11 @@ class Reader:
                 "misread shots are sums over all strings that may have been meant, which only matrix products "
                 "do at once; choose --ansatz mps or lpdo."
             )
-        refuse_too_many_terms(every, effects, form.ancillas)
         rotated = tuple(branches.rotated(group, effects) for group in groups)
+        if isinstance(form.whole, Accompanied):
+            refuse_too_many_terms(every, effects)
+            return cls(groups, rotated, None, True, DRAWN, drawn=True)
+        refuse_too_many_terms(every, effects, form.ancillas)
         shared = branches.shares_beginnings(form.whole)
         if form.kept is not None and not (shared and form.kept == tuple(range(len(every[0])))):
             raise ValueError(
@@ -112,6 +124,10 @@ class Reader:
     @property
     def contracted(self) -> bool:
         return self.rows is not None
+
+    def judging(self) -> "Reader":
+        """The same with more strings of ancillas, where those are drawn."""
+        return replace(self, vectors=JUDGED) if self.drawn else self
 
     def conjugated(self) -> "Reader":
         """Reads as ψ would be read if it were ψ*."""
@@ -124,6 +140,8 @@ class Reader:
         each of their values, beside some eight of a string by itself. 1 where it is contracted."""
         if self.contracted:
             return 1
+        if self.drawn:
+            return self.rotated[group].terms * self.vectors
         return self.rotated[group].terms * max(1, self.vectors // 4)
 
     def read(self, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Reading:
@@ -135,7 +153,17 @@ class Reader:
             return Products(bits, np.concatenate(index).astype(np.int32), self.rows)
         sites = parts[0][0].shape[1]
         spelt = [(r, *part) for r, part in zip(self.rotated, parts, strict=True)]
-        return branches.written_out(spelt, self.shared, sites)
+        return branches.written_out(
+            spelt, self.shared, sites, self._draws(parts) if self.drawn else None
+        )
+
+    def _draws(self, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Draws:
+        """Chance of some shots, always the same for the same ones, so that whatever reads them again finds the same."""
+        told = zlib.crc32(b"".join(np.ascontiguousarray(bits).tobytes() for bits, _ in parts))
+        shots, sites = sum(len(bits) for bits, _ in parts), parts[0][0].shape[1]
+        begun = np.full(self.vectors, -np.inf)
+        begun[0] = 0
+        return Draws(np.random.default_rng([_CHANCE, told]).random((sites, shots)), begun)
 
 
 def shot_log_probabilities(
@@ -198,7 +226,9 @@ def padded(tree: tuple[Block, ...], nodes: Sequence[int]) -> tuple[Block, ...]:
     found = []
     for block, size in zip(tree, nodes, strict=True):
         more = size - len(block.parents)
-        found.append(
-            Block(np.pad(block.parents, (0, more)), np.pad(block.bits, ((0, more), (0, 0))))
-        )
+        shot = None
+        if block.shot is not None:  # those added are of none
+            shot = np.pad(block.shot, (0, more), constant_values=np.iinfo(np.int32).max)
+        parents, bits = np.pad(block.parents, (0, more)), np.pad(block.bits, ((0, more), (0, 0)))
+        found.append(Block(parents, bits, shot))
     return tuple(found)

@@ -8,10 +8,14 @@ from interrupted import stopped_at
 
 import nqs
 from nqs.config.tomography import Tomography
+from nqs.evaluation.heldout import nll
 from nqs.jobs import rungs, wide
 from nqs.jobs.evaluate import evaluate
 from nqs.jobs.properties import fidelity_to
+from nqs.jobs.wide_judge import nll_of
+from nqs.jobs.wide_shots import together
 from nqs.measurement.dataset import Measurements
+from nqs.state.reading import JUDGED, shot_log_probabilities
 from nqs.state.simulate_large import of_matrices, simulate_large
 
 SITES, WHITE, SHOTS = 14, 0.3, 500
@@ -170,3 +174,33 @@ def test_ancillas_are_learnt_beyond_all_amplitudes():
     assert result.summary["likelihood"]["held_out_nll"]["value"] == pytest.approx(
         np.log(2) * (1 + 3 + 7) / 3, abs=0.15
     )
+
+
+def test_ancillas_that_are_drawn_tell_a_bound_and_how_far_it_is_from_the_truth(tmp_path):
+    """Nine sites and ancillas, few enough to sum over all: the exact likelihood lies between the bound and what is
+    told of it, within five errors."""
+    sites, out = 9, tmp_path / "run"
+    words = ("Z" * sites, "XY" + "Z" * (sites - 2), "Z" * 4 + "YX" + "Z" * 3)
+    rng = np.random.default_rng(2)
+    bits = (rng.random((3 * SHOTS, sites)) < 0.3).astype(np.uint8)
+    bits[::2] = bits[::2, :1]  # half of the shots are all alike
+    data = Measurements(bits, words, np.repeat(np.arange(3), SHOTS))
+    brief = {"hidden": 6, "steps": 40, "restarts": 1, "likelihood": "branch", "method": "none"}
+    found = nqs.tomography(data, ansatz="purification", ancillas=9, out=out, seed=2, **brief)
+    likelihood = found.summary["likelihood"]
+    bound = likelihood["ancilla_bound"]
+    assert bound["strings"] == JUDGED
+    assert "NLL of the ancillas drawn too high, in errors" in {
+        row["check"] for row in found.summary["checks"]
+    }
+    assert "a bound, too high by" in (out / "report.html").read_text()
+    assert found.state.dense
+    log_p = found.state.log_probabilities(words)
+    exact = nll(log_p, data.table()).value
+    strata = together(data, seed=0)
+    reader = strata.reader(found.state.model).judging()
+    parts = [p.taken(slice(None)) for p in strata.train]
+    read = shot_log_probabilities(found.state.model, found.state.variables, reader, parts)
+    above = nll_of(read, strata).value - exact
+    bias = bound["bias"]
+    assert -1e-3 < above < bias["value"] + 5 * bias["error"] + 1e-3
