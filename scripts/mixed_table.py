@@ -228,17 +228,20 @@ def ising_20(_: int) -> Iterator[str]:
 
 
 def _large(name: str, psi: np.ndarray, watched: list[str]) -> Iterator[str]:
-    """A recurrent purification with white noise beside it against matrix products of pure and mixed states, whose size
-    shots held out choose: 500 shots in Z and in each of a hundred random settings with X and Y on six sites at most."""
+    """A recurrent purification against matrix products of pure and mixed states, whose size shots held out choose:
+    500 shots in Z and in each of a hundred random settings with X and Y on six sites at most. Two ancillas and a part
+    of white noise where that is the noise, an ancilla a site where the noise is local."""
     settings = chosen_settings("Z,pauli:100/6", 20, 1)
-    for noise, white, local in (("10 % white", 0.1, 0.0), ("2 % a site", 0.0, 0.02)):
+    beside = {"ancillas": 2, "white_noise": True}
+    for noise, white, local, purified in (
+        ("10 % white", 0.1, 0.0, beside),
+        ("2 % a site", 0.0, 0.02, {"ancillas": 20}),
+    ):
         data = replace(
             simulate(psi, settings, 500, 1, depolarising=white, local=local), target=None
         )
         options = {"seed": 1, "observables": watched}
-        net = nqs.tomography(
-            data, ansatz="purification", hidden=32, ancillas=2, white_noise=True, **options
-        ).summary
+        net = nqs.tomography(data, ansatz="purification", hidden=32, **purified, **options).summary
         best = net["baseline"]
         above = net["likelihood"]["held_out_nll"]["value"] - best["held_out_nll"]["value"]
         errors = _found(net, "held-out NLL above a matrix-product state, in errors")

@@ -16,6 +16,7 @@ from nqs.config.tomography import Tomography
 from nqs.jobs.choices import Choice, fill_filters, fill_size, filler, is_mixed, optimiser, readout
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.kinds import BRANCH_TERMS, terms
+from nqs.state.reading import Reader
 
 _SIZES = {
     "mps": ("bond", (1, 2, 4, 8, 16, 32)),
@@ -147,9 +148,10 @@ def rate_of(rung: Rung, config: Tomography) -> float:
     return config.training.rate or _RATES.get(rung.name, 0.01)
 
 
-def strings_of(rung: Rung, config: Tomography, contracted: bool) -> int:
-    """Bit strings read in each step; of a contraction, shots."""
-    return config.training.strings or (_CONTRACTED if contracted else _STRINGS)
+def strings_of(config: Tomography, reader: Reader) -> int:
+    """Bit strings read in each step, with all strings of ancillas that are drawn for each; of a contraction, shots."""
+    drawn = reader.vectors if reader.drawn else 1
+    return config.training.strings or (_CONTRACTED if reader.contracted else _STRINGS * drawn)
 
 
 def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Choice]]:

@@ -90,7 +90,7 @@ def _refuse_large(config: Tomography, data: Measurements, own: nn.Module | None)
         model = built(rung, data.sites, own)
         reader = Reader.of(model, [(s,) for s in data.settings], data.effects)
         least = min(reader.cost(g) for g in range(len(reader.groups)))
-        most = strings_of(rung, config, reader.contracted) // least
+        most = strings_of(config, reader) // least
         parameters = State.initial(model, data.sites, config.seed).parameters
         refuse_large_matrix(parameters * most, f"{parameters:,} parameters and {most:,} shots")
 
@@ -192,7 +192,7 @@ def _step(
 ) -> tuple[int, float]:
     """Strings read in a step of all restarts, and seconds that it takes, as measured on two cores."""
     reader = Reader.of(model, [(s,) for s in data.settings], data.effects, data.readout)
-    strings = strings_of(rung, config, reader.contracted)
+    strings = strings_of(config, reader)
     work = strings * data.sites * restarts(config)
     width = rung.options.get("bond", rung.options.get("hidden", 32))
     if not isinstance(dilation(model).whole, Normalised):
@@ -200,6 +200,8 @@ def _step(
         return strings, (work + walked) * width * 2e-9
     if rung.name == "lpdo":
         return strings, work * (5e-8 + 1.2e-8 * width**3)
+    if reader.drawn:  # as many ancillas as sites are read as well
+        work *= 2
     return strings, work * (5e-8 + 2e-9 * width**2 / (1 if reader.contracted else 4))
 
 

@@ -87,7 +87,7 @@ class Fit:
     ) -> Tried:
         shots, model = self.shots, built(rung, self.sites, self.own)
         reader = shots.reader(model)
-        strings = strings_of(rung, self.config, reader.contracted)
+        strings = strings_of(self.config, reader)
         objective = BatchLikelihood(model, partition(model, self.sites, self.config))
         held = Batches.of(reader, shots.held_out, shots.shares, strings)
         looked_at = held.in_pieces(strings, _LOOKED_AT * strings)
