@@ -8,7 +8,7 @@ import typer
 
 from nqs.cli import options as opt
 from nqs.cli.refused import checking_input
-from nqs.measurement.dataset import refuse_blind_readout
+from nqs.measurement.readout import refuse_blind_readout
 
 app = typer.Typer(
     help="Inspect, convert and simulate measurement files.",
@@ -187,9 +187,11 @@ def calibrate(
         data = read([shots], Options(format, select, shots_per_setting, sites, bases))
         found = read_calibration(calibration, data.sites, leftmost)
         confusion = found.confusion()
-        refuse_blind_readout(confusion.readout)
+        pairs = found.pairs()
+        refuse_blind_readout(confusion.readout, pairs)
         found.refuse_inverted(str(calibration))
-        file.write(output, replace(data, readout=confusion.readout, calibration=found))
+        data = replace(data, calibration=found)
+        file.write(output, replace(data, readout=confusion.readout, readout_pairs=pairs))
     if data.readout is not None:
         typer.echo(f"{shots} declared other readout errors; those of the calibration replace them")
     show_calibration(found, confusion)

@@ -327,12 +327,15 @@ def show_calibration(calibration: Any, confusion: Any) -> None:
         pairs = [(matrix[1, 0], error[1, 0]), (matrix[0, 1], error[0, 1])]
         shown = "".join(f"{p:.4f} ± {e:.4f}   " for p, e in pairs)
         console.print(f"{site:>4}  {shown}".rstrip())
-    together = calibration.together()
-    if together:
-        named = ", ".join(f"{i} and {j}" for i, j, _ in together[:6])
+    kept = {pair.sites for pair in calibration.pairs()}
+    for i, j in kept:
+        console.print(Text(f"sites {i} and {j} are misread together: a matrix of both is kept"))
+    left = [f"{i} and {j}" for i, j, _ in calibration.together() if (i, j) not in kept]
+    if left:
         console.print(
             Text(
-                f"! Sites {named} are not misread independently; matrices site by site leave that out.",
+                f"! Sites {', '.join(left[:6])} are not misread independently; matrices site by site leave that out. A "
+                "matrix of both takes calibration shots of all four states of two sites, each in one pair.",
                 style="yellow",
             )
         )

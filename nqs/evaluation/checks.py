@@ -91,6 +91,18 @@ def of_bound(bias: Estimate | None, error: float | None) -> Check:
     return Check("NLL of the ancillas drawn too high, in errors", far, "≤ 1", alarm)
 
 
+def of_pairs(data: Measurements) -> Check:
+    """Whether sites that are misread together are read site by site, as where not all outcomes are listed."""
+    pairs = [f"{i} and {j}" for (i, j), _ in data.readout_pairs]
+    alarm = None
+    if pairs:
+        alarm = (
+            f"Sites {', '.join(pairs[:6])} are misread together, and each was undone by itself: beyond all amplitudes "
+            "at once a matrix of two sites is left out. Correlations between them are not to be trusted."
+        )
+    return Check("pairs of sites misread together, undone alone", len(pairs) or None, "0", alarm)
+
+
 def alarms(checks: Iterable[Check]) -> list[str]:
     """The warnings of a summary."""
     return [check.alarm for check in checks if check.alarm]

@@ -82,14 +82,19 @@ def of_shots(data: Measurements) -> Moments:
     read = {number: where.astype(float) for number, where in read.items() if where.any()}
     signs = data.readout is None  # whose square is 1
     for rows in pieces(len(index), _ROWS, of=data.outcomes):
-        values, weight = outcome_values(data, data.outcomes[rows]), data.counts[rows, None]
+        told, weight = outcome_values(data, rows), data.counts[rows, None]
+        values = told.site
         for number, where in read.items():
             here = where[index[rows]]
             powers = (here, here * values) if signs else (here, here * values, here * values**2)
             for power, x in enumerate(powers):
                 site[power, number] += (weight * x).sum(axis=0)
                 if paired:
-                    pair[power, number] += (weight * x).T @ x
+                    every = (weight * x).T @ x
+                    for (i, j), value in told.pair.items():
+                        both = here[:, i] * here[:, j] * value**power
+                        every[i, j] = every[j, i] = weight[:, 0] @ both
+                    pair[power, number] += every
     if signs:
         site[2], pair[2] = site[0], pair[0]
     moments = unknown(sites)
@@ -138,6 +143,13 @@ def structure_factors(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     return (waves - own) / values.shape[1] + 1
 
 
+def _wave(i: int, j: int, size: tuple[int, ...]) -> np.ndarray:
+    """cos q·(r_i − r_j) of every q, shape `size`."""
+    apart = np.subtract(np.unravel_index(i, size), np.unravel_index(j, size))
+    angles = (2 * np.pi * np.arange(n) / n * d for n, d in zip(size, apart, strict=True))
+    return np.cos(sum(np.meshgrid(*angles, indexing="ij")))
+
+
 def structure_factor_of_shots(
     data: Measurements, size: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray] | None:
@@ -151,7 +163,11 @@ def structure_factor_of_shots(
     sums = np.zeros((3, *size))  # shots, S and S²
     for part in pieces(len(rows), _ROWS, of=data.outcomes):
         some = rows[part]
-        found = structure_factors(outcome_values(data, data.outcomes[some]), size)
+        told = outcome_values(data, some)
+        found = structure_factors(told.site, size)
+        for (i, j), value in told.pair.items():
+            more = 2 * (value - told.site[:, i] * told.site[:, j]) / data.sites
+            found = found + np.multiply.outer(more, _wave(i, j, size))
         for power in range(3):
             sums[power] += np.tensordot(data.counts[some], found**power, axes=1)
     shots = sums[0].max()

@@ -8,7 +8,7 @@ import numpy as np
 
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED, rows_of
-from nqs.state.born import observed, rotations
+from nqs.state.born import observed, rotations_of
 
 PINNED = 0.3
 """Radians: a direction of the state is fixed when the shots hold it at least this tightly."""
@@ -98,7 +98,7 @@ def _of_mixed_cells(
 ) -> np.ndarray:
     """Information of one shot where a cell sums several amplitudes: δp² / p."""
     amplitude = unitary @ psi
-    plan = rotations((setting,), data.effects, data.readout)
+    plan = rotations_of(data, (setting,))
 
     def read_out(rows):  # (…, 2**sites) over outcomes
         return np.asarray(observed(jnp.asarray(rows), plan))

@@ -10,7 +10,7 @@ import numpy as np
 from nqs.evaluation.identifiability import blind_to_conjugation
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import each_cell_once
-from nqs.state.born import Rotations, rotations, vector_log_probabilities
+from nqs.state.born import Rotations, rotations_of, vector_log_probabilities
 from nqs.state.reach import LIKELIEST_SITES
 
 _STARTS = 6
@@ -47,7 +47,7 @@ def pure_maximum_likelihood(
         frequencies = counts[0] / counts.sum()
         seen = frequencies[frequencies > 0]
         return MaximumLikelihood(np.sqrt(frequencies) + 0j, float(-(seen * np.log(seen)).sum()))
-    plan = jax.device_put(rotations(data.settings, data.effects, data.readout))
+    plan = jax.device_put(rotations_of(data))
     counts = jax.device_put(counts)
     rng = np.random.default_rng([seed, 0x3A1E])
     first = [rng.normal(size=(2, 2**data.sites)) for _ in range(starts)]
@@ -70,7 +70,7 @@ def as_likely(psi: np.ndarray, data: Measurements, directions: np.ndarray, seed:
         turned = np.exp(2j * np.pi * rng.random((_BESIDE, psi.size)))
         return psi * turned
     if len(directions):
-        plan = jax.device_put(rotations(data.settings, data.effects, data.readout))
+        plan = jax.device_put(rotations_of(data))
         once = each_cell_once(
             np.exp(vector_log_probabilities(jnp.asarray(psi), plan)), data.settings
         )

@@ -12,7 +12,7 @@ from scipy.special import chdtrc
 
 from nqs.evaluation.maximum_likelihood import MaximumLikelihood
 from nqs.measurement.dataset import Measurements
-from nqs.state.born import Rotations, observed, rotations, vector_log_probabilities
+from nqs.state.born import Rotations, observed, rotations_of, vector_log_probabilities
 
 _BEGIN = 0.01
 _MOST = 0.45
@@ -62,7 +62,7 @@ def noise_tests(data: Measurements, pure: MaximumLikelihood) -> list[NoiseTest]:
     """
     from scipy.optimize import minimize
 
-    plan = jax.device_put(rotations(data.settings, data.effects, data.readout))
+    plan = jax.device_put(rotations_of(data))
     counts = jax.device_put(data.table())
     begin = np.r_[pure.vector.real, pure.vector.imag, _BEGIN]
     bounds = [(None, None)] * (begin.size - 1) + [(0.0, _MOST)]

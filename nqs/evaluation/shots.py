@@ -1,9 +1,14 @@
 """Expectation values of Pauli strings from shots alone, wherever a setting tells them."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
 from nqs.evaluation.heldout import Estimate
-from nqs.measurement.dataset import Measurements, refuse_blind_readout
+from nqs.measurement.dataset import Measurements
+from nqs.measurement.effects import UNMEASURED
+from nqs.measurement.readout import refuse_blind_readout
 from nqs.measurement.spool import pieces
 from nqs.systems.pauli import PauliSum
 
@@ -18,17 +23,45 @@ def error_of_mean(mean, square, shots):
     return np.sqrt(np.maximum(square - shrunk**2, 0) / shots)
 
 
-def outcome_values(data: Measurements, outcomes: np.ndarray) -> np.ndarray:
-    """The ±1 that each outcome stands for, (rows, sites), unbiased by readout errors.
+class OutcomeValues(NamedTuple):
+    """What the outcomes of some shots stand for, unbiased by readout errors.
 
-    With readout errors R[r, t] a read r counts as f(r), Σ_r f(r) R[r, t] = (−1)^t. ValueError where
-    they leave nothing of a site.
+    site: (rows, sites) ±1 in the mean. pair: of two sites that are misread together, their product, (rows,).
     """
-    signs = np.tile([1.0, -1.0], (data.sites, 1))
-    if data.readout is not None:
-        refuse_blind_readout(data.readout)
-        signs = np.linalg.solve(data.readout.swapaxes(1, 2), signs[:, :, None])[:, :, 0]
-    return np.where(outcomes == 0, signs[:, 0], signs[:, 1])
+
+    site: np.ndarray
+    pair: dict[tuple[int, int], np.ndarray]
+
+    def product(self, support: Sequence[int]) -> np.ndarray:
+        """Of some sites, (rows,)."""
+        alone, found = list(support), np.ones(len(self.site))
+        for pair, value in self.pair.items():
+            if set(pair) <= set(alone):
+                alone = [site for site in alone if site not in pair]
+                found = found * value
+        return found * self.site[:, alone].prod(axis=1)
+
+
+def outcome_values(data: Measurements, rows: slice | np.ndarray) -> OutcomeValues:
+    """Of some rows of shots.
+
+    With readout errors R[r, t] a read r counts as f(r), Σ_r f(r) R[r, t] = (−1)^t; of a pair both outcomes as one.
+    Where a site is not measured its partner counts by its own errors. ValueError where they leave nothing of a site.
+    """
+    outcomes, signs = data.outcomes[rows], np.tile([1.0, -1.0], (data.sites, 1))
+    if data.readout is None:
+        return OutcomeValues(np.where(outcomes == 0, signs[:, 0], signs[:, 1]), {})
+    refuse_blind_readout(data.readout, data.readout_pairs)
+    signs = np.linalg.solve(data.readout.swapaxes(1, 2), signs[:, :, None])[:, :, 0]
+    values, pairs = np.where(outcomes == 0, signs[:, 0], signs[:, 1]), {}
+    measured = np.array([[c != UNMEASURED for c in setting] for setting in data.settings])
+    for (i, j), matrix in data.readout_pairs:
+        true = np.array([[1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])  # of i, of j, of both
+        read = np.linalg.solve(matrix.T, true.T)[2 * outcomes[:, i] + outcomes[:, j]]
+        both = measured[data.setting_index[rows]][:, [i, j]].all(axis=1)
+        values[both, i], values[both, j] = read[both, 0], read[both, 1]
+        pairs[i, j] = read[:, 2]
+    return OutcomeValues(values, pairs)
 
 
 def from_shots(data: Measurements, total: PauliSum) -> Estimate | None:
@@ -67,11 +100,11 @@ def _sums(data: Measurements, strings: list[tuple]) -> tuple[np.ndarray, np.ndar
     first, second = np.zeros((2, len(data.settings)))
     for rows in pieces(len(data.counts), of=data.outcomes):
         index, counts = data.setting_index[rows], data.counts[rows]
-        values = outcome_values(data, data.outcomes[rows])
+        values = outcome_values(data, rows)
         added = np.zeros(len(index))
         for support, telling, weight in strings:
             here = telling[index]
-            added[here] += weight * values[np.ix_(here, support)].prod(axis=1)
+            added[here] += weight * values.product(support)[here]
         np.add.at(first, index, counts * added)
         np.add.at(second, index, counts * added**2)
     return first, second

@@ -18,7 +18,7 @@ from nqs.jobs.selection import repeated, restart
 from nqs.jobs.stopping import one_part
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import each_cell_once
-from nqs.state.born import Rotations, rotations
+from nqs.state.born import Rotations, rotations_of
 from nqs.state.reach import ERROR_SITES, ERROR_WORK, MATRIX_LIKELIEST_SITES
 from nqs.state.state import State, initial_variables, vectors
 from nqs.training.fit import (
@@ -147,7 +147,7 @@ def replicas(state: State, data: Measurements, number: int, seed: int, how: Refi
     in one program. Efron and Tibshirani, An Introduction to the Bootstrap (1993), sections 6.5
     and 10.
     """
-    plan = rotations(data.settings, data.effects, data.readout)
+    plan = rotations_of(data)
     rng = np.random.default_rng([seed, _PURPOSE])
     probability = each_cell_once(np.exp(state.log_table(plan)), data.settings)
     at_once = max(1, min(number, _AT_ONCE // (probability.size * _restarts(how.starts))))

@@ -84,7 +84,10 @@ def readout(config: Tomography, data: Measurements, fill: Callable[..., None]) -
         return
     known = data.calibration
     if known is not None and known.tells(data.readout):
-        fill(config.data, "readout", "calibrated", f"by {known.shots:,} calibration shots")
+        together = ", ".join("{} and {}".format(*pair.sites) for pair in data.readout_pairs)
+        why = f"by {known.shots:,} calibration shots"
+        why += f"; sites {together} are misread together" if together else ""
+        fill(config.data, "readout", "calibrated", why)
     fill(config.data, "readout", "declared", "the file has a matrix for every site")
 
 

@@ -27,7 +27,7 @@ from nqs.jobs.wide_shots import together
 from nqs.jobs.wide_typical import some
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import generalised
-from nqs.state.born import rotations
+from nqs.state.born import rotations_of
 from nqs.state.reach import DENSE_SITES, DENSE_TERMS
 from nqs.state.reading import shot_log_probabilities
 from nqs.state.state import State
@@ -170,7 +170,7 @@ def _likelihood(state: State, data: Measurements) -> dict[str, Any] | None:
     affordable = state.sites <= DENSE_SITES and len(data.settings) * 2**state.sites <= DENSE_TERMS
     if not affordable or (state.mixed and not state.dense):
         return _of_large(state, data)
-    log_p = state.log_table(rotations(data.settings, data.effects, data.readout))
+    log_p = state.log_table(rotations_of(data))
     return {"nll": number(nll(log_p, data.table())), "shots": data.shots}
 
 

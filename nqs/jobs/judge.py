@@ -27,9 +27,10 @@ from nqs.jobs.bootstrap import scatter
 from nqs.jobs.choices import Choice
 from nqs.jobs.properties import beside, fidelity_to, number, properties
 from nqs.jobs.reconstruct import Reconstruction
+from nqs.measurement.calibration import rates_of
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED, each_cell_once
-from nqs.state.born import rotations, vector_log_probabilities
+from nqs.state.born import rotations_of, vector_log_probabilities
 from nqs.state.reach import LIKELIEST_SITES
 from nqs.state.state import State
 from nqs.systems.observable import observable
@@ -65,7 +66,7 @@ def judge(
     vector = target if isinstance(target, np.ndarray) else None
     data = found.data
     psi = found.final.vector()
-    plan = rotations(data.settings, data.effects, data.readout)
+    plan = rotations_of(data)
     counts = data.table()
     log_p = found.final.log_table(plan)
     kept = found.kept[found.best]
@@ -216,7 +217,21 @@ def about(config, choices, run, source, data) -> dict[str, Any]:
             "select": config.data.select,
             "shots": data.shots,
             "settings": len(data.settings),
+            "readout": _misread(data),
         },
+    }
+
+
+def _misread(data: Measurements) -> dict[str, Any] | None:
+    """The readout errors that are undone: P(1 | 0) and P(0 | 1) of every site, and the matrices of pairs."""
+    if data.readout is None:
+        return None
+    return {
+        "rates": rates_of(data.readout).tolist(),
+        "pairs": [
+            {"sites": list(sites), "matrix": matrix.tolist()}
+            for sites, matrix in data.readout_pairs
+        ],
     }
 
 
@@ -282,11 +297,7 @@ def _baseline(found, config, target, kept_log_p, held_counts):
 
 def vector_table(vector: np.ndarray, data: Measurements) -> np.ndarray:
     """log P of every outcome in every setting for a state vector, (settings, 2**sites)."""
-    return np.asarray(
-        vector_log_probabilities(
-            jnp.asarray(vector), rotations(data.settings, data.effects, data.readout)
-        )
-    )
+    return np.asarray(vector_log_probabilities(jnp.asarray(vector), rotations_of(data)))
 
 
 def _goodness(counts, log_p, data, seed, rank, exact) -> Goodness:

@@ -16,7 +16,7 @@ from nqs.jobs import choices, descriptions
 from nqs.jobs import reconstruct as networks
 from nqs.measurement.calibration import rates_of
 from nqs.measurement.dataset import Measurements
-from nqs.state.born import Rotations, rotations
+from nqs.state.born import Rotations, rotations_of
 from nqs.state.reach import MATRIX_LIKELIEST_SITES
 from nqs.state.state import State
 from nqs.training.run import Run
@@ -85,7 +85,7 @@ def choose(config: Tomography, data: Measurements, model: nn.Module | None = Non
 
 def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None, run: Run) -> Mixed:
     """Fit, choose where that is asked for, and fit again on all shots."""
-    plan = rotations(data.settings, data.effects, data.readout)
+    plan = rotations_of(data)
     if config.ansatz.name not in (AUTO, EXACT):
         return _by_network(data, config, model, run, plan)
     begun, tried = time.monotonic(), []

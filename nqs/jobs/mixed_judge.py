@@ -22,6 +22,7 @@ from nqs.jobs.mixed_replicas import Replicas
 from nqs.jobs.properties import beside, fidelity_to, number, properties
 from nqs.measurement.calibration import rates_of
 from nqs.measurement.effects import each_cell_once
+from nqs.measurement.readout import composed
 from nqs.state.state import State
 from nqs.systems.observable import observable
 from nqs.training.run import Run
@@ -73,7 +74,10 @@ def judge(
         learnt_readout=None if confusion is None else float(rates_of(confusion).max()),
     )
     # what was learnt of the readout is undone in what the shots alone say as well
-    told_by = data if confusion is None else replace(data, readout=_with(confusion, data.readout))
+    told_by = data
+    if confusion is not None:
+        both = composed(confusion, data.readout, data.readout_pairs)
+        told_by = replace(data, readout=both[0], readout_pairs=both[1])
     found_out = mixed_verdict.checks(findings)
     if not found.calibrated:  # these shots themselves
         found_out.append(checks.of_calibration(told_by))
@@ -170,11 +174,6 @@ def _goodness(found: Mixed, counts: np.ndarray, log_p: np.ndarray, seed: int) ->
         counts, probability, rank=directions, slack=max(slack, 0.0), seed=seed
     )
     return tested or simulated_test(counts, probability, seed)
-
-
-def _with(confusion: np.ndarray, declared: np.ndarray | None) -> np.ndarray:
-    """Readout errors that were learnt on top of those declared."""
-    return confusion if declared is None else confusion @ declared
 
 
 def _scatter(rho, again: np.ndarray | None, told: bool | None, complete: bool) -> Scatter | None:

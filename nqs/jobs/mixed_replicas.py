@@ -9,7 +9,7 @@ from nqs.evaluation.mixed_likelihood import Description, most_likely
 from nqs.measurement.calibration import rates_of
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import each_cell_once
-from nqs.state.born import rotations
+from nqs.state.born import misread_by, rotations_of
 from nqs.state.state import State
 
 _PURPOSE = 0xB008
@@ -37,7 +37,7 @@ def replicas(
     calibration shots tell how sites are misread, they are drawn again as well. heed: called between refits.
     Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 6.5.
     """
-    plan = rotations(data.settings, data.effects, data.readout)
+    plan = rotations_of(data)
     rng = np.random.default_rng([seed, _PURPOSE])
     probability = each_cell_once(np.exp(state.log_table(plan)), data.settings)
     once = probability / probability.sum(axis=1, keepdims=True)
@@ -54,7 +54,8 @@ def replicas(
         again = plan
         known = data.calibration
         if known is not None and data.readout is not None and known.tells(data.readout):
-            again = plan._replace(readout=known.drawn_again(rng))
+            pairs = known.pairs_drawn_again(rng, data.readout_pairs)
+            again = misread_by(plan, known.drawn_again(rng), pairs)
         fits.append(most_likely(counts, again, description, seed, also_from=begin, starts=0))
     mixtures = [fit.mixture for fit in fits]
     return Replicas(

@@ -71,7 +71,7 @@ def with_readout(config: Tomography, data: Measurements) -> Measurements:
     that lie beside them, unless it says otherwise. ValueError where they are not there."""
     asked, calibration = config.data.readout, data.calibration
     if asked == "none":
-        return replace(data, readout=None)
+        return replace(data, readout=None, readout_pairs=())
     if asked == "declared" and data.readout is None:
         raise ValueError(
             "data.readout is 'declared', and the file declares no readout errors; leave it out."
@@ -82,7 +82,8 @@ def with_readout(config: Tomography, data: Measurements) -> Measurements:
             "`nqs data calibrate`, or leave it out."
         )
     if calibration is not None and (asked == "calibrated" or data.readout is None):
-        return replace(data, readout=calibration.confusion().readout)
+        readout, pairs = calibration.confusion().readout, calibration.pairs()
+        return replace(data, readout=readout, readout_pairs=pairs)
     return data
 
 

@@ -19,10 +19,11 @@ from nqs.config.menu import (
 )
 from nqs.config.tomography import Tomography
 from nqs.jobs.choices import is_mixed, vectors_of
-from nqs.measurement.dataset import Measurements, refuse_blind_readout
+from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import generalised
 from nqs.measurement.kinds import refuse_too_many_terms
 from nqs.measurement.outcomes import outcomes_of
+from nqs.measurement.readout import refuse_blind_readout
 from nqs.state.reach import (
     DENSE_SITES,
     DENSE_TERMS,
@@ -84,7 +85,7 @@ def check(config: Tomography, data: Measurements, *, own: bool = False) -> None:
         refuse_idle(config.training, ("shift", "trust"), "optimiser adam")
     if config.evaluation.bootstrap == 1:
         raise ValueError("evaluation.bootstrap is 1; one refit has no spread, take 100.")
-    refuse_blind_readout(data.readout)
+    refuse_blind_readout(data.readout, data.readout_pairs)
     for text in config.evaluation.observables:
         observable(text, data.sites)
     if generalised(data.settings, data.effects):

@@ -107,6 +107,7 @@ def judge(
         told_by_shots=told,
     )
     found_out = [*verdict.checks(findings), checks.of_bound(bound, told), drift.check(data)]
+    found_out.append(checks.of_pairs(data))
     if config.data.readout != "calibrated":  # by these shots themselves
         found_out.append(checks.of_calibration(data))
     summary = about(config, choices, run, source, data)

@@ -1,10 +1,13 @@
 """Calibration of a readout: basis states that were prepared, and what was read of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import chdtrc, pdtrc, xlogy
+
+from nqs.measurement.readout import Pair
 
 
 def of_rates(rates: np.ndarray) -> np.ndarray:
@@ -118,6 +121,35 @@ class Calibration:
         wrong = np.stack([seen[:, 1, 0], seen[:, 0, 1]], axis=1)  # read as 1 of 0, as 0 of 1
         rate = np.minimum((wrong + 0.5) / (shots + 1), 1.0)
         return of_rates(rng.binomial(shots, rate) / np.maximum(shots, 1))
+
+    def pairs(self) -> tuple[Pair, ...]:
+        """Errors of the sites that are misread `together`, the surest pairs first and each site in one at most; of
+        those that were prepared in all four states."""
+        found: list[Pair] = []
+        for i, j, _ in self.together():
+            taken = {site for pair in found for site in pair.sites}
+            seen = self._seen_of(i, j)
+            if not {i, j} & taken and (seen.sum(axis=0) > 0).all():
+                found.append(Pair((i, j), seen / seen.sum(axis=0)))
+        return tuple(found)
+
+    def _seen_of(self, i: int, j: int) -> np.ndarray:
+        """How often two sites were read as 2 r_i + r_j when they were prepared as 2 t_i + t_j, (4, 4)."""
+        read, true = (2 * bits[:, i] + bits[:, j] for bits in (self.outcomes, self.prepared))
+        seen = np.zeros((4, 4))
+        np.add.at(seen, (read, true), self.counts)
+        return seen
+
+    def pairs_drawn_again(
+        self, rng: np.random.Generator, pairs: Sequence[Pair]
+    ) -> tuple[Pair, ...]:
+        """As `drawn_again`, of pairs."""
+        found = []
+        for (i, j), matrix in pairs:
+            shots = self._seen_of(i, j).sum(axis=0).astype(int)
+            again = np.stack([rng.multinomial(n, p) for n, p in zip(shots, matrix.T, strict=True)])
+            found.append(Pair((i, j), again.T / np.maximum(shots, 1)))
+        return tuple(found)
 
     def p_value(self, readout: np.ndarray | None) -> float:
         """Of these shots under given errors (sites, 2, 2), none where left out: likelihood ratio over all sites and

@@ -18,10 +18,8 @@ from nqs.measurement.effects import (
     basis_index,
     checked_effects,
 )
+from nqs.measurement.readout import Pair, checked_pairs, checked_readout, same_pairs
 from nqs.measurement.spool import end_to_end, pieces, room
-
-_LEAST_TOLD = 1e-6
-"""Difference of two probabilities below which a readout tells no outcome from the other."""
 
 LARGEST_TABLE_SITES = 26
 
@@ -37,6 +35,7 @@ class Measurements:
     block: (rows,) time block of each row, optional.
     effects: letter → (outcomes, 2, 2) operators of further single-site measurements.
     readout: (sites, 2, 2) P(read r | true t) as [site, r, t], optional.
+    readout_pairs: beside them, of sites that are misread together, each in one pair at most.
     calibration: shots of prepared basis states, read by the same device, optional.
     target: state vector (2**sites,) or density matrix the shots were made from, optional.
     source: where the shots came from, in words.
@@ -50,6 +49,7 @@ class Measurements:
     block: np.ndarray | None = None
     effects: Mapping[str, np.ndarray] = field(default_factory=dict)
     readout: np.ndarray | None = None
+    readout_pairs: tuple[Pair, ...] = ()
     calibration: Calibration | None = None
     target: np.ndarray | None = None
     source: str = ""
@@ -83,7 +83,12 @@ class Measurements:
             if store["block"].shape != (rows,):
                 raise ValueError(f"block has {store['block'].size} entries for {rows} shots.")
         if self.readout is not None:
-            store["readout"] = _checked_readout(np.asarray(self.readout, dtype=float), sites)
+            store["readout"] = checked_readout(np.asarray(self.readout, dtype=float), sites)
+            store["readout_pairs"] = checked_pairs(self.readout_pairs, sites)
+        elif self.readout_pairs:
+            raise ValueError(
+                "readout of pairs of sites is given without that of every site; give both."
+            )
         if self.calibration is not None and self.calibration.sites != sites:
             raise ValueError(
                 f"the calibration shots have {self.calibration.sites} sites; the shots have {sites}."
@@ -302,7 +307,9 @@ def joined(parts: Sequence[Measurements]) -> Measurements:
         if part.readout is None or first.readout is None:
             same_readout = part.readout is first.readout
         else:
-            same_readout = np.array_equal(part.readout, first.readout)
+            same_readout = np.array_equal(part.readout, first.readout) and same_pairs(
+                part.readout_pairs, first.readout_pairs
+            )
         if not same_readout:
             raise ValueError(
                 f"part {number} ({part.source}) declares other readout errors than part 1;"
@@ -324,6 +331,7 @@ def joined(parts: Sequence[Measurements]) -> Measurements:
         block=_blocks(parts),
         effects=effects,
         readout=first.readout,
+        readout_pairs=first.readout_pairs,
         calibration=all_calibrations([p.calibration for p in parts]),
         target=next((p.target for p in parts if p.target is not None), None),
         source=", ".join(p.source for p in parts if p.source),
@@ -364,32 +372,6 @@ def _common_letters(parts: Sequence[Measurements]):
         table = str.maketrans(renamed)
         spelled.append([setting.translate(table) for setting in part.settings])
     return effects, spelled
-
-
-def _checked_readout(readout: np.ndarray, sites: int) -> np.ndarray:
-    if readout.shape != (sites, 2, 2):
-        raise ValueError(f"readout has shape {readout.shape}; expected ({sites}, 2, 2).")
-    if not np.isfinite(readout).all() or readout.min() < 0:
-        raise ValueError("readout holds negative or non-finite numbers; expected probabilities.")
-    sums = readout.sum(axis=1)
-    if not np.allclose(sums, 1, atol=1e-6):
-        site = int(np.argmax(np.abs(sums - 1).max(axis=1)))
-        raise ValueError(
-            f"readout of site {site} sums to {sums[site].tolist()} over the read value; expected 1."
-        )
-    return readout
-
-
-def refuse_blind_readout(readout: np.ndarray | None) -> None:
-    """ValueError where a readout (sites, 2, 2) reads the same whatever a site is in: it cannot be undone."""
-    if readout is None:
-        return
-    told = np.abs(readout[:, 0, 0] - readout[:, 0, 1])
-    if told.min() < _LEAST_TOLD:
-        raise ValueError(
-            f"readout of site {int(np.argmin(told))} is the same for both outcomes: it says nothing of "
-            "the site. Leave the site out, or calibrate it again."
-        )
 
 
 def _checked_target(target: np.ndarray, sites: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from nqs.measurement.calibration import Calibration
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import checked_effects
 from nqs.measurement.problems import listed, quoted
+from nqs.measurement.readout import Pair
 
 if TYPE_CHECKING:
     from nqs.measurement.hdf5_tree import Tree
@@ -36,6 +37,10 @@ def stored_arrays(data: Measurements) -> dict[str, np.ndarray]:
         arrays[f"/effects/{letter}"] = effect.astype("<c16")
     if data.readout is not None:
         arrays["/readout"] = data.readout.astype("<f8")
+    if data.readout_pairs:
+        sites, matrices = zip(*data.readout_pairs, strict=True)
+        arrays["/readout_pairs/sites"] = np.array(sites, "<u4")
+        arrays["/readout_pairs/matrices"] = np.array(matrices, "<f8")
     if data.calibration is not None:
         if data.calibration.counts.max() > LARGEST_COUNT:
             raise ValueError(
@@ -90,11 +95,25 @@ def measurements(tree: "Tree") -> Measurements:
         block=_typed(arrays, "/block", "u", 1) if "/block" in arrays else None,
         effects=effects,
         readout=_typed(arrays, "/readout", "f", 3) if "/readout" in arrays else None,
+        readout_pairs=_pairs(arrays),
         calibration=_calibration(arrays),
         target=_target(arrays),
         source=str(root.get("source", "")),
         lattice=_lattice(root.get("lattice")),
     )
+
+
+def _pairs(arrays: dict[str, np.ndarray]) -> tuple[Pair, ...]:
+    if "/readout_pairs/sites" not in arrays or "/readout_pairs/matrices" not in arrays:
+        return ()
+    sites = _typed(arrays, "/readout_pairs/sites", "u", 2)
+    matrices = _typed(arrays, "/readout_pairs/matrices", "f", 3)
+    if sites.shape[1:] != (2,) or len(sites) != len(matrices):
+        raise ValueError(
+            f"/readout_pairs/sites has shape {sites.shape} and /readout_pairs/matrices {matrices.shape}; expected two "
+            "sites, and a matrix, of each pair."
+        )
+    return tuple(Pair((int(i), int(j)), m) for (i, j), m in zip(sites, matrices, strict=True))
 
 
 def _lattice(stored: Any) -> tuple[int, ...] | None:

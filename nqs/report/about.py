@@ -8,6 +8,9 @@ from nqs.report.drawing import whole
 from nqs.report.sections import Row, part
 from nqs.report.wording import NOT_COMPUTED, count, counted, duration, listed, printable
 
+_MOST_SITES = 24
+"""Sites that are listed one by one."""
+
 
 def about_hamiltonian(summary: Mapping[str, Any]) -> list[Row]:
     """Which Hamiltonian, and its couplings."""
@@ -41,6 +44,24 @@ def about_data(summary: Mapping[str, Any]) -> list[Row]:
         Row("Shots", count(data.get("shots")), _held_out(data)),
         Row("Settings", count(data.get("settings"))),
     ]
+
+
+def about_readout(summary: Mapping[str, Any]) -> list[Row]:
+    """How every site is misread, and pairs that are misread together; of many sites the worst."""
+    found = part(part(summary, "data"), "readout")
+    rates = [pair for pair in found.get("rates") or [] if isinstance(pair, list)]
+    worst = sorted(range(len(rates)), key=lambda site: -max(rates[site]))[:_MOST_SITES]
+    rows = [
+        Row(f"Site {site}", ", ".join(f"{p:.2%}" for p in rates[site]), "P(1 | 0), P(0 | 1)")
+        for site in sorted(worst)
+    ]
+    if len(rates) > len(worst):
+        rows.append(Row(f"{len(rates) - len(worst)} other sites", "less", "in summary.json"))
+    for pair in found.get("pairs") or []:
+        i, j = pair["sites"]
+        right = ", ".join(f"{pair['matrix'][n][n]:.2%}" for n in range(4))
+        rows.append(Row(f"Sites {i} and {j} together", right, "00, 01, 10 and 11 read as they are"))
+    return rows
 
 
 def _held_out(data: Mapping[str, Any]) -> str:

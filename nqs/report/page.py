@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from nqs.config.atomic import replacing
 from nqs.config.summary import read_summary
-from nqs.report import about, figures, sections, template
+from nqs.report import about, energy, figures, mixture, sections, template
 from nqs.report.drawing import Drawing
 from nqs.report.wording import printable
 
@@ -94,11 +94,11 @@ def rendered(
         comparison=sections.comparison(summary),
         baseline=sections.part(summary, "baseline").get("method"),
         judgements=[
-            ("Energy", sections.energy(summary)),
-            ("Sampling", sections.sampling(summary)),
+            ("Energy", energy.energy(summary)),
+            ("Sampling", energy.sampling(summary)),
             ("Goodness of fit", sections.goodness(summary)),
-            ("The mixture", sections.mixture(summary)),
-            ("Outcomes of a state?", sections.physicality(summary)),
+            ("The mixture", mixture.mixture(summary)),
+            ("Outcomes of a state?", mixture.physicality(summary)),
             ("What the data determine", sections.identifiability(summary)),
             (
                 "Observables",
@@ -111,6 +111,7 @@ def rendered(
         source=about.source(summary),
         facts=[
             ("Data", about.about_data(summary)),
+            ("Readout errors undone", about.about_readout(summary)),
             ("Hamiltonian", about.about_hamiltonian(summary)),
             ("Method", about.about_method(summary)),
             ("Chosen where the config was silent", about.chosen(summary)),

@@ -104,86 +104,19 @@ def _energy_highlights(summary: Mapping[str, Any]) -> list[Row]:
     energy, known = part(summary, "energy"), part(summary, "exact")
     if not energy:
         return []
-    rows = [Row("Energy", measured(energy), _units(summary))]
+    rows = [Row("Energy", measured(energy), units(summary))]
     if known:
         note = f"to {exact(known['energy'])}, {printable(known.get('method'))}"
         rows.append(Row("Relative error", measured(summary.get("relative_error")), note))
     rows.append(Row("V-score", v_score(summary), "0 for an eigenstate"))
-    rows.append(Row("Energy per site", measured(energy.get("per_site")), _units(summary)))
+    rows.append(Row("Energy per site", measured(energy.get("per_site")), units(summary)))
     return rows
 
 
-def _units(summary: Mapping[str, Any]) -> str:
+def units(summary: Mapping[str, Any]) -> str:
+    """Of a Hamiltonian."""
     units = part(summary, "hamiltonian").get("units")
     return "H in spins 1/2" if units == "spin-half" else "H in Pauli matrices"
-
-
-def energy(summary: Mapping[str, Any]) -> list[Row]:
-    """The energy, what is known of it, and its variance."""
-    found = part(summary, "energy")
-    if not found:
-        return []
-    known = part(summary, "exact")
-    rows = [Row("Energy", measured(found), _units(summary))]
-    if known:
-        rows.append(Row("Known energy", exact(known["energy"]), printable(known.get("method"))))
-        rows.append(Row("Relative error", measured(summary.get("relative_error"))))
-    return [
-        *rows,
-        Row("Variance of H", measured(summary.get("variance")), "0 in an eigenstate, any of them"),
-        Row("V-score", v_score(summary), "N · variance / (E − E∞)²"),
-    ]
-
-
-def _chains(found: Mapping[str, Any]) -> list[Row]:
-    """Those that teach a state that is not normalised, and its log Z."""
-    annealed = part(found, "annealed")
-    how = "exact, from all amplitudes"
-    if annealed.get("chains"):
-        how = (
-            f"annealed: {count(annealed.get('effective_samples'))} of {count(annealed['chains'])} chains "
-            f"effective, {count(annealed.get('temperatures'))} temperatures"
-        )
-    rows = [
-        Row("Markov chains", count(found.get("chains")), "of the training, at the state kept"),
-        Row(
-            "Effective samples",
-            count(found.get("effective_samples")),
-            f"of {count(found['samples'])}",
-        ),
-        Row("R̂ of the chains", measured(found.get("r_hat")), "1 where they agree"),
-    ]
-    if found.get("acceptance") is not None:
-        rows.append(Row("Moves accepted", f"{found['acceptance']:.0%}"))
-    return [*rows, Row("log Z", measured(found["log_z"]), how)]
-
-
-def sampling(summary: Mapping[str, Any]) -> list[Row]:
-    """What the errors of an energy rest on, or the norm of a state."""
-    found = part(summary, "sampling")
-    if not found:
-        return []
-    if not found.get("samples"):
-        return [Row("Exact sum", counted(found.get("distinct"), "configuration", "configurations"))]
-    if found.get("log_z"):
-        return _chains(found)
-    distinct = f"{count(found.get('distinct'))} different ones"
-    rows = [
-        Row("Fresh samples", count(found.get("samples")), distinct),
-        Row("Effective samples", count(found.get("effective_samples"))),
-    ]
-    if found.get("r_hat") is not None:
-        rows.append(Row("R̂ of the chains", measured(found.get("r_hat")), "1 where they agree"))
-    if found.get("acceptance") is not None:
-        rows.append(Row("Moves accepted", f"{found['acceptance']:.0%}"))
-    around = "the same, if the samples miss nothing"
-    return [
-        *rows,
-        Row("Variance, second look", measured(found.get("variance_around")), around),
-        Row(
-            "Variance in 1 % of the samples", f"{found.get('top_share', 0):.0%}", "8 % if Gaussian"
-        ),
-    ]
 
 
 def checks(summary: Mapping[str, Any]) -> list[Row]:
@@ -224,7 +157,7 @@ def _observable(row: Mapping[str, Any], of_shots: bool) -> tuple[str, str]:
         notes.append("left open: the settings do not fix it")
     elif again:
         shown = measured(again)
-        notes.append(f"statistical error by {_method(again)}{_interval(again.get('interval'))}")
+        notes.append(f"statistical error by {_method(again)}{interval(again.get('interval'))}")
     elif of_shots:
         notes.append("of the fit; --bootstrap 100 tells its statistical error")
     if row.get("shots"):
@@ -288,7 +221,7 @@ def comparison(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         rows.append((label, measured(_fitted(fidelity)), measured(theirs.get("fidelity"))))
         again = part(fidelity, "statistical")
         if again:
-            shown = measured(again) + _interval(again.get("interval"))
+            shown = measured(again) + interval(again.get("interval"))
             rows.append((f"the same of what was measured, by {_method(again)}", shown, ""))
     return rows
 
@@ -311,69 +244,6 @@ def goodness(summary: Mapping[str, Any]) -> list[Row]:
         Row("p-value", probability(p), meaning),
         Row("p-value from", printable(found.get("p_value_method"))),
     ]
-
-
-def physicality(summary: Mapping[str, Any]) -> list[Row]:
-    """How far outcomes that were learnt by themselves are from those of a state."""
-    found = part(summary, "physicality")
-    if not found:
-        return []
-    sites = found.get("sites") or []
-    whole = len(sites) == summary.get("sites")
-    where = (
-        "all sites"
-        if whole
-        else f"sites {printable(sites[0])} to {printable(sites[-1])}, the worst"
-    )
-    rows = [
-        Row(
-            "Smallest eigenvalue of the operator",
-            measured(found.get("smallest_eigenvalue")),
-            f"of {where}; 0 or more of a state",
-        )
-    ]
-    near = part(summary, "classical_fidelity")
-    if near:
-        rows.append(
-            Row("Fidelity of outcomes", measured(near.get("value")), "(Σ √pq)² with the target's")
-        )
-    return rows
-
-
-def mixture(summary: Mapping[str, Any]) -> list[Row]:
-    """What a mixed state is like, and the noise that was learnt beside it."""
-    found = part(summary, "mixture")
-    if not found:
-        return []
-    rows = [Row("Purity Tr ρ²", *_with_interval(found.get("purity")))]
-    if found.get("von_neumann") is not None:
-        rows += [
-            Row("Entropy −Tr ρ ln ρ", *_with_interval(found.get("von_neumann"))),
-            Row(
-                "Negativity of the first half", measured(found.get("negativity")), "0 if separable"
-            ),
-            Row(
-                "Nearest pure state",
-                measured(found.get("nearest_pure_fidelity")),
-                "its fidelity with the mixture",
-            ),
-        ]
-    elif found.get("renyi2") is not None:
-        rows.append(Row("Entropy −ln Tr ρ²", measured(found["renyi2"]), "of two copies"))
-    if found.get("white_noise") is not None:
-        rows.append(Row("White noise learnt", *_with_interval(found["white_noise"])))
-    for site, pair in enumerate(found.get("readout_errors") or []):
-        shown = ", ".join(measured(p) for p in pair)
-        rows.append(Row(f"Misread, site {site}", shown, "P(1 | 0), P(0 | 1), learnt"))
-    if summary.get("trace_distance") is not None:
-        rows.append(Row("Trace distance to the target", measured(summary["trace_distance"])))
-    return rows
-
-
-def _with_interval(found: Any) -> tuple[str, str]:
-    found = found if isinstance(found, Mapping) else {}
-    shown = _interval(found.get("interval")).lstrip(", ")
-    return measured(found), shown and f"95 % {shown}, by refits"
 
 
 def identifiability(summary: Mapping[str, Any]) -> list[Row]:
@@ -435,10 +305,11 @@ def _method(found: Mapping[str, Any]) -> str:
     return {"bootstrap": "refits"}.get(str(found.get("method")), "the Fisher matrix")
 
 
-def _interval(interval: Any) -> str:
-    if not isinstance(interval, list | tuple) or len(interval) != 2:
+def interval(ends: Any) -> str:
+    """Two ends in words; nothing of what is no interval."""
+    if not isinstance(ends, list | tuple) or len(ends) != 2:
         return ""
-    low, high = (finite(end) for end in interval)
+    low, high = (finite(end) for end in ends)
     return "" if low is None or high is None else f", interval {plain(low)} to {plain(high)}"
 
 

@@ -3,7 +3,7 @@
 Everything above this room asks here for log-probabilities, never for amplitudes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from jax import Array
 
 from nqs.ansatz.autoregressive import Normalised
 from nqs.ansatz.density import Density
+from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import (
     UNMEASURED,
     basis_bits,
@@ -21,6 +22,7 @@ from nqs.measurement.effects import (
     pieces_of,
     rotating_nothing,
 )
+from nqs.measurement.readout import Pair
 from nqs.state.pieces import ROWS, in_turn
 from nqs.state.reach import DENSE_SITES, refuse_out_of_reach
 
@@ -48,6 +50,8 @@ class Rotations(NamedTuple):
     order: (settings,) leaf of each setting.
     unmeasured: one per site; (settings,) 1 where the outcome is ignored, None where never.
     readout: (sites, 2, 2) P(read r | true t) as [site, r, t], or None.
+    pairs: one per site; one per site for those that it is misread together with, (2, 2, 2, 2) P(read r_i r_j | true
+    t_i t_j) as [r_i, r_j, t_i, t_j], else None; None where never.
     grouping: one per site; (settings, outcomes, pieces) that says which pieces of rank one each outcome of a
     generalised measurement is made of, None where all are outcomes themselves.
     flat: (settings, outcomes**sites) probabilities of white noise, None where all are alike.
@@ -57,6 +61,7 @@ class Rotations(NamedTuple):
     order: Any
     unmeasured: tuple[Any, ...]
     readout: Any
+    pairs: Any = None
     grouping: Any = None
     flat: Any = None
 
@@ -79,6 +84,28 @@ class Mixture(NamedTuple):
         if self.white is None:
             return matrix
         return (1 - self.white) * matrix + self.white * np.eye(len(matrix)) / len(matrix)
+
+
+def rotations_of(data: Measurements, settings: tuple[str, ...] | None = None) -> Rotations:
+    """Plan of all rotations of the settings of shots, or of some settings, as those are misread."""
+    return misread_by(
+        rotations(settings or data.settings, data.effects, data.readout),
+        data.readout,
+        data.readout_pairs,
+    )
+
+
+def misread_by(plan: Rotations, readout: np.ndarray | None, pairs: Sequence[Pair]) -> Rotations:
+    """The same plan with other readout errors; those of a pair are in place of those of its sites."""
+    if readout is None or not pairs:
+        return plan._replace(readout=readout, pairs=None)
+    alone, sites = np.array(readout), range(len(readout))
+    together: list[list[Any]] = [[None for _ in sites] for _ in sites]
+    for (i, j), matrix in pairs:
+        alone[[i, j]] = np.eye(2)
+        in_order = matrix.reshape(2, 2, 2, 2)
+        together[min(i, j)][max(i, j)] = in_order if i < j else in_order.transpose(1, 0, 3, 2)
+    return plan._replace(readout=alone, pairs=tuple(map(tuple, together)))
 
 
 def rotations(
@@ -256,6 +283,12 @@ def observed(probability: Array, plan: Rotations) -> Array:
     ignored sites."""
     settings, pieces = probability.shape[0], _pieces(plan)
     levels = pieces if plan.grouping is None else plan.grouping[0].shape[1]
+    for i, row in enumerate(plan.pairs or ()):  # before the outcomes of either are forgotten
+        for j, matrix in enumerate(row):
+            if matrix is not None:
+                block = probability.reshape(settings, 2**i, 2, 2 ** (j - i - 1), 2, -1)
+                block = jnp.einsum("abij,sLiMjR->sLaMbR", matrix, block)
+                probability = block.reshape(settings, -1)
     for site, ignored in enumerate(plan.unmeasured):
         block = probability.reshape(settings, levels**site, pieces, -1)
         if plan.grouping is not None:

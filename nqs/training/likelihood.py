@@ -15,7 +15,7 @@ from nqs.state.born import (
     log_probabilities,
     normalised,
     probability_slopes,
-    rotations,
+    rotations_of,
 )
 from nqs.training.natural import Local
 from nqs.training.slopes import log_psi_slopes
@@ -42,7 +42,7 @@ def shots(train: Measurements, held_out: Measurements | None = None) -> Shots:
         raise ValueError("train and held-out shots must list the same settings in the same order.")
     table = train.table()
     return Shots(
-        plan=rotations(train.settings, train.effects, train.readout),
+        plan=rotations_of(train),
         train=jnp.asarray(table),
         held_out=jnp.asarray(0 * table if held_out is None else held_out.table()),
     )
