@@ -83,6 +83,7 @@ def test_few_rows_are_read_as_many_are(options, size):
     each = [state.log_psi(row[None])[0] for row in bits[:5]]
     assert_allclose(each, state.log_psi(bits)[:5], rtol=1e-12)
 
+    @jax.jit
     def slope(rows):
         gradient = jax.grad(lambda variables: state.model.apply(variables, rows).real.sum())
         return jax.tree.leaves(gradient(state.variables))
