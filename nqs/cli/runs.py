@@ -59,7 +59,7 @@ def fidelity(
     json_: opt.Json = False,
     debug: opt.Debug = False,
 ) -> None:
-    """Fidelity of two states, either way round: exact up to 20 sites, beyond from samples of two runs."""
+    """Fidelity of two states, either way round: exact up to 20 sites, of mixed states up to 12, beyond from samples of two runs."""
     with checking_input():
         from nqs.jobs.compare import fidelity as of_two
 

@@ -67,6 +67,7 @@ class Findings:
     log_z_error: float | None = None
     told_by_shots: float | None = None
     built_in: tuple[str, ...] = ()
+    mixed: bool = False
 
     @property
     def restarts_agree(self) -> bool | None:
@@ -223,8 +224,9 @@ def _conjugate_open(f: Findings) -> str | None:
     remedy = (
         "Add settings with Y" if "Y" not in f.letters else "Add settings with an odd number of Y"
     )
+    state = "ρ" if f.mixed else "ψ"
     return (
-        "The complex conjugate ψ* explains the shots as well as ψ: the sign of every phase is open. "
+        f"The complex conjugate {state}* explains the shots as well as {state}: the sign of every phase is open. "
         f"{remedy}."
     )
 
@@ -247,10 +249,11 @@ def _does_not_fit(f: Findings) -> str | None:
             "its training before looking for other causes."
         )
     symmetries = f"symmetries that the ansatz has and the state has not ({', '.join(f.built_in)}), "
+    other = "more noise than it can hold" if f.mixed else "a mixed state (decoherence)"
     sentence = (
-        f"The shots contradict the fitted pure state (p = {f.p_value:.2g}). Candidates: "
-        f"{symmetries if f.built_in else ''}a mixed state "
-        "(decoherence), readout errors, drift between settings, or a wrong order of sites or letters "
+        f"The shots contradict the fitted {'mixed' if f.mixed else 'pure'} state (p = {f.p_value:.2g}). Candidates: "
+        f"{symmetries if f.built_in else ''}{other}, "
+        "readout errors, drift between settings, or a wrong order of sites or letters "
         "in the file; `nqs data inspect` shows what was understood."
     )
     likeliest = min(f.noise, key=lambda test: test.p_value, default=None)

@@ -97,6 +97,7 @@ def judge(
         refit_failed=None,
         ended_early=run.stopped,
         built_in=config.ansatz.built_in(),
+        mixed=state.mixed,
         baseline="a matrix-product state",
         baseline_ansatz="mps",
         frozen=linked,

@@ -258,6 +258,7 @@ def identifiability(summary: Mapping[str, Any]) -> list[Row]:
             Row("State determined by the data", _yes_no(found.get("determined"))),
             Row("Expectation values told by the settings", told, "all of a mixed state"),
         ]
+    state = "ρ" if part(summary, "mixture") else "ψ"
     return [
         Row("State determined by the data", _yes_no(found.get("determined"))),
         Row("Directions fixed", *_directions(found)),
@@ -272,12 +273,12 @@ def identifiability(summary: Mapping[str, Any]) -> list[Row]:
             ),
         ),
         Row(
-            "Complex conjugate ψ* excluded",
+            f"Complex conjugate {state}* excluded",
             _yes_no(excluded),
             _meaning(
                 excluded,
                 "the sign of the phases is settled",
-                "ψ and ψ* fit alike, so the sign of all phases is open",
+                f"{state} and {state}* fit alike, so the sign of all phases is open",
             ),
         ),
     ]

@@ -74,6 +74,7 @@ TEXT = {
     "JSON, unequal": ('{"0": 5, "10": 5}', "1, 2", "leading zeros"),
     "JSON, sizes": ('{"XZ": {"01": 5}, "XZZ": {"010": 5}}', "2, 3", "one by one"),
     "JSON, more levels": ('{"02x": 5}', "'02x'", "two levels"),
+    "JSON, a third level": ('{"XXX": {"012": 5}}', "'012'", "has the digit 2"),
     "JSON, deep": ('{"a":' * 100_000, "", "nested"),
     "JSON, results": ('{"results": [{}]}', "result 1", "data.counts"),
     "JSON, unnamed circuits": (

@@ -143,6 +143,12 @@ def _expanded(path, key: str, width: int | None) -> str:
             f"{named(path)}: the outcome {quoted(key)} is neither bits such as 010 nor a"
             " hexadecimal or whole number; more than two levels cannot be given as counts."
         )
+    if width is None and not hexadecimal and len(key) > 1 and key[0] == "0":
+        other = next((digit for digit in key if digit not in "01"), "0")
+        raise FormatError(
+            f"{named(path)}: the outcome {quoted(key)} looks like bits and has the digit {other}; expected 0 and 1"
+            " alone, as more than two levels cannot be given as counts."
+        )
     if width is None:
         raise FormatError(
             f"{named(path)}: the outcome {quoted(key)} is a number, which loses leading zeros;"
