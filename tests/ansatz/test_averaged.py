@@ -126,5 +126,5 @@ def test_a_flip_is_asked_for_once_and_a_lattice_fits():
 def test_its_derivatives_are_finite_where_images_agree():
     state = lively("recurrent", 4, average=("flip", "point"), lengths=(4,))
     row = jnp.asarray([[0, 1, 1, 0]], jnp.int32)
-    slopes = jax.grad(lambda v: state.model.apply(v, row)[0].real)(state.variables)
+    slopes = jax.jit(jax.grad(lambda v: state.model.apply(v, row)[0].real))(state.variables)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
