@@ -77,15 +77,15 @@ def overfitted(gap: Estimate | None, remedy: str) -> Check:
     return Check("held-out NLL above training NLL, in errors", far, f"≤ {_GAP:g}", alarm)
 
 
-def of_bound(bias: Estimate | None, error: float | None) -> Check:
+def of_bound(bias: float | None, error: float | None) -> Check:
     """Whether a likelihood known as a bound is known as well as the shots tell; None where it is exact."""
     far, alarm = None, None
     if bias is not None and error:
-        far = bias.value / error
+        far = bias / error
     if bias is not None and far is not None and far > 1:
         alarm = (
             f"The likelihood of a shot is a bound, as only some strings of ancillas are summed for it: NLL is too high "
-            f"by about {bias.value:.2g} nats per shot, more than its error, and a comparison with another state is "
+            f"by about {bias:.2g} nats per shot, more than its error, and a comparison with another state is "
             "unfair to this one. Take fewer ancillas, or lpdo, which sums over all."
         )
     return Check("NLL of the ancillas drawn too high, in errors", far, "≤ 1", alarm)

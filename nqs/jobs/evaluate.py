@@ -22,7 +22,7 @@ from nqs.jobs.regions import entropies, region
 from nqs.jobs.result import Result, load
 from nqs.jobs.targets import read_target_or_run
 from nqs.jobs.tomography import read_run, with_readout
-from nqs.jobs.wide_judge import nll_of
+from nqs.jobs.wide_judge import bound_of, nll_of
 from nqs.jobs.wide_shots import together
 from nqs.jobs.wide_typical import some
 from nqs.measurement.dataset import Measurements
@@ -186,7 +186,9 @@ def _of_large(state: State, data: Measurements) -> dict[str, Any] | None:
         return None
     parts = some(shots.train, shots, reader)
     log_p = shot_log_probabilities(state.model, state.variables, reader.judging(), parts)
-    return {"nll": number(nll_of(log_p, shots)), "shots": sum(len(bits) for bits, _ in parts)}
+    found = {"nll": number(nll_of(log_p, shots)), "shots": sum(len(bits) for bits, _ in parts)}
+    bound = bound_of(state, shots, parts, log_p)
+    return found if bound is None else {**found, "ancilla_bound": bound}
 
 
 def _told(state: State, data: Measurements) -> dict[str, Any] | None:

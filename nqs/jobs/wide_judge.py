@@ -22,7 +22,7 @@ from nqs.jobs.tried import Tried, both, less_log_z
 from nqs.jobs.wide import Wide
 from nqs.jobs.wide_mixed import mixture
 from nqs.jobs.wide_shots import Shots
-from nqs.jobs.wide_typical import some, typical
+from nqs.jobs.wide_typical import Parts, some, typical
 from nqs.measurement.effects import rotating_nothing
 from nqs.measurement.kinds import kind
 from nqs.state.reading import DRAWN, JUDGED, Reader, shot_log_probabilities
@@ -72,7 +72,9 @@ def judge(
         against = chosen.above(found.baseline)
         told = chosen.told_apart(found.baseline).error
     of_target = _held_out_log_p(target, shots)
-    bound = _bound(chosen, shots)
+    held_out = [p.taken(slice(None)) for p in shots.held_out]
+    bound = bound_of(state, shots, held_out, chosen.log_p[chosen.best])
+    too_high = None if bound is None else bound["bias"]["value"]
     findings = verdict.Findings(
         only_z=data.only_z,
         positive=_positive(state.dilation.whole),
@@ -107,7 +109,7 @@ def judge(
         log_z_error=chosen.norm.error,
         told_by_shots=told,
     )
-    found_out = [*verdict.checks(findings), checks.of_bound(bound, told), drift.check(data)]
+    found_out = [*verdict.checks(findings), checks.of_bound(too_high, told), drift.check(data)]
     found_out.append(checks.of_pairs(data))
     if config.data.readout != "calibrated":  # by these shots themselves
         found_out.append(checks.of_calibration(data))
@@ -137,7 +139,7 @@ def judge(
             "held_out_nll": number(chosen.nll()),
             "floor": None if of_target is None else _floor(of_target, shots),
             "above_target": None if of_target is None else _above(chosen, of_target, shots),
-            "ancilla_bound": bound and {"strings": JUDGED, "bias": number(bound)},
+            "ancilla_bound": bound,
             "chi2_per_dof": None,
             "p_value": p_value,
             "p_value_method": "typicality: −log P of shots against that of the state's own samples",
@@ -194,14 +196,18 @@ def _held_out_log_p(target: Any, shots: Shots) -> list[np.ndarray] | None:
     return shot_log_probabilities(target.model, target.variables, reader, parts)
 
 
-def _bound(chosen: Tried, shots: Shots) -> Estimate | None:
-    """By how much the held-out NLL is too high, as not all ancillas were summed over; None where they were."""
-    state, reader = chosen.state, shots.reader(chosen.state.model)
+def bound_of(
+    state: State, shots: Shots, parts: Parts, log_p: Sequence[np.ndarray]
+) -> dict[str, Any] | None:
+    """By how much −log P of some shots is too high, as not all ancillas were summed over; None where they were.
+
+    log_p: of those shots, by a reader that judges.
+    """
+    reader = shots.reader(state.model)
     if not reader.drawn:
         return None
-    parts = [p.taken(slice(None)) for p in shots.held_out]
     few = shot_log_probabilities(state.model, state.variables, reader, parts)
-    return bias(few, chosen.log_p[chosen.best], shots.shares, JUDGED / DRAWN)
+    return {"strings": JUDGED, "bias": number(bias(few, log_p, shots.shares, JUDGED / DRAWN))}
 
 
 def _floor(log_p: list[np.ndarray], shots: Shots) -> dict[str, Any]:
