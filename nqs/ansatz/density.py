@@ -14,7 +14,7 @@ from nqs.ansatz.autoregressive import Normalised
 from nqs.ansatz.mps import MatrixProduct
 from nqs.ansatz.rbm import Energy
 from nqs.ansatz.recurrent import Recurrent
-from nqs.config.menu import SUMMED_ANCILLAS
+from nqs.config.menu import SUMMED_ANCILLAS, refuse_many_ancillas
 
 
 class Density(nn.Module):
@@ -96,7 +96,7 @@ class Purification(Purified):
 
     @nn.nowrap
     def purifying(self) -> Recurrent:
-        _refuse_many(self.ancillas, self.sites)
+        refuse_many_ancillas("purification", self.ancillas, self.sites)
         if self.ancillas > SUMMED_ANCILLAS:
             return Accompanied(
                 sites=self.sites + self.ancillas,
@@ -166,7 +166,7 @@ class DensityRBM(Density):
     hidden: int | None = None
 
     def setup(self):
-        _refuse_many(self.ancillas)
+        refuse_many_ancillas("density-rbm", self.ancillas, self.sites)
         small, zeros = nn.initializers.normal(0.1), nn.initializers.zeros
         shape = (self.ancillas, self.sites)
         self.amplitude = Energy(self.sites, self.hidden or self.sites)
@@ -237,9 +237,3 @@ def _bits(sites: int) -> Array:
     """Every basis state in index order, (2**sites, sites)."""
     index = np.arange(2**sites)[:, None] >> np.arange(sites - 1, -1, -1)
     return jnp.asarray(index & 1, jnp.result_type(float))
-
-
-def _refuse_many(ancillas: int, sites: int = 0) -> None:
-    most = max(SUMMED_ANCILLAS, sites)
-    if not 1 <= ancillas <= most:
-        raise ValueError(f"ansatz.ancillas is {ancillas}; take 1 to {most} of them.")

@@ -70,6 +70,15 @@ def width_option(name: str) -> str:
     return next(option for option in ANSATZ_OPTIONS[name] if option in _WIDTHS)
 
 
+def refuse_many_ancillas(name: str, ancillas: int, sites: int) -> None:
+    """ValueError where a mixed state has none, or more than it can have: as many as sites hold every mixed state."""
+    most = max(SUMMED_ANCILLAS, sites) if name == "purification" else SUMMED_ANCILLAS
+    if not 1 <= ancillas <= most:
+        raise ValueError(
+            f"ansatz.ancillas is {ancillas}; of {sites} sites {name} has 1 to {most} of them."
+        )
+
+
 def refuse_unknown_ansatz(name: str, options: Iterable[str]) -> None:
     """ValueError where the menu has no such name, or the name no such option.
 

@@ -15,6 +15,7 @@ from nqs.config.menu import (
     PRODUCTS,
     SUMMED_ANCILLAS,
     lattice_size,
+    refuse_many_ancillas,
     refuse_unknown_ansatz,
 )
 from nqs.config.tomography import Tomography
@@ -225,6 +226,8 @@ def _check_ansatz(config: Tomography, data: Measurements) -> None:
             "ansatz 'pair-product' is zero wherever there are not as many spins up as down, and shots need not "
             "keep to that; it is for ground states. Choose conv."
         )
+    if ansatz.ancillas is not None:
+        refuse_many_ancillas(name, ansatz.ancillas, data.sites)
     if name in LATTICE:
         lattice_size(name, data.sites, size)
 

@@ -157,7 +157,7 @@ def test_a_mixture_has_shots_observables_and_entropies(shots, tmp_path):
         ({"ansatz": "low-rank", "steps": 50}, "steps has no effect"),
         ({"ansatz": "low-rank", "rank": 5}, "at most 4 vectors"),
         ({"ansatz": "purification", "optimiser": "natural"}, "natural gradients are those of pure"),
-        ({"ansatz": "purification", "ancillas": 9}, "ancillas"),
+        ({"ansatz": "purification", "ancillas": 9}, "purification has 1 to 8"),
         ({"ansatz": "low-rank", "likelihood": "branch"}, "low-rank is learnt from all amplitudes"),
         ({"ansatz": "recurrent", "readout": "calibrated"}, "no calibration shots"),
         ({"ansatz": "recurrent", "readout": "declared"}, "declares no readout errors"),
