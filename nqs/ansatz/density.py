@@ -97,22 +97,17 @@ class Purification(Purified):
     @nn.nowrap
     def purifying(self) -> Recurrent:
         refuse_many_ancillas("purification", self.ancillas, self.sites)
+        # the last sites, and ancillas, are no sites like the others: a cell that knows where it is tells them apart
+        options: Any = {
+            "sites": self.sites + self.ancillas,
+            "hidden": self.hidden,
+            "site_dependent": self.site_dependent,
+            "ends": not self.site_dependent,
+            "param_dtype": self.param_dtype,
+        }
         if self.ancillas > SUMMED_ANCILLAS:
-            return Accompanied(
-                sites=self.sites + self.ancillas,
-                hidden=self.hidden,
-                site_dependent=self.site_dependent,
-                kept=self.kept,
-                param_dtype=self.param_dtype,
-            )
-        # the ancillas are no sites like the others: a cell that knows where it is tells them apart
-        return Recurrent(
-            sites=self.sites + self.ancillas,
-            hidden=self.hidden,
-            site_dependent=self.site_dependent,
-            ends=not self.site_dependent,
-            param_dtype=self.param_dtype,
-        )
+            return Accompanied(kept=self.kept, **options)
+        return Recurrent(**options)
 
     @property
     def kept(self) -> tuple[int, ...]:
