@@ -19,6 +19,9 @@ from nqs.report.drawing import (
 )
 
 COLUMNS = {"ansatz": text, "parameters": whole, "nll": number, "above": number, "error": number}
+_NEAR = 0.01
+"""Nats per shot up to which a logarithmic axis is a straight one."""
+
 _COLOURS = (BLUE, ORANGE, GREEN, VERMILION)
 
 
@@ -54,7 +57,11 @@ def ladder(table: Iterable[Mapping[str, Any]]) -> Drawing:
                 )
         axes.axhline(0, color=INK, linewidth=0.9)
         axes.set_xscale("log")
-        axes.set_yscale("symlog", linthresh=0.01)
+        sizes = [row["parameters"] for row in rows]
+        if max(sizes) < 100 * min(sizes):  # powers of ten may all lie outside
+            axes.set_xticks([min(sizes), max(sizes)])
+        if any(row["above"] > 10 * _NEAR for row in rows):
+            axes.set_yscale("symlog", linthresh=_NEAR)
         for axis in (axes.xaxis, axes.yaxis):  # plain numbers: no mathematics is set in drawings
             axis.set_major_formatter(lambda value, _: f"{value:g}")
             axis.set_minor_formatter(lambda value, _: "")
