@@ -286,7 +286,8 @@ def show_data(facts: dict[str, Any], files: list[str]) -> None:
         ("letters", " ".join(facts["letters"])),
     ]
     if facts["readout"]:
-        lines.append(("readout errors", "given for every site"))
+        pairs = "".join(f", of {i} and {j} together" for i, j in facts["readout_pairs"][:6])
+        lines.append(("readout errors", f"given for every site{pairs}"))
     if facts["calibration"]:
         lines.append(("calibration", f"{facts['calibration']:,} shots of prepared states"))
     if facts["target"]:

@@ -30,6 +30,7 @@ def described(data: Measurements) -> dict[str, Any]:
         "first_row": _decoded(data, 0),
         "effects": sorted(data.effects),
         "readout": data.readout is not None,
+        "readout_pairs": [list(pair.sites) for pair in data.readout_pairs],
         "calibration": 0 if data.calibration is None else data.calibration.shots,
         "target": None
         if data.target is None
