@@ -15,8 +15,8 @@ _RARE = -4.0
 class Accompanied(Recurrent):
     """Gated recurrent unit that reads an ancilla after some of its sites.
 
-    An ancilla of 0 leaves what is remembered as it is, one of 1 changes it: a jump. With no jumps it is the pure
-    state of the sites, at which it can begin.
+    An ancilla of 0 leaves what is remembered as it is, one of 1 changes it: a jump. With no jumps it is close
+    to a pure state of the sites, at which it can begin.
 
     sites: of sites and ancillas. kept: places of the sites among them, in order, with one ancilla behind each at most.
     """

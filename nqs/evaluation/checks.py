@@ -97,8 +97,8 @@ def of_pairs(data: Measurements) -> Check:
     alarm = None
     if pairs:
         alarm = (
-            f"Sites {', '.join(pairs[:6])} are misread together, and each was undone by itself: beyond all amplitudes "
-            "at once a matrix of two sites is left out. Correlations between them are not to be trusted."
+            f"Sites {', '.join(pairs[:6])} are misread together, and each was undone by itself: a matrix of two sites "
+            "is undone from all amplitudes at once alone. Correlations between them are not to be trusted."
         )
     return Check("pairs of sites misread together, undone alone", len(pairs) or None, "0", alarm)
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from nqs.evaluation.heldout import Estimate
 from nqs.measurement.dataset import Measurements
-from nqs.measurement.effects import UNMEASURED
 from nqs.measurement.readout import refuse_blind_readout
 from nqs.measurement.spool import pieces
 from nqs.systems.pauli import PauliSum
@@ -46,7 +45,7 @@ def outcome_values(data: Measurements, rows: slice | np.ndarray) -> OutcomeValue
     """Of some rows of shots.
 
     With readout errors R[r, t] a read r counts as f(r), Σ_r f(r) R[r, t] = (−1)^t; of a pair both outcomes as one.
-    Where a site is not measured its partner counts by its own errors. ValueError where they leave nothing of a site.
+    ValueError where they leave nothing of a site.
     """
     outcomes, signs = data.outcomes[rows], np.tile([1.0, -1.0], (data.sites, 1))
     if data.readout is None:
@@ -54,13 +53,10 @@ def outcome_values(data: Measurements, rows: slice | np.ndarray) -> OutcomeValue
     refuse_blind_readout(data.readout, data.readout_pairs)
     signs = np.linalg.solve(data.readout.swapaxes(1, 2), signs[:, :, None])[:, :, 0]
     values, pairs = np.where(outcomes == 0, signs[:, 0], signs[:, 1]), {}
-    measured = np.array([[c != UNMEASURED for c in setting] for setting in data.settings])
-    for (i, j), matrix in data.readout_pairs:
+    for (i, j), matrix in data.undone_pairs:
         true = np.array([[1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])  # of i, of j, of both
         read = np.linalg.solve(matrix.T, true.T)[2 * outcomes[:, i] + outcomes[:, j]]
-        both = measured[data.setting_index[rows]][:, [i, j]].all(axis=1)
-        values[both, i], values[both, j] = read[both, 0], read[both, 1]
-        pairs[i, j] = read[:, 2]
+        values[:, i], values[:, j], pairs[i, j] = read.T
     return OutcomeValues(values, pairs)
 
 

@@ -54,7 +54,7 @@ def replicas(
         again = plan
         known = data.calibration
         if known is not None and data.readout is not None and known.tells(data.readout):
-            pairs = known.pairs_drawn_again(rng, data.readout_pairs)
+            pairs = known.pairs_drawn_again(rng, data.undone_pairs)
             again = misread_by(plan, known.drawn_again(rng), pairs)
         fits.append(most_likely(counts, again, description, seed, also_from=begin, starts=0))
     mixtures = [fit.mixture for fit in fits]

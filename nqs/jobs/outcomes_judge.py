@@ -69,6 +69,7 @@ def judge(
         checks.overfitted(gap, "a smaller ansatz.hidden"),
         checks.skipped(chosen.skipped),
         drift.check(data),
+        checks.of_pairs(data),
     ]
     summary = about(config, choices, run, source, data)
     summary |= checks.verdict(found_out)

@@ -81,7 +81,8 @@ def with_readout(config: Tomography, data: Measurements) -> Measurements:
             "data.readout is 'calibrated', and no calibration shots lie beside the others; add them with "
             "`nqs data calibrate`, or leave it out."
         )
-    if calibration is not None and (asked == "calibrated" or data.readout is None):
+    same = calibration is not None and data.readout is not None and calibration.tells(data.readout)
+    if calibration is not None and (asked == "calibrated" or data.readout is None or same):
         readout, pairs = calibration.confusion().readout, calibration.pairs()
         return replace(data, readout=readout, readout_pairs=pairs)
     return data

@@ -30,6 +30,7 @@ from nqs.state.reach import (
     DENSE_TERMS,
     MATRIX_LIKELIEST_SITES,
     MATRIX_SITES,
+    VECTOR_SITES,
     refuse_out_of_reach,
     within_reach,
 )
@@ -46,6 +47,9 @@ def is_wide(config: Tomography, data: Measurements) -> bool:
     if is_mixed(config):
         work = len(data.settings) * 2**data.sites * vectors_of(config, data.sites)
         dense = dense and data.sites <= MATRIX_SITES and work <= DENSE_TERMS
+        # all amplitudes of the whole state are needed by the judges as well
+        ancillas = config.ansatz.ancillas or 0 if config.ansatz.name == "purification" else 0
+        dense = dense and data.sites + ancillas <= VECTOR_SITES
     if config.ansatz.name == AUTO:  # of few sites it tries descriptions, of many sizes
         return not (dense and data.sites <= MATRIX_LIKELIEST_SITES)
     return not dense
@@ -182,6 +186,12 @@ def _check_mixed(config: Tomography, data: Measurements) -> None:
         raise ValueError(
             f"refits of mixed states reach to {MATRIX_LIKELIEST_SITES} sites, and these shots have {data.sites}; "
             "leave evaluation.bootstrap out."
+        )
+    ancillas = config.ansatz.ancillas or 0
+    if config.ansatz.name == "purification" and data.sites + ancillas > VECTOR_SITES:
+        raise ValueError(
+            f"all amplitudes of {data.sites} sites and {ancillas} ancillas are out of reach; the limit is "
+            f"{VECTOR_SITES} of both. Take fewer ancillas, or leave training.likelihood out."
         )
     vectors = vectors_of(config, data.sites)
     if config.ansatz.rank and config.ansatz.rank > 2**data.sites:

@@ -148,7 +148,8 @@ class Calibration:
         for (i, j), matrix in pairs:
             shots = self._seen_of(i, j).sum(axis=0).astype(int)
             again = np.stack([rng.multinomial(n, p) for n, p in zip(shots, matrix.T, strict=True)])
-            found.append(Pair((i, j), again.T / np.maximum(shots, 1)))
+            # what was never prepared is not known by these shots
+            found.append(Pair((i, j), np.where(shots > 0, again.T / np.maximum(shots, 1), matrix)))
         return tuple(found)
 
     def p_value(self, readout: np.ndarray | None) -> float:
@@ -178,7 +179,9 @@ class Calibration:
         pairs = [(i, j) for i in range(self.sites) for j in range(i + 1, self.sites)]
         found = [(i, j, float(pdtrc(max(seen[i, j] - 1, 0), expected[i, j]))) for i, j in pairs]
         told = [pair for pair in found if seen[pair[0], pair[1]] > 1]
-        return sorted((p for p in told if p[2] < 1e-3 / len(pairs)), key=lambda pair: pair[2])
+        sure = [pair for pair in told if pair[2] < 1e-3 / len(pairs)]
+        # of many shots all p-values are 0: then by how many more there are than by chance
+        return sorted(sure, key=lambda p: (p[2], expected[p[:2]] - seen[p[:2]]))
 
 
 def joined(parts: list["Calibration | None"]) -> "Calibration | None":

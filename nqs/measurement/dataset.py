@@ -284,6 +284,17 @@ class Measurements:
         )
 
     @cached_property
+    def undone_pairs(self) -> tuple[Pair, ...]:
+        """Of the pairs misread together those of which no setting reads one site alone: how that one is misread
+        would depend on what nobody looked at, and it counts by the errors of single sites."""
+
+        def both_or_none(pair):
+            one, other = self._unmeasured[:, pair.sites].T
+            return bool((one == other).all())
+
+        return tuple(filter(both_or_none, self.readout_pairs))
+
+    @cached_property
     def _unmeasured(self) -> np.ndarray:
         """Which sites each setting leaves unmeasured, (settings, sites) bool."""
         letters = np.array(self.settings).view("U1").reshape(len(self.settings), self.sites)

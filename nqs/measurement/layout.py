@@ -104,8 +104,12 @@ def measurements(tree: "Tree") -> Measurements:
 
 
 def _pairs(arrays: dict[str, np.ndarray]) -> tuple[Pair, ...]:
-    if "/readout_pairs/sites" not in arrays or "/readout_pairs/matrices" not in arrays:
+    names = ("/readout_pairs/sites", "/readout_pairs/matrices")
+    there = [name for name in names if name in arrays]
+    if not there:
         return ()
+    if len(there) < 2:
+        raise ValueError(f"of {' and '.join(names)} there is {there[0]} alone; expected both.")
     sites = _typed(arrays, "/readout_pairs/sites", "u", 2)
     matrices = _typed(arrays, "/readout_pairs/matrices", "f", 3)
     if sites.shape[1:] != (2,) or len(sites) != len(matrices):

@@ -91,7 +91,7 @@ def rotations_of(data: Measurements, settings: tuple[str, ...] | None = None) ->
     return misread_by(
         rotations(settings or data.settings, data.effects, data.readout),
         data.readout,
-        data.readout_pairs,
+        data.undone_pairs,
     )
 
 

@@ -75,7 +75,10 @@ TOMOGRAPHY = {
     "not projective": ("blurred.h5 --set training.optimiser=natural", "projective measurements"),
     "mixed steps": ("shots.h5 --ansatz low-rank --set training.steps=50", "steps has no effect"),
     "mixed rank": ("shots.h5 --ansatz low-rank --set ansatz.rank=0", "ansatz.rank = 0"),
-    "mixed ancillas": ("shots.h5 --ansatz purification --set ansatz.ancillas=9", "ancillas = 9"),
+    "mixed ancillas": (
+        "shots.h5 --ansatz purification --set ansatz.ancillas=9",
+        "has 1 to 8 of them",
+    ),
     "mixed option": ("shots.h5 --ansatz low-rank --set ansatz.hidden=4", "'hidden'"),
     "mixed and wide": ("wide.h5 --ansatz low-rank", "up to 12 sites"),
     "no calibration": ("shots.h5 --set data.readout=calibrated", "nqs data calibrate"),

@@ -33,7 +33,7 @@ CROSSED = np.array(
     ]
 )
 PAIR = Pair((2, 0), CROSSED)
-SETTINGS = ("ZZZ", "XYZ", "YIX", "IZX", "XXY", "YYY")
+SETTINGS = ("ZZZ", "XYZ", "YIX", "IZI", "XXY", "YYY")
 
 
 def misread(p):
@@ -67,11 +67,11 @@ def calibration(shots=4000, seed=1):
 
 
 def test_probabilities_are_those_of_outcomes_misread_one_by_one():
-    """Also where a site of the pair is not measured: its marginal is that of both read."""
+    """Also where neither site of the pair is measured, or the one between them."""
     psi = asymmetric_state(SITES)
     plain = np.exp(vector_log_probabilities(psi, rotations(("ZZZ", "XYZ", "YZX", "ZZX"))))
     expected = misread(plain)
-    for site, row in ((1, 2), (0, 3)):
+    for site, row in ((1, 2), (0, 3), (2, 3)):
         block = expected[row].reshape(2**site, 2, -1)
         expected[row] = np.repeat(block.sum(axis=1, keepdims=True), 2, axis=1).reshape(-1)
     data = shots_of(psi, SETTINGS[:4])
@@ -84,6 +84,18 @@ def test_probabilities_are_those_of_outcomes_misread_one_by_one():
     single = replace(data, readout_pairs=())
     apart = np.exp(vector_log_probabilities(psi, rotations_of(single)))
     assert np.abs(apart - expected).max() > 0.02
+
+
+def test_a_pair_of_which_a_setting_reads_one_site_alone_counts_site_by_site():
+    """In the likelihood as in the means of shots."""
+    psi = asymmetric_state(SITES)
+    data = shots_of(psi, ("ZZZ", "IZZ"))
+    assert not data.undone_pairs
+    single = replace(data, readout_pairs=())
+    found, expected = (vector_log_probabilities(psi, rotations_of(d)) for d in (data, single))
+    assert_allclose(found, expected, atol=1e-12)
+    total = observable("Z2", SITES)
+    assert from_shots(data, total) == from_shots(single, total)
 
 
 def test_errors_after_others_are_those_of_the_product():
@@ -158,7 +170,7 @@ def test_a_mixed_fit_undoes_errors_of_pairs(tmp_path):
     file.write(tmp_path / "shots.h5", data)
     options = {"ansatz": "low-rank", "rank": 1, "target": psi, "seed": 1}
     together = nqs.tomography(tmp_path / "shots.h5", out=tmp_path / "run", **options)
-    known = replace(data, readout=data.calibration.confusion().readout)
+    known = replace(data, readout=data.calibration.confusion().readout, calibration=None)
     alone = nqs.tomography(known, **options)
     fidelity, other = (r.summary["fidelity"]["fitted"] for r in (together, alone))
     assert 1 - fidelity < 0.3 * (1 - other)
