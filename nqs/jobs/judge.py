@@ -1,6 +1,7 @@
 """The judges: every number of a tomography's summary, and the tables behind its figures."""
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -30,6 +31,7 @@ from nqs.jobs.reconstruct import Reconstruction
 from nqs.measurement.calibration import rates_of
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED, each_cell_once
+from nqs.measurement.readout import Pair
 from nqs.state.born import rotations_of, vector_log_probabilities
 from nqs.state.reach import LIKELIEST_SITES
 from nqs.state.state import State
@@ -108,7 +110,7 @@ def judge(
     found_out = [*verdict.checks(findings), drift.check(data)]
     if config.data.readout != "calibrated":  # by these shots themselves
         found_out.append(checks.of_calibration(data))
-    summary = about(config, choices, run, source, data)
+    summary = about(config, choices, run, source, data, data.undone_pairs)
     summary |= checks.verdict(found_out)
     summary["ansatz"]["parameters"] = found.final.parameters
     summary["training"] |= {
@@ -188,8 +190,8 @@ def failed(
     }
 
 
-def about(config, choices, run, source, data) -> dict[str, Any]:
-    """What a summary says of its making, whatever came of it."""
+def about(config, choices, run, source, data, pairs: Sequence[Pair] = ()) -> dict[str, Any]:
+    """What a summary says of its making, whatever came of it. pairs: of sites misread together, that were undone."""
     return {
         "nqs": version("nqs"),
         "job": "tomography",
@@ -217,21 +219,18 @@ def about(config, choices, run, source, data) -> dict[str, Any]:
             "select": config.data.select,
             "shots": data.shots,
             "settings": len(data.settings),
-            "readout": _misread(data),
+            "readout": _misread(data, pairs),
         },
     }
 
 
-def _misread(data: Measurements) -> dict[str, Any] | None:
+def _misread(data: Measurements, pairs: Sequence[Pair]) -> dict[str, Any] | None:
     """The readout errors that are undone: P(1 | 0) and P(0 | 1) of every site, and the matrices of pairs."""
     if data.readout is None:
         return None
     return {
         "rates": rates_of(data.readout).tolist(),
-        "pairs": [
-            {"sites": list(sites), "matrix": matrix.tolist()}
-            for sites, matrix in data.readout_pairs
-        ],
+        "pairs": [{"sites": list(sites), "matrix": matrix.tolist()} for sites, matrix in pairs],
     }
 
 

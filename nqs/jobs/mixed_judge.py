@@ -82,7 +82,7 @@ def judge(
     if not found.calibrated:  # these shots themselves
         found_out.append(checks.of_calibration(told_by))
     found_out.append(drift.check(data))
-    summary = about(config, choices, run, source, data)
+    summary = about(config, choices, run, source, data, data.undone_pairs)
     summary |= checks.verdict(found_out)
     name, options = found.named(config)
     summary["ansatz"] = {"name": name, **options, "parameters": _parameters(found)}
