@@ -48,11 +48,15 @@ def is_wide(config: Tomography, data: Measurements) -> bool:
         work = len(data.settings) * 2**data.sites * vectors_of(config, data.sites)
         dense = dense and data.sites <= MATRIX_SITES and work <= DENSE_TERMS
         # all amplitudes of the whole state are needed by the judges as well
-        ancillas = config.ansatz.ancillas or 0 if config.ansatz.name == "purification" else 0
-        dense = dense and data.sites + ancillas <= VECTOR_SITES
+        dense = dense and data.sites + _ancillas(config) <= VECTOR_SITES
     if config.ansatz.name == AUTO:  # of few sites it tries descriptions, of many sizes
         return not (dense and data.sites <= MATRIX_LIKELIEST_SITES)
     return not dense
+
+
+def _ancillas(config: Tomography) -> int:
+    """Of a purification, as far as the config says; 0 of others."""
+    return config.ansatz.ancillas or 0 if config.ansatz.name == "purification" else 0
 
 
 def way_of(config: Tomography, data: Measurements) -> ModuleType:
@@ -187,8 +191,8 @@ def _check_mixed(config: Tomography, data: Measurements) -> None:
             f"refits of mixed states reach to {MATRIX_LIKELIEST_SITES} sites, and these shots have {data.sites}; "
             "leave evaluation.bootstrap out."
         )
-    ancillas = config.ansatz.ancillas or 0
-    if config.ansatz.name == "purification" and data.sites + ancillas > VECTOR_SITES:
+    ancillas = _ancillas(config)
+    if data.sites + ancillas > VECTOR_SITES:
         raise ValueError(
             f"all amplitudes of {data.sites} sites and {ancillas} ancillas are out of reach; the limit is "
             f"{VECTOR_SITES} of both. Take fewer ancillas, or leave training.likelihood out."
@@ -261,7 +265,7 @@ def _check_wide(config: Tomography, data: Measurements, own: bool) -> None:
                 f"which matrix products alone do in one go, and the ansatz is {name!r}. Choose --ansatz mps or "
                 "lpdo, or set data.readout to none."
             )
-        ancillas = (ansatz.ancillas or 0) if name == "purification" else 0
+        ancillas = _ancillas(config)
         ancillas = 0 if ancillas > SUMMED_ANCILLAS else ancillas  # drawn for each shot
         refuse_too_many_terms(data.settings, data.effects, ancillas)
 

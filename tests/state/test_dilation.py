@@ -34,7 +34,6 @@ MODELS = {
     "noisy lpdo": build("lpdo", SITES, bond=3, white_noise=True),
     "mps": build("mps", SITES, bond=3),
 }
-READ = [name for name in MODELS if name != "lpdo"]  # what noise is added to is read as it is alone
 MISREAD = ("noisy lpdo", "mps")
 CONTRACTED = [name for name in MODELS if "lpdo" in name or name == "mps"]
 
@@ -71,8 +70,8 @@ def dense(model, variables, groups, parts, readout=None):
 
 @pytest.mark.parametrize(
     ("name", "readout"),
-    [*((name, None) for name in READ), *((name, READOUT) for name in MISREAD)],
-    ids=[*READ, *(f"{name} misread" for name in MISREAD)],
+    [*((name, None) for name in MODELS), *((name, READOUT) for name in MISREAD)],
+    ids=[*MODELS, *(f"{name} misread" for name in MISREAD)],
 )
 def test_shots_of_mixed_states_are_those_of_the_density_matrix(name, readout):
     """Value to 1e-10 and gradient to 1e-8."""
