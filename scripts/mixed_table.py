@@ -237,7 +237,7 @@ def _large(name: str, psi: np.ndarray, watched: list[str], is_local: bool) -> It
     purified = {"ancillas": 20} if is_local else {"ancillas": 2, "white_noise": True}
     data = replace(simulate(psi, settings, 500, 1, depolarising=white, local=local), target=None)
     options: dict[str, Any] = {"seed": 1, "observables": watched}
-    net = nqs.tomography(data, ansatz="purification", hidden=32, **purified, **options).summary
+    net = nqs.tomography(data, ansatz="purification", **purified, **options).summary
     best = net["baseline"]
     above = net["likelihood"]["held_out_nll"]["value"] - best["held_out_nll"]["value"]
     errors = _found(net, "held-out NLL above a matrix-product state, in errors")

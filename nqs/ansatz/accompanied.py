@@ -6,13 +6,13 @@ import numpy as np
 from flax import linen as nn
 
 from nqs.ansatz.autoregressive import NextBit
-from nqs.ansatz.recurrent import Recurrent
+from nqs.ansatz.recurrent import Gated
 
 _RARE = -4.0
 """log p(1)/p(0) of an ancilla at the start: what it tells of happens seldom."""
 
 
-class Accompanied(Recurrent):
+class Accompanied(Gated):
     """Gated recurrent unit that reads an ancilla after some of its sites.
 
     An ancilla of 0 leaves what is remembered as it is, one of 1 changes it: a jump. With no jumps it is close
@@ -51,10 +51,10 @@ class Accompanied(Recurrent):
         )
 
     def expected_of_site(self, memory, site) -> NextBit:
-        return super().next_bit(memory, site)
+        return self.judged(memory, site)
 
     def past_site(self, memory, bit, site):
-        return super().advance(memory, bit, site)
+        return self.read(memory, bit, site)
 
     def expected_of_ancilla(self, memory, site) -> NextBit:
         log_odds = memory @ self.jump_odds + self.amplitude_bias[site] + _RARE

@@ -13,7 +13,7 @@ from nqs.ansatz.accompanied import Accompanied, spread
 from nqs.ansatz.autoregressive import Normalised
 from nqs.ansatz.mps import MatrixProduct
 from nqs.ansatz.rbm import Energy
-from nqs.ansatz.recurrent import Recurrent
+from nqs.ansatz.recurrent import Gated, Recurrent
 from nqs.config.menu import SUMMED_ANCILLAS, refuse_many_ancillas
 
 
@@ -95,7 +95,7 @@ class Purification(Purified):
     param_dtype: type = jnp.float64
 
     @nn.nowrap
-    def purifying(self) -> Recurrent:
+    def purifying(self) -> Gated:
         refuse_many_ancillas("purification", self.ancillas, self.sites)
         # the last sites, and ancillas, are no sites like the others: a cell that knows where it is tells them apart
         options: Any = {
@@ -118,7 +118,10 @@ class Purification(Purified):
     def __call__(self, bits: Array) -> Array:
         rows = bits.reshape(-1, self.sites)
         if self.ancillas > SUMMED_ANCILLAS:
-            # for the parameters alone: what all ancillas add up to is out of reach
+            if not self.is_initializing():
+                raise ValueError(
+                    f"⟨σ|ρ|σ⟩ sums over 2^{self.ancillas} strings of ancillas; `nqs.state.reading` estimates it."
+                )
             places = np.array(self.kept)
             whole = jnp.zeros((len(rows), self.whole.sites), bits.dtype).at[:, places].set(rows)
             return 2 * self.whole(whole).real.reshape(bits.shape[:-1])

@@ -1,4 +1,4 @@
-"""A recurrent state: gated units that read the bits site by site."""
+"""Recurrent states: gated units that read the bits site by site."""
 
 import jax
 import jax.numpy as jnp
@@ -7,8 +7,8 @@ from flax import linen as nn
 from nqs.ansatz.heads import Headed
 
 
-class Recurrent(Headed):
-    """Gated recurrent unit with dense amplitude and phase heads, normalised.
+class Gated(Headed):
+    """Gated recurrent unit with dense amplitude and phase heads, normalised; abstract: what it reads when.
 
     hidden: units remembered between sites.
     phase: False leaves ψ positive.
@@ -49,10 +49,8 @@ class Recurrent(Headed):
     def start(self, batch):
         return jnp.broadcast_to(self.first, (batch, self.hidden))
 
-    def next_bit(self, memory, site):
-        return self.judged(memory, site)
-
-    def advance(self, memory, bit, site):
+    def read(self, memory, bit, site):
+        """What is remembered after a bit of a site."""
         # a product for each gate: one for all three, cut apart afterwards, takes up to eight
         # times as long on a CPU, as the cuts keep what follows from being vectorised
         h = self.hidden
@@ -63,14 +61,24 @@ class Recurrent(Headed):
             distance = jnp.stack([site, self.sites - 1 - site]).astype(zero.dtype)
             here = here + (1 / (1 + distance)) @ self.read_ends
 
-        def read(gate):
+        def of(gate):
             part = slice(gate * h, (gate + 1) * h)
             return (zero + here)[part] + seen * (one - zero)[part], memory @ self.recur[:, part]
 
         (read_update, kept_update), (read_reset, kept_reset), (read_new, kept_new) = map(
-            read, range(3)
+            of, range(3)
         )
         update = jax.nn.sigmoid(read_update + kept_update)
         reset = jax.nn.sigmoid(read_reset + kept_reset)
         proposal = jnp.tanh(read_new + reset * (kept_new + self.recur_bias))
         return update * memory + (1 - update) * proposal
+
+
+class Recurrent(Gated):
+    """Sites alone, in their order."""
+
+    def next_bit(self, memory, site):
+        return self.judged(memory, site)
+
+    def advance(self, memory, bit, site):
+        return self.read(memory, bit, site)

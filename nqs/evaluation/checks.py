@@ -8,6 +8,7 @@ import numpy as np
 from nqs.evaluation.heldout import Estimate
 from nqs.measurement.calibration import rates_of
 from nqs.measurement.dataset import Measurements
+from nqs.measurement.readout import Pair
 from nqs.statistics import SIGNIFICANT
 
 _GAP = 4.0
@@ -91,16 +92,24 @@ def of_bound(bias: float | None, error: float | None) -> Check:
     return Check("NLL of the ancillas drawn too high, in errors", far, "≤ 1", alarm)
 
 
-def of_pairs(data: Measurements) -> Check:
-    """Whether sites that are misread together are read site by site, as where not all outcomes are listed."""
-    pairs = [f"{i} and {j}" for (i, j), _ in data.readout_pairs]
-    alarm = None
-    if pairs:
+def of_pairs(data: Measurements, undone: Sequence[Pair] = ()) -> Check:
+    """Whether sites that are misread together, as a matrix or calibration shots tell, are undone site by site.
+
+    undone: the pairs that are undone together; none where not all outcomes are listed.
+    """
+    told = [pair.sites for pair in data.readout_pairs]
+    if data.readout is not None and data.calibration is not None:
+        told += [(i, j) for i, j, _ in data.calibration.together()]
+    done = {frozenset(pair.sites) for pair in undone}
+    alone = {frozenset(sites): sites for sites in told if frozenset(sites) not in done}
+    named, alarm = ", ".join(f"{i} and {j}" for i, j in list(alone.values())[:6]), None
+    if alone:
         alarm = (
-            f"Sites {', '.join(pairs[:6])} are misread together, and each was undone by itself: a matrix of two sites "
-            "is undone from all amplitudes at once alone. Correlations between them are not to be trusted."
+            f"Sites {named} are misread together, and each was undone by itself. Correlations between them are not to "
+            "be trusted. A matrix of both takes calibration shots of all four of their states, each site in one pair, "
+            "and few enough sites that all outcomes are listed."
         )
-    return Check("pairs of sites misread together, undone alone", len(pairs) or None, "0", alarm)
+    return Check("pairs of sites misread together, undone alone", len(alone) or None, "0", alarm)
 
 
 def alarms(checks: Iterable[Check]) -> list[str]:

@@ -31,14 +31,14 @@ class OutcomeValues(NamedTuple):
     site: np.ndarray
     pair: dict[tuple[int, int], np.ndarray]
 
-    def product(self, support: Sequence[int]) -> np.ndarray:
-        """Of some sites, (rows,)."""
-        alone, found = list(support), np.ones(len(self.site))
+    def product(self, support: Sequence[int], rows: np.ndarray) -> np.ndarray:
+        """Of some sites in some rows."""
+        alone, found = list(support), 1.0
         for pair, value in self.pair.items():
             if set(pair) <= set(alone):
                 alone = [site for site in alone if site not in pair]
-                found = found * value
-        return found * self.site[:, alone].prod(axis=1)
+                found = found * value[rows]
+        return found * self.site[np.ix_(rows, np.array(alone, int))].prod(axis=1)
 
 
 def outcome_values(data: Measurements, rows: slice | np.ndarray) -> OutcomeValues:
@@ -99,8 +99,8 @@ def _sums(data: Measurements, strings: list[tuple]) -> tuple[np.ndarray, np.ndar
         values = outcome_values(data, rows)
         added = np.zeros(len(index))
         for support, telling, weight in strings:
-            here = telling[index]
-            added[here] += weight * values.product(support)[here]
+            here = np.flatnonzero(telling[index])
+            added[here] += weight * values.product(support, here)
         np.add.at(first, index, counts * added)
         np.add.at(second, index, counts * added**2)
     return first, second

@@ -18,6 +18,7 @@ from nqs.config.tables import Network
 from nqs.config.tomography import Tomography, Training
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import generalised
+from nqs.measurement.readout import Pair
 from nqs.state.reach import (
     FISHER_SITES,
     FISHER_WORK,
@@ -78,13 +79,18 @@ def filler(config: Tomography) -> tuple[Tomography, Callable[..., None], list[Ch
     return config, fill, made
 
 
-def readout(config: Tomography, data: Measurements, fill: Callable[..., None]) -> None:
-    """Say where the readout errors that are undone come from, if any are."""
+def readout(
+    config: Tomography,
+    data: Measurements,
+    fill: Callable[..., None],
+    pairs: Sequence[Pair] = (),
+) -> None:
+    """Say where the readout errors that are undone come from, if any are. pairs: undone together."""
     if data.readout is None:
         return
     known = data.calibration
     if known is not None and known.tells(data.readout):
-        together = ", ".join("{} and {}".format(*pair.sites) for pair in data.readout_pairs)
+        together = ", ".join("{} and {}".format(*pair.sites) for pair in pairs)
         why = f"by {known.shots:,} calibration shots"
         why += f"; sites {together} are misread together" if together else ""
         fill(config.data, "readout", "calibrated", why)
@@ -95,7 +101,7 @@ def choose(config: Tomography, data: Measurements) -> tuple[Tomography, list[Cho
     """The config with every gap filled, and what was filled in."""
     config, fill, made = filler(config)
     ansatz, training = config.ansatz, config.training
-    readout(config, data, fill)
+    readout(config, data, fill, data.undone_pairs)
     fill(ansatz, "name", DEFAULT_ANSATZ, "normalised, and best on most states tried")
     fill_size(ansatz, data, fill)
     if ansatz.name in AUTOREGRESSIVE:

@@ -107,7 +107,11 @@ def judge(
         ended_early=run.stopped,
         built_in=config.ansatz.built_in(),
     )
-    found_out = [*verdict.checks(findings), drift.check(data)]
+    found_out = [
+        *verdict.checks(findings),
+        drift.check(data),
+        checks.of_pairs(data, data.undone_pairs),
+    ]
     if config.data.readout != "calibrated":  # by these shots themselves
         found_out.append(checks.of_calibration(data))
     summary = about(config, choices, run, source, data, data.undone_pairs)

@@ -74,7 +74,7 @@ def choose(config: Tomography, data: Measurements, model: nn.Module | None = Non
     if config.ansatz.name not in (AUTO, EXACT):
         return networks.choose(config, data, model)
     config, fill, made = choices.filler(config)
-    choices.readout(config, data, fill)
+    choices.readout(config, data, fill, data.undone_pairs)
     fill(config.baseline, "method", "maximum-likelihood", "of all mixed states, exact")
     if config.ansatz.name == AUTO:
         return config, made, None

@@ -81,7 +81,7 @@ def judge(
     found_out = mixed_verdict.checks(findings)
     if not found.calibrated:  # these shots themselves
         found_out.append(checks.of_calibration(told_by))
-    found_out.append(drift.check(data))
+    found_out += [drift.check(data), checks.of_pairs(data, data.undone_pairs)]
     summary = about(config, choices, run, source, data, data.undone_pairs)
     summary |= checks.verdict(found_out)
     name, options = found.named(config)

@@ -151,12 +151,14 @@ class Fit:
         )
 
     def _kept(self, look: Callable, progress: Progress, number: int) -> "_Kept":
-        """Of one restart its best state; or its last, where log Z was in doubt in training."""
-        best = look(restart(progress.best, number), int(progress.best_step[number]))
-        if not progress.memory:
+        """Of one restart its best state or its last, by all shots held out: training looks at some of them, with a
+        log Z that may be in doubt, and the last has come to rest."""
+        best_step, last_step = int(progress.best_step[number]), int(progress.step[number])
+        best = look(restart(progress.best, number), best_step)
+        if best_step == last_step:
             return best
-        last = look(restart(progress.average, number), int(progress.step[number]))
-        return min(best, last, key=lambda kept: -self._mean(kept.log_p).value)
+        last = look(restart(progress.average, number), last_step)
+        return max(best, last, key=lambda kept: self._mean(kept.log_p).value)
 
     def _looked_at(self, model, reader: Reader, share: float, variables: Any, step: int) -> "_Kept":
         state = State(model, variables, self.sites)

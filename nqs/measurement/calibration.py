@@ -146,8 +146,10 @@ class Calibration:
         """As `drawn_again`, of pairs."""
         found = []
         for (i, j), matrix in pairs:
-            shots = self._seen_of(i, j).sum(axis=0).astype(int)
-            again = np.stack([rng.multinomial(n, p) for n, p in zip(shots, matrix.T, strict=True)])
+            seen = self._seen_of(i, j)
+            shots = seen.sum(axis=0).astype(int)
+            chance = (seen + 0.25) / (shots + 1)  # what was not seen is not excluded, as above
+            again = np.stack([rng.multinomial(n, p) for n, p in zip(shots, chance.T, strict=True)])
             # what was never prepared is not known by these shots
             found.append(Pair((i, j), np.where(shots > 0, again.T / np.maximum(shots, 1), matrix)))
         return tuple(found)

@@ -97,15 +97,15 @@ def rotated(settings: Sequence[str], effects: Mapping[str, np.ndarray] | None = 
 
 def written_out(
     groups: Sequence[tuple[Rotated, np.ndarray, np.ndarray]],
-    shared: bool,
+    in_turn: bool,
     sites: int,
     draws: Draws | None = None,
 ) -> Branches:
     """The strings of all shots and their interference, on the host.
 
     groups: of each number of terms the settings, bits (shots, sites) and the setting of each
-    shot. shared: read common beginnings once; False for a state that has no order of sites. draws: of ancillas,
-    with which no beginning is common to two shots.
+    shot. in_turn: read site by site, common beginnings once; False for a state that has no order of sites. draws:
+    of ancillas, with which no beginning is common to two shots.
     """
     strings, effects, shapes = [], [], []
     for settings, bits, index in groups:
@@ -125,7 +125,7 @@ def written_out(
     ends = np.cumsum([len(s) for s in strings])[:-1]
     parts = np.split(which.astype(np.int32), ends)
     return Branches(
-        tree=_tree(leaves, _BLOCK if shared else sites, shot),
+        tree=_tree(leaves, _BLOCK if in_turn else sites, shot),
         groups=tuple(
             Interference(part.reshape(shape), rows)
             for part, shape, rows in zip(parts, shapes, effects, strict=True)

@@ -10,6 +10,7 @@ from jax import Array
 
 from nqs.ansatz.autoregressive import Normalised
 from nqs.ansatz.density import Density, Noisy, Purified
+from nqs.ansatz.recurrent import Gated
 from nqs.state.reach import VECTOR_SITES
 
 
@@ -99,7 +100,7 @@ def begun_at(model: nn.Module, variables: Any, other: nn.Module, others: Any) ->
     if model == other:
         return others
     form, theirs = dilation(model), dilation(other)
-    if not isinstance(form.whole, type(theirs.whole)):
+    if not _akin(form.whole, theirs.whole):
         return variables
     own, given = form.variables(variables)["params"], theirs.variables(others)["params"]
     sites = len(form.kept or theirs.kept or ())
@@ -109,6 +110,10 @@ def begun_at(model: nn.Module, variables: Any, other: nn.Module, others: Any) ->
     if form.noisy is not None and theirs.noisy is not None:
         found = {"params": {**found["params"], "noise": others["params"]["noise"]}}
     return found
+
+
+def _akin(one: nn.Module, other: nn.Module) -> bool:
+    return type(one) is type(other) or (isinstance(one, Gated) and isinstance(other, Gated))
 
 
 def _within(own: Any, given: Any, places: np.ndarray | None) -> Any:

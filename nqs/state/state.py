@@ -125,12 +125,17 @@ class State:
         one = m.amplitudes.shape[1] == 1 and m.white is None
         return m.amplitudes[:, 0] if one else self.density_matrix()
 
-    def log_probabilities(self, settings: Sequence[str], effects=None, readout=None) -> np.ndarray:
+    def log_probabilities(
+        self, settings: Sequence[str], effects=None, readout=None, pairs=()
+    ) -> np.ndarray:
         """log P of every outcome in every setting, (settings, 2**sites), normalised.
 
+        effects, readout, pairs: as `Measurements` has them, what letters stand for and how sites, and pairs of
+        them, are misread.
         ValueError with the number of terms where that is out of reach.
         """
-        return self.log_table(born.rotations(tuple(settings), effects, readout))
+        plan = born.rotations(tuple(settings), effects)
+        return self.log_table(born.misread_by(plan, readout, pairs))
 
     def log_table(self, plan: born.Rotations) -> np.ndarray:
         """`log_probabilities` of settings whose rotations are planned already."""

@@ -61,7 +61,7 @@ class Batches:
             which = np.arange(first, first + size) % part.shots
             contiguous = first + size <= part.shots
             found.append(part.taken(slice(first, first + size) if contiguous else which))
-        return self._weighted(found)
+        return self._weighted(found, step)
 
     def in_pieces(self, strings: int, most: int | None = None) -> list[Batch]:
         """All shots, or about `most` strings of them, once each, about `strings` at a time."""
@@ -83,12 +83,12 @@ class Batches:
             found.append(Batch(self.reader.read(parts), np.concatenate(weights)))
         return found
 
-    def _weighted(self, parts: list[tuple[np.ndarray, np.ndarray]]) -> Batch:
+    def _weighted(self, parts: list[tuple[np.ndarray, np.ndarray]], step: int) -> Batch:
         weights = [
             np.full(len(bits), share / len(bits))
             for (bits, _), share in zip(parts, self.shares, strict=True)
         ]
-        return Batch(self.reader.read(parts), np.concatenate(weights))
+        return Batch(self.reader.read(parts, step), np.concatenate(weights))
 
 
 def worth(pieces: Sequence[Batch]) -> float:

@@ -192,6 +192,7 @@ def test_files_keep_pairs_and_joined_parts_must_agree(tmp_path):
     alarm = checks.of_pairs(data).alarm
     assert alarm is not None
     assert "Sites 2 and 0" in alarm
+    assert checks.of_pairs(data, data.undone_pairs).alarm is None
     assert checks.of_pairs(replace(data, readout_pairs=())).alarm is None
 
 
