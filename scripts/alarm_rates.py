@@ -19,7 +19,7 @@ from nqs.evaluation import alarms
 from nqs.evaluation.checks import Check
 from nqs.evaluation.energy import sampled_energy
 from nqs.measurement.dataset import Measurements
-from nqs.state.born import rotations
+from nqs.state.born import rotations_of
 from nqs.state.simulate import chosen_settings, simulate
 from nqs.state.state import State, initial_variables
 from nqs.systems import known
@@ -52,7 +52,7 @@ def rate(name: str, happened: Iterable[bool], bar: str) -> Rate:
 
 def divergence(p: np.ndarray, state: State, data: Measurements) -> float:
     """KL of exact probabilities (settings, 2**sites) to those of a state, mean over settings."""
-    log_q = state.log_table(rotations(data.settings, data.effects, data.readout))
+    log_q = state.log_table(rotations_of(data))
     seen = p > 0
     return float((p[seen] * (np.log(p[seen]) - log_q[seen])).sum() / len(p))
 
@@ -87,7 +87,7 @@ def _best_passed(result: nqs.Result, data: Measurements, p: np.ndarray) -> float
     seed, held_out = result.summary["seed"], result.summary["data"]["held_out_shots"]
     train, _ = data.split(held_out / data.shots, seed)
     batch = Shots(
-        rotations(data.settings, data.effects, data.readout),
+        rotations_of(data),
         jnp.asarray(train.table()),
         jnp.asarray(p),  # judged by the truth
     )

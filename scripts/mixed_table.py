@@ -24,7 +24,7 @@ from nqs.evaluation.mixed import purity, trace_distance
 from nqs.evaluation.mixed_likelihood import Description, most_likely
 from nqs.evaluation.observables import expectation
 from nqs.jobs.start import prepare
-from nqs.state.born import rotations
+from nqs.state.born import rotations_of
 from nqs.state.simulate import chosen_settings, simulate
 from nqs.state.simulate_large import of_matrices
 from nqs.systems.known import ghz
@@ -147,7 +147,7 @@ def noisy(seeds: int) -> Iterator[str]:
             data = _shots(psi, sites, seed, calibration=0)
             found = nqs.tomography(data, ansatz="auto", seed=seed)
             own = found.state.density_matrix()
-            plan = rotations(data.settings, data.effects, data.readout)
+            plan = rotations_of(data)
             likely = most_likely(data.table(), plan, Description(2**sites), seed).density_matrix
             chosen = next(r["ansatz"] for r in found.summary["ladder"] if r["chosen"])
             hits += chosen == "pure with noise"

@@ -11,6 +11,7 @@ from nqs.config.menu import (
     PERIODIC,
     PRODUCTS,
     SINGLE_PRECISION,
+    SUMMED_ANCILLAS,
 )
 from nqs.config.tomography import Tomography
 from nqs.jobs.choices import Choice, fill_filters, fill_size, filler, is_mixed, optimiser, readout
@@ -93,6 +94,7 @@ def mixtures(rungs: Sequence[Rung], config: Tomography, data: Measurements) -> l
     for rung in rungs:
         noisy = with_white_noise(rung)
         found += [noisy, *purifications(rung, data), *purifications(noisy, data)]
+        found += [*an_ancilla_a_site(rung, data), *an_ancilla_a_site(noisy, data)]
     return found
 
 
@@ -111,13 +113,23 @@ def behind(rung: Rung) -> Rung | None:
 
 
 def purifications(rung: Rung, data: Measurements) -> list[Rung]:
-    """Recurrent states like that of a rung, with ancillas; none of others, and where strings would be too many."""
+    """Recurrent states like that of a rung, with few ancillas; none of others, and where strings would be too many."""
     if rung.name != "recurrent":
         return []
-    key, sizes = _SIZES["purification"]
+    _, sizes = _SIZES["purification"]
     most = max(terms(s, data.effects) for s in data.settings)
+    return [_with_ancillas(rung, n) for n in sizes if most * 2**n <= BRANCH_TERMS]
+
+
+def an_ancilla_a_site(rung: Rung, data: Measurements) -> list[Rung]:
+    """The same with as many ancillas as sites, where these are more than are summed over."""
+    few = rung.name != "recurrent" or data.sites <= SUMMED_ANCILLAS
+    return [] if few else [_with_ancillas(rung, data.sites)]
+
+
+def _with_ancillas(rung: Rung, ancillas: int) -> Rung:
     kept = {k: v for k, v in rung.options.items() if k in ("hidden", "precision", "white_noise")}
-    return [Rung("purification", {key: n, **kept}) for n in sizes if most * 2**n <= BRANCH_TERMS]
+    return Rung("purification", {"ancillas": ancillas, **kept})
 
 
 def locally_purified(begun: Rung | None = None) -> list[Rung]:

@@ -14,6 +14,7 @@ from nqs.config.tomography import Tomography
 from nqs.jobs.choices import Choice, refuse_large_matrix
 from nqs.jobs.rungs import (
     Rung,
+    an_ancilla_a_site,
     behind,
     climb,
     families,
@@ -106,7 +107,7 @@ def reconstruct(data: Measurements, config: Tomography, model: nn.Module | None,
     if sum(map(len, named)) > 1:
         ladder = climb(named, fit.briefly, gain)
         if not data.only_z:
-            ladder += _mixed(ladder, data, fit.briefly)
+            ladder += mixed_beside(ladder, data, fit.briefly)
         best = simplest(ladder)
         chosen = fit(SEARCH, best.rung, best)
     else:
@@ -125,9 +126,12 @@ def _named(rung: Rung, fit: Fit) -> Tried:
     return fit(SEARCH, rung, None if pure is None else fit.briefly(pure))
 
 
-def _mixed(ladder: list[Tried], data: Measurements, train: Callable[..., Tried]) -> list[Tried]:
+def mixed_beside(
+    ladder: list[Tried], data: Measurements, train: Callable[..., Tried]
+) -> list[Tried]:
     """Mixed states tried beside the pure ones of a ladder, each family for as long as it gains: white noise beside
-    the best, ancillas of the best recurrent state, and matrix products with an ancilla a site."""
+    the best, ancillas of the best recurrent state, and matrix products with an ancilla a site. A recurrent one with
+    as many takes the longest, and is tried where those of the matrix products gain."""
     best = simplest(ladder)
     noisy = train(with_white_noise(best.rung), tried=best)
     found = [noisy]
@@ -139,8 +143,12 @@ def _mixed(ladder: list[Tried], data: Measurements, train: Callable[..., Tried])
         found += _further(purifications(begun.rung, data), begun, train)
     products = [t for t in ladder if t.rung.name == "mps"]
     if products:
-        begun = simplest(products)
-        found += _further(locally_purified(begun.rung), begun, train)
+        first = simplest(products)
+        local = _further(locally_purified(first.rung), first, train)
+        worth = recurrent and gain(simplest(local), simplest([*ladder, *found])) > 0
+        found += local
+        if worth:
+            found += _further(an_ancilla_a_site(begun.rung, data), begun, train)
     return found
 
 

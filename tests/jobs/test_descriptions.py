@@ -9,7 +9,7 @@ from exact import asymmetric_state, mixed_state
 from nqs.evaluation.fidelity import fidelity
 from nqs.evaluation.mixed_likelihood import Description
 from nqs.jobs.descriptions import climb, ladder, simplest
-from nqs.state.born import rotations
+from nqs.state.born import rotations, rotations_of
 from nqs.state.simulate import simulate
 
 SITES = 2
@@ -18,7 +18,7 @@ SETTINGS = ["".join(c) for c in product("XYZ", repeat=SITES)]
 
 def chosen(state, shots, **noise):
     data = simulate(state, SETTINGS, shots, seed=3, **noise)
-    plan = rotations(data.settings, data.effects, data.readout)
+    plan = rotations_of(data)
     return simplest(climb(data, plan, seed=1))
 
 

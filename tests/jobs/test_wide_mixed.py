@@ -1,6 +1,7 @@
 """Mixed states of more sites than a density matrix holds, and shots that were misread, against what is known."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import nqs
 from nqs.ansatz import accompanied
 from nqs.config.tomography import Tomography
 from nqs.evaluation.heldout import nll
+from nqs.evaluation.norm import Norm
 from nqs.jobs import rungs, wide
 from nqs.jobs.evaluate import evaluate
 from nqs.jobs.properties import fidelity_to
+from nqs.jobs.tried import Tried
 from nqs.jobs.wide_judge import nll_of
 from nqs.jobs.wide_shots import together
 from nqs.measurement.dataset import Measurements
@@ -124,7 +127,8 @@ def test_every_phase_that_a_run_may_come_to_can_be_taken_up():
         config, _, _ = wide.choose(asked, data)
         phases = set(wide.templates(config, None, data))
         expected = {
-            "auto": {"ladder mps 1 + white noise", "search lpdo 2", "ladder purification 4 + 1"},
+            "auto": {"ladder mps 1 + white noise", "search lpdo 2", "ladder purification 4 + 1"}
+            | {f"{purpose} purification 4 + {SITES}" for purpose in ("ladder", "search")},
             "purification": {
                 "ladder recurrent 16",
                 "baseline lpdo 2",
@@ -133,6 +137,24 @@ def test_every_phase_that_a_run_may_come_to_can_be_taken_up():
             "lpdo": {"search lpdo 8"},
         }[name]
         assert expected <= phases
+
+
+@pytest.mark.parametrize("lpdo", [9.9, 10.1])
+def test_an_ancilla_a_site_is_tried_where_it_helps_matrix_products(lpdo):
+    """Of states that were never trained, which explain every shot held out equally well."""
+    data = Measurements(np.zeros((2, SITES), np.uint8), tuple(settings()[:2]), [0, 1])
+    told = {"mps 1": 11.0, "recurrent 4": 10.0, "lpdo 2": lpdo}
+
+    def train(rung, tried=None):
+        log_p = [np.full(10, -told.get(rung.label, 10.5))]
+        state = SimpleNamespace(parameters=10)
+        return Tried(rung, [state], [1], [Norm(0.0, None)], [log_p], [], (1.0,), 0)
+
+    recurrent = rungs.Rung("recurrent", {"hidden": 4, "phase": True})
+    pure = [train(rung) for rung in (*rungs.matrix_products(data), recurrent)]
+    labels = [tried.rung.label for tried in wide.mixed_beside(pure, data, train)]
+    few = ["recurrent 4 + white noise", "purification 4 + 1", "lpdo 2"]
+    assert labels == (few if lpdo > 10 else [*few, f"purification 4 + {SITES}"])
 
 
 @pytest.mark.parametrize("cut", [4, 7])
