@@ -31,11 +31,12 @@ class Findings:
     of the state minus that of the exact maximum-likelihood state, paired. overfitting: held-out
     NLL minus training NLL. skipped: steps not taken for numbers that were not finite. baseline:
     what against_baseline compares with; baseline_ansatz: where it is one, to be taken instead.
-    frozen: of a state too large for a rank, sites that no setting sees change together; unrotated: those that none rotates at all. refit_failed: the
-    state kept was not trained on the shots held out; None where none was to be trained again. Of
+    frozen: of a state too large for a rank, sites that no setting sees change together; unrotated: those that none
+    rotates at all. refit_failed: the state kept was not trained on the shots held out; None where none was to be
+    trained again. Of
     a state that is not normalised r_hat and effective_samples of its chains, the error of its log
     Z, and what shots tell: the error of its held-out NLL above the baseline by them alone. built_in:
-    symmetries of the ansatz.
+    symmetries of the ansatz. every_setting: all of X, Y and Z are there.
     """
 
     only_z: bool
@@ -68,6 +69,7 @@ class Findings:
     told_by_shots: float | None = None
     built_in: tuple[str, ...] = ()
     mixed: bool = False
+    every_setting: bool = False
 
     @property
     def restarts_agree(self) -> bool | None:
@@ -215,15 +217,17 @@ def _what_to_measure(f: Findings) -> str:
             f"No setting rotates more than {f.most_rotated} of {f.sites} sites: add settings with "
             "X and Y on many sites at once, such as all-X or random Pauli settings."
         )
+    if f.every_setting:
+        return "All settings of X, Y and Z are there: take more shots of them."
     return "Add all-X, all-Z and further random Pauli settings, or more shots."
 
 
 def _conjugate_open(f: Findings) -> str | None:
     if f.only_z or f.conjugate_excluded is not False:
         return None
-    remedy = (
-        "Add settings with Y" if "Y" not in f.letters else "Add settings with an odd number of Y"
-    )
+    remedy = "Add settings with Y"
+    if "Y" in f.letters:
+        remedy = "Take more shots, or add settings with Y on other sites, beside X and Z"
     state = "ρ" if f.mixed else "ψ"
     return (
         f"The complex conjugate {state}* explains the shots as well as {state}: the sign of every phase is open. "

@@ -106,6 +106,7 @@ def judge(
         refit_failed=found.refit_failed if found.again or found.refit_failed else None,
         ended_early=run.stopped,
         built_in=config.ansatz.built_in(),
+        every_setting=sum(set(s) <= set("XYZ") for s in set(data.settings)) == 3**data.sites,
     )
     found_out = [
         *verdict.checks(findings),

@@ -147,6 +147,7 @@ def test_a_state_is_determined_where_nothing_is_open(changed, determined):
         ({"letters": frozenset("XZ")}, "Add settings with Y."),
         ({"most_rotated": 1}, "No setting rotates more than 1 of 3 sites"),
         ({}, "random Pauli settings, or more shots"),
+        ({"every_setting": True}, "take more shots"),
     ],
 )
 def test_the_advice_is_what_the_settings_lack(changed, advice):
@@ -156,7 +157,7 @@ def test_the_advice_is_what_the_settings_lack(changed, advice):
 
 def test_the_conjugate_asks_for_the_letter_that_tells_it_apart():
     open_sign = replace(SOUND, conjugate_excluded=False)
-    assert "an odd number of Y" in warnings(open_sign)[0]
+    assert "more shots" in warnings(open_sign)[0]
     assert warnings(replace(open_sign, letters=frozenset("XZ")))[0].endswith("Add settings with Y.")
 
 
