@@ -110,9 +110,11 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [("run", f"{found['job']} of {found['sites']} sites, verdict: {found['verdict']}")]
     if found["likelihood"]:
         likelihood = found["likelihood"]
-        lines.append(
-            ("NLL", f"{measured(likelihood['nll'])} nats per shot of {likelihood['shots']:,} shots")
-        )
+        said = f"{measured(likelihood['nll'])} nats per shot of {likelihood['shots']:,} shots"
+        lines.append(("NLL", f"{said}, {likelihood['readout']}"))
+        if likelihood.get("p_value") is not None:
+            shown = f"p = {likelihood['p_value']:.2g} ({likelihood['p_value_method']})"
+            lines.append(("goodness of fit", shown))
     fidelity = found.get("fidelity")
     if fidelity:
         shown = "not known" if fidelity["fitted"] is None else f"{fidelity['fitted']:.5f}"

@@ -12,7 +12,9 @@ from nqs.ansatz.autoregressive import Normalised
 from nqs.config.tomography import Tomography
 from nqs.evaluation import completeness, observables
 from nqs.evaluation.energy import sampled_energy
+from nqs.evaluation.goodness import likelihood_ratio_test
 from nqs.evaluation.heldout import Estimate, nll
+from nqs.evaluation.norm import Norm
 from nqs.evaluation.scatter import Scatter, Unfixed
 from nqs.evaluation.shot_fidelity import MOST_SITES, fidelity_from_shots
 from nqs.jobs import hamiltonian
@@ -24,9 +26,9 @@ from nqs.jobs.targets import read_target_or_run
 from nqs.jobs.tomography import read_run, with_readout
 from nqs.jobs.wide_judge import bound_of, nll_of
 from nqs.jobs.wide_shots import together
-from nqs.jobs.wide_typical import some
+from nqs.jobs.wide_typical import TYPICAL, some, typical
 from nqs.measurement.dataset import Measurements
-from nqs.measurement.effects import generalised
+from nqs.measurement.effects import each_cell_once, generalised
 from nqs.state.born import rotations_of
 from nqs.state.reach import DENSE_SITES, DENSE_TERMS
 from nqs.state.reading import shot_log_probabilities
@@ -87,7 +89,7 @@ def evaluate(
         "sites": state.sites,
         "samples": samples if sampled else None,
         "seed": seed,
-        "likelihood": None if shots is None else _likelihood(state, shots),
+        "likelihood": None if shots is None else _likelihood(state, shots, seed if fresh else None),
         "observables": [
             beside(text, own, shots, total, _told_by(scattered, state, taught, total))
             for text, own, total in zip(wanted, known, totals, strict=True)
@@ -165,16 +167,29 @@ def _hamiltonian(result: Result, config: str | Path | None) -> hamiltonian.Syste
     return found
 
 
-def _likelihood(state: State, data: Measurements) -> dict[str, Any] | None:
-    """−log likelihood in nats per shot; None where the settings are out of reach."""
+def _likelihood(state: State, data: Measurements, seed: int | None) -> dict[str, Any] | None:
+    """−log likelihood in nats per shot; None where the settings are out of reach. seed: of the goodness of fit,
+    which shots that the run did not see are asked for; None for others."""
     affordable = state.sites <= DENSE_SITES and len(data.settings) * 2**state.sites <= DENSE_TERMS
     if not affordable or (state.mixed and not state.dense):
-        return _of_large(state, data)
-    log_p = state.log_table(rotations_of(data))
-    return {"nll": number(nll(log_p, data.table())), "shots": data.shots}
+        return _of_large(state, data, seed)
+    log_p, counts = state.log_table(rotations_of(data)), data.table()
+    found = {"nll": number(nll(log_p, counts)), "shots": data.shots, "readout": _readout(data)}
+    if seed is None:
+        return found
+    probability = each_cell_once(np.exp(log_p), data.settings)
+    goodness = likelihood_ratio_test(counts, probability, rank=0, slack=0, seed=seed)
+    if goodness is not None:
+        found |= {"p_value": goodness.p_value, "p_value_method": goodness.method}
+    return found
 
 
-def _of_large(state: State, data: Measurements) -> dict[str, Any] | None:
+def _readout(data: Measurements) -> str:
+    """What is done about readout errors."""
+    return "as read" if data.readout is None else "readout errors undone"
+
+
+def _of_large(state: State, data: Measurements, seed: int | None) -> dict[str, Any] | None:
     """The same shot by shot, of a state that is normalised."""
     normalised = isinstance(state.dilation.whole, Normalised)
     if not normalised or generalised(data.settings, data.effects):
@@ -187,6 +202,11 @@ def _of_large(state: State, data: Measurements) -> dict[str, Any] | None:
     parts = some(shots.train, shots, reader)
     log_p = shot_log_probabilities(state.model, state.variables, reader.judging(), parts)
     found = {"nll": number(nll_of(log_p, shots)), "shots": sum(len(bits) for bits, _ in parts)}
+    found["readout"] = _readout(data)
+    if seed is not None:
+        exact = Norm(0.0, None)
+        p_value, _ = typical(state, exact, shots, reader.judging(), parts, log_p, seed)
+        found |= {"p_value": p_value, "p_value_method": TYPICAL}
     bound = bound_of(state, shots, parts, log_p)
     return found if bound is None else {**found, "ancilla_bound": bound}
 

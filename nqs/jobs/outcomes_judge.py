@@ -56,7 +56,9 @@ def judge(
     trained = some(shots.train, shots, reader)
     of_trained = shot_log_probabilities(chosen.state.model, chosen.state.variables, reader, trained)
     run.heed()
-    p_value, _ = typical(chosen, shots, reader, trained, of_trained, data.shots, config.seed)
+    p_value, _ = typical(
+        chosen.state, chosen.norm, shots, reader, trained, of_trained, config.seed, data.shots
+    )
     run.heed()
     train_nll = nll_of(of_trained, shots)
     held_nll = nll_of(chosen.log_p[chosen.best], shots)

@@ -22,7 +22,7 @@ from nqs.jobs.tried import Tried, both, less_log_z
 from nqs.jobs.wide import Wide
 from nqs.jobs.wide_mixed import mixture
 from nqs.jobs.wide_shots import Shots
-from nqs.jobs.wide_typical import Parts, some, typical
+from nqs.jobs.wide_typical import TYPICAL, Parts, some, typical
 from nqs.measurement.effects import rotating_nothing
 from nqs.measurement.kinds import kind
 from nqs.state.reading import DRAWN, JUDGED, Reader, shot_log_probabilities
@@ -55,7 +55,9 @@ def judge(
         shot_log_probabilities(state.model, state.variables, reader, trained), chosen.norm
     )
     run.heed()
-    p_value, misfits = typical(chosen, shots, reader, trained, of_trained, data.shots, config.seed)
+    p_value, misfits = typical(
+        state, chosen.norm, shots, reader, trained, of_trained, config.seed, data.shots
+    )
     run.heed()
     walked = _walked(chosen, config.seed)
     run.heed()
@@ -142,7 +144,7 @@ def judge(
             "ancilla_bound": bound,
             "chi2_per_dof": None,
             "p_value": p_value,
-            "p_value_method": "typicality: −log P of shots against that of the state's own samples",
+            "p_value_method": TYPICAL,
             "chi2_p_value": None,
             "noise_tests": [],
         },

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from nqs.ansatz.autoregressive import Normalised
+from nqs.evaluation.norm import Norm
 from nqs.evaluation.typical import typicality
-from nqs.jobs.tried import Tried, less_log_z
+from nqs.jobs.tried import less_log_z
 from nqs.jobs.wide_shots import Shots
 from nqs.measurement.strata import Stratum
 from nqs.state.reach import DENSE_SITES
@@ -16,6 +17,9 @@ from nqs.state.sampling import sample_setting, turned_to
 from nqs.state.simulate import misread
 from nqs.state.state import State
 from nqs.training.batches import Batches
+
+TYPICAL = "typicality: −log P of shots against that of the state's own samples"
+"""How `typical` is called."""
 
 _STRINGS = 2**19
 """Strings of the shots that a likelihood or a test is taken from."""
@@ -34,25 +38,28 @@ def some(parts: Sequence[Stratum], shots: Shots, reader: Reader) -> Parts:
 
 
 def typical(
-    chosen: Tried,
+    state: State,
+    norm: Norm,
     shots: Shots,
     reader: Reader,
     taken: Parts,
     log_p: Sequence[np.ndarray],
-    number: int,
     seed: int,
+    fitted: int | None = None,
 ) -> tuple[float | None, list[dict[str, Any]]]:
     """p-value, and a row for each setting: −log P of shots beside that of the state's samples.
 
-    taken, log_p: shots, and what the state says of them. number: of all shots it was fitted to.
+    norm: log Z. taken, log_p: shots, and what the state says of them. fitted: the number of shots that it was
+    fitted to, these among them; None where it never saw these.
     """
     wanted = _largest(taken)
-    state, settings = chosen.state, [shots.groups[g][place] for g, place in wanted]
+    settings = [shots.groups[g][place] for g, place in wanted]
     sizes = [int((taken[g][1] == place).sum()) for g, place in wanted]
     drawn, chains = _own_shots(state, settings, sizes, shots, seed + _PURPOSE)
     measured = [log_p[g][taken[g][1] == place] for g, place in wanted]
-    own = _own_log_p(chosen, reader, taken, wanted, drawn)
-    found = typicality(measured, own, state.parameters / (2 * number), chains)
+    own = _own_log_p(state, norm, reader, taken, wanted, drawn)
+    slack = 0.0 if fitted is None else state.parameters / (2 * fitted)
+    found = typicality(measured, own, slack, chains)
     rows = [
         {
             "setting": setting,
@@ -77,7 +84,8 @@ def _largest(taken: Parts) -> list[tuple[int, int]]:
 
 
 def _own_log_p(
-    chosen: Tried,
+    state: State,
+    norm: Norm,
     reader: Reader,
     taken: Parts,
     wanted: Sequence[tuple[int, int]],
@@ -96,10 +104,7 @@ def _own_log_p(
                 np.concatenate([np.full(len(d), p) for d, p in mine]) if mine else index[:1],
             )
         )
-    state = chosen.state
-    found = less_log_z(
-        shot_log_probabilities(state.model, state.variables, reader, parts), chosen.norm
-    )
+    found = less_log_z(shot_log_probabilities(state.model, state.variables, reader, parts), norm)
     return [found[g][parts[g][1] == place] for g, place in wanted]
 
 

@@ -99,6 +99,18 @@ def test_shots_that_the_run_did_not_see(run, truth, tmp_path):
     assert evaluate(run, data=other)["likelihood"]["nll"]["value"] > 1.2 * np.log(2)
 
 
+def test_shots_of_another_state_do_not_fit(run):
+    """A p-value of one seed; of 1,000 about one would be below 1e-3 where they do."""
+    psi, words = nqs.load(run).state.vector(), ["XXX", "ZZZ", "XYZ"]
+    own, other = (simulate(state, words, 500, 9) for state in (psi, asymmetric_state(3, 8)))
+    fits, not_at_all = (evaluate(run, data=shots)["likelihood"] for shots in (own, other))
+    assert fits["p_value"] > 1e-3
+    assert not_at_all["p_value"] < 1e-9
+    assert (
+        "p_value" not in evaluate(run)["likelihood"]
+    )  # of shots it was fitted to the run tells it
+
+
 def test_a_large_ground_state_is_asked_by_samples(tmp_path):
     """Chance of four standard errors: once in ten thousand each."""
     nqs.ground_state(

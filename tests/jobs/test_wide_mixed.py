@@ -104,6 +104,10 @@ def test_a_run_is_evaluated_sampled_and_loaded_like_a_pure_one(found, noisy):
     nll, own = again["likelihood"]["nll"]["value"], found.summary["likelihood"]["nll"]["value"]
     assert again["likelihood"]["shots"] == noisy.shots
     assert nll == pytest.approx(own, abs=0.05)
+    fresh = [simulate_large(product(), settings(), 100, 9, depolarising=s) for s in (WHITE, 0.0)]
+    fits, too_pure = (evaluate(found.folder, data=d, samples=200)["likelihood"] for d in fresh)
+    assert fits["p_value"] > 1e-3  # of one seed
+    assert too_pure["p_value"] < 1e-9
     mixed = fidelity_to(found.state, "itself", found.state, None, 1)
     assert mixed["fitted"] is None
     assert "two mixed states" in mixed["why"]
