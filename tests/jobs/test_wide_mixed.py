@@ -196,7 +196,10 @@ def test_ancillas_are_learnt_beyond_all_amplitudes():
         for site in [n for n, c in enumerate(word) if c == "X"]:
             cat[index == number, site] = rng.integers(0, 2, shots)
     data = Measurements(cat.astype(np.uint8), tuple(words), index)
-    result = nqs.tomography(data, ansatz="purification", ancillas=1, hidden=8, steps=300, seed=1)
+    brief = {"steps": 300, "seed": 1, "restarts": 1, "method": "none"}
+    result = nqs.tomography(
+        data, ansatz="purification", ancillas=1, hidden=8, strings=1024, **brief
+    )
     assert result.summary["ansatz"]["ancillas"] == 1
     assert result.summary["likelihood"]["held_out_nll"]["value"] == pytest.approx(
         np.log(2) * (1 + 3 + 7) / 3, abs=0.15
@@ -216,6 +219,7 @@ def test_ancillas_that_are_drawn_tell_a_bound_and_how_far_it_is_from_the_truth(
     bits[::2] = bits[::2, :1]  # half of the shots are all alike
     data = Measurements(bits, words, np.repeat(np.arange(3), SHOTS))
     brief = {"hidden": 6, "steps": 40, "restarts": 1, "likelihood": "branch", "method": "none"}
+    brief["strings"] = 2048
     found = nqs.tomography(data, ansatz="purification", ancillas=9, out=out, seed=2, **brief)
     likelihood = found.summary["likelihood"]
     bound = likelihood["ancilla_bound"]
