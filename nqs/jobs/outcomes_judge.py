@@ -22,7 +22,7 @@ from nqs.jobs.judge import about
 from nqs.jobs.outcomes import NAME, Learnt
 from nqs.jobs.properties import number
 from nqs.jobs.tried import both
-from nqs.jobs.wide_judge import ladder_part, ladder_rows, nll_of
+from nqs.jobs.wide_judge import ladder_part, ladder_rows, nll_of, training_part
 from nqs.jobs.wide_typical import some, typical
 from nqs.state.outcomes import OutcomeModel
 from nqs.state.reading import shot_log_probabilities
@@ -81,17 +81,7 @@ def judge(
         "outcomes": model.levels,
         "parameters": model.parameters,
     }
-    summary["training"] |= {
-        "best_step": chosen.steps[chosen.best],
-        "best_restart": chosen.best,
-        "final_restart": chosen.best,
-        "stop": None,
-        "folds": None,
-        "refit_steps": None,
-        "likelihood": "outcomes",
-        "seconds_reading": round(run.seconds_reading, 3),
-        "contracted": False,
-    }
+    summary["training"] |= training_part(chosen, run, "outcomes", contracted=False)
     summary["data"]["held_out_shots"] = sum(p.shots for p in shots.held_out)
     summary |= {
         "likelihood": {

@@ -122,17 +122,7 @@ def judge(
         **{k: v for k, v in chosen.rung.options.items() if v is not None},
         "parameters": state.parameters,
     }
-    summary["training"] |= {
-        "best_step": chosen.steps[chosen.best],
-        "best_restart": chosen.best,
-        "final_restart": chosen.best,
-        "stop": None,
-        "folds": None,
-        "refit_steps": None,
-        "likelihood": "branch",
-        "seconds_reading": round(run.seconds_reading, 3),
-        "contracted": reader.contracted,
-    }
+    summary["training"] |= training_part(chosen, run, "branch", reader.contracted)
     summary["data"]["held_out_shots"] = findings.held_out_shots
     summary |= {
         "likelihood": {
@@ -312,6 +302,21 @@ def _conjugate_excluded(found: Wide, reader: Reader, seed: int) -> bool:
     pairs = zip(own, mirrored, strict=True)
     worse = mean_of_strata([ours - theirs for ours, theirs in pairs], shots.shares)
     return worse.value > 2 * (worse.error or 0.0)
+
+
+def training_part(chosen: Tried, run: Run, likelihood: str, contracted: bool) -> dict[str, Any]:
+    """Of the summary: what was kept of a training by batches, which is never refitted."""
+    return {
+        "best_step": chosen.steps[chosen.best],
+        "best_restart": chosen.best,
+        "final_restart": chosen.best,
+        "stop": None,
+        "folds": None,
+        "refit_steps": None,
+        "likelihood": likelihood,
+        "seconds_reading": round(run.seconds_reading, 3),
+        "contracted": contracted,
+    }
 
 
 def ladder_part(ladder: Sequence[Tried], chosen: Tried) -> list[dict[str, Any]]:
