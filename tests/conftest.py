@@ -13,7 +13,7 @@ os.environ.setdefault("NETKET_SHARDING", "0")  # one device is enough, and start
 # programs are compiled in two thirds of the time; a flag that is not known would end the process
 os.environ.update(
     {"XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + " --xla_cpu_use_fusion_emitters=false"}
-    if "NQS_TEST_OPTIMISED" not in os.environ and version("jaxlib").startswith("0.10.")
+    if not os.environ.get("NQS_TEST_OPTIMISED") and version("jaxlib").startswith("0.10.")
     else {}
 )
 
@@ -22,7 +22,7 @@ from blank import left_blank
 
 from nqs.jobs.start import give_back_programs, give_threads
 
-HASTY = "NQS_TEST_OPTIMISED" not in os.environ
+HASTY = not os.environ.get("NQS_TEST_OPTIMISED")
 
 give_threads()
 jax.config.update("jax_enable_x64", True)

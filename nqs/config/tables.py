@@ -107,7 +107,7 @@ class Network(Table):
         default=None,
         ge=1,
         description="purification, density-rbm: further sites that are traced out; more than 8, of purification "
-        "alone, are drawn for each shot where not all amplitudes fit a vector; chosen",
+        "alone, are drawn for each shot where not all outcomes are listed; chosen",
     )
     white_noise: bool | None = Field(
         default=None, description="tomography: a part of white noise is learnt beside the state"

@@ -106,8 +106,8 @@ def of_pairs(data: Measurements, undone: Sequence[Pair] = ()) -> Check:
     if alone:
         alarm = (
             f"Sites {named} are misread together, and each was undone by itself. Correlations between them are not to "
-            "be trusted. A matrix of both takes calibration shots of all four of their states, each site in one pair, "
-            "and few enough sites that all outcomes are listed."
+            "be trusted. To undo both at once takes calibration shots of all four of their states, each site in one "
+            "pair, no setting that reads one of them alone, and a likelihood of all outcomes."
         )
     return Check("pairs of sites misread together, undone alone", len(alone) or None, "0", alarm)
 

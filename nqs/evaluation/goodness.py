@@ -85,6 +85,35 @@ def likelihood_ratio_test(
     """
     kept = counts.sum(axis=1) > 0
     counts, probability = counts[kept], probability[kept]
+    total, mean, variance = _before_the_fit(counts, probability, seed)
+    if mean < max(2 * rank, 1) or variance < max(4 * rank, 1):
+        return None
+    used = min(max(rank - slack, 0.0), rank)
+    dof = mean - used
+    pooled = [pool(c, p) for c, p in zip(counts, probability, strict=True)]
+    p_value = _scaled_tail(total, dof, variance - 2 * used)
+    return Goodness(total / dof, p_value, "likelihood ratio", pooled)
+
+
+def fresh_test(
+    counts: np.ndarray, probability: np.ndarray, *, directions: int, ratio: float, seed: int
+) -> float:
+    """p-value of G², as above, of shots that the state was not fitted to.
+
+    It errs itself, along `directions`, by what its own shots left open, of which there were 1 / `ratio` for each of
+    these: along them what is left of the shots scatters by 1 + ratio times as much. Exact where both were taken in
+    the same settings by an efficient fit.
+    """
+    kept = counts.sum(axis=1) > 0
+    total, mean, variance = _before_the_fit(counts[kept], probability[kept], seed)
+    free = min(float(directions), mean)
+    return _scaled_tail(total, mean + free * ratio, variance + 2 * free * ((1 + ratio) ** 2 - 1))
+
+
+def _before_the_fit(
+    counts: np.ndarray, probability: np.ndarray, seed: int
+) -> tuple[float, float, float]:
+    """G² of shots, and its mean and variance over shots drawn from the state."""
     rng = np.random.default_rng([seed, 0x6522])
     draws = int(np.clip(_DRAWN_CELLS // max(counts.size, 1), _FEWEST_DRAWS, _SIMULATIONS))
     total, mean, variance = 0.0, 0.0, 0.0
@@ -94,14 +123,15 @@ def likelihood_ratio_test(
         total += float(_likelihood_ratio(row, shots * p))
         mean += float(drawn.mean())
         variance += float(drawn.var(ddof=1))
-    if mean < max(2 * rank, 1) or variance < max(4 * rank, 1):
-        return None
-    used = min(max(rank - slack, 0.0), rank)
-    dof = mean - used
-    scale = (variance - 2 * used) / (2 * dof)
-    p_value = float(chdtrc(dof / scale, total / scale))
-    pooled = [pool(c, p) for c, p in zip(counts, probability, strict=True)]
-    return Goodness(total / dof, p_value, "likelihood ratio", pooled)
+    return total, mean, variance
+
+
+def _scaled_tail(total: float, mean: float, variance: float) -> float:
+    """Chance of more than `total` by a scaled χ² of this mean and variance; 1 where nothing scatters."""
+    if mean <= 0 or variance <= 0:
+        return 1.0
+    scale = variance / (2 * mean)
+    return float(chdtrc(mean / scale, total / scale))
 
 
 def _likelihood_ratio(counts: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ class OutcomeValues(NamedTuple):
     pair: dict[tuple[int, int], np.ndarray]
 
     def product(self, support: Sequence[int], rows: np.ndarray) -> np.ndarray:
-        """Of some sites in some rows."""
+        """Of some sites in some rows, (rows,)."""
         alone, found = list(support), 1.0
         for pair, value in self.pair.items():
             if set(pair) <= set(alone):

@@ -22,6 +22,7 @@ def typicality(
     own: Sequence[np.ndarray],
     slack: float = 0.0,
     chains: int | None = None,
+    ratio: float = 0.0,
 ) -> Typical:
     """Compares −log P of shots with that of samples of the state, group by group.
 
@@ -29,14 +30,16 @@ def typicality(
     the shots do not, or the other way round, gives its own samples another mean. Groups with
     fewer than two shots say nothing. slack: nats by which fitting alone moves a mean, d / 2n for
     d parameters fitted to n shots; counted as an error. chains: from which samples were drawn in
-    turn; None where they are independent.
+    turn; None where they are independent. ratio: shots for each of those that the state was fitted to, where these
+    are others; its own mean is then known no better than those told it, and counted as that uncertain.
     """
     z: list[float | None] = []
     for measured, drawn in zip(shots, own, strict=True):
         if min(len(measured), len(drawn)) < 2:
             z.append(None)
             continue
-        variance = standard_error(measured) ** 2 + standard_error(drawn, _whole(drawn, chains)) ** 2
+        own_variance = standard_error(drawn, _whole(drawn, chains)) ** 2
+        variance = (1 + ratio) * standard_error(measured) ** 2 + own_variance
         difference = drawn.mean() - measured.mean()
         variance += slack**2
         # where every outcome is equally likely there is nothing to compare

@@ -33,8 +33,7 @@ class Findings:
     what against_baseline compares with; baseline_ansatz: where it is one, to be taken instead.
     frozen: of a state too large for a rank, sites that no setting sees change together; unrotated: those that none
     rotates at all. refit_failed: the state kept was not trained on the shots held out; None where none was to be
-    trained again. Of
-    a state that is not normalised r_hat and effective_samples of its chains, the error of its log
+    trained again. Of a state that is not normalised r_hat and effective_samples of its chains, the error of its log
     Z, and what shots tell: the error of its held-out NLL above the baseline by them alone. built_in:
     symmetries of the ansatz. every_setting: all of X, Y and Z are there.
     """
@@ -227,7 +226,8 @@ def _conjugate_open(f: Findings) -> str | None:
         return None
     remedy = "Add settings with Y"
     if "Y" in f.letters:
-        remedy = "Take more shots, or add settings with Y on other sites, beside X and Z"
+        more = "" if f.every_setting else ", or add settings with Y on other sites, beside X and Z"
+        remedy = f"Take more shots{more}"
     state = "ρ" if f.mixed else "ψ"
     return (
         f"The complex conjugate {state}* explains the shots as well as {state}: the sign of every phase is open. "

@@ -12,7 +12,7 @@ from nqs.ansatz.autoregressive import Normalised
 from nqs.config.tomography import Tomography
 from nqs.evaluation import completeness, observables
 from nqs.evaluation.energy import sampled_energy
-from nqs.evaluation.goodness import likelihood_ratio_test
+from nqs.evaluation.goodness import fresh_test
 from nqs.evaluation.heldout import Estimate, nll
 from nqs.evaluation.norm import Norm
 from nqs.evaluation.scatter import Scatter, Unfixed
@@ -89,7 +89,7 @@ def evaluate(
         "sites": state.sites,
         "samples": samples if sampled else None,
         "seed": seed,
-        "likelihood": None if shots is None else _likelihood(state, shots, seed if fresh else None),
+        "likelihood": None if shots is None else _likelihood(result, shots, fresh, seed),
         "observables": [
             beside(text, own, shots, total, _told_by(scattered, state, taught, total))
             for text, own, total in zip(wanted, known, totals, strict=True)
@@ -167,30 +167,45 @@ def _hamiltonian(result: Result, config: str | Path | None) -> hamiltonian.Syste
     return found
 
 
-def _likelihood(state: State, data: Measurements, seed: int | None) -> dict[str, Any] | None:
-    """−log likelihood in nats per shot; None where the settings are out of reach. seed: of the goodness of fit,
-    which shots that the run did not see are asked for; None for others."""
+def _likelihood(
+    result: Result, data: Measurements, fresh: bool, seed: int
+) -> dict[str, Any] | None:
+    """−log likelihood in nats per shot; None where the settings are out of reach. fresh: shots that the run did not
+    see, whose goodness of fit is told as well."""
+    state = result.state
     affordable = state.sites <= DENSE_SITES and len(data.settings) * 2**state.sites <= DENSE_TERMS
     if not affordable or (state.mixed and not state.dense):
-        return _of_large(state, data, seed)
+        return _of_large(result, data, fresh, seed)
     log_p, counts = state.log_table(rotations_of(data)), data.table()
-    found = {"nll": number(nll(log_p, counts)), "shots": data.shots, "readout": _readout(data)}
-    if seed is None:
+    undone = "readout errors undone"
+    found = {
+        "nll": number(nll(log_p, counts)),
+        "shots": data.shots,
+        "readout": "as read" if data.readout is None else undone,
+    }
+    if not fresh:
         return found
-    probability = each_cell_once(np.exp(log_p), data.settings)
-    goodness = likelihood_ratio_test(counts, probability, rank=0, slack=0, seed=seed)
-    if goodness is not None:
-        found |= {"p_value": goodness.p_value, "p_value_method": goodness.method}
-    return found
+    taught = _taught_by(result)
+    most = 4**state.sites - 1 if state.mixed else 2 * 2**state.sites - 2
+    p_value = fresh_test(
+        counts,
+        each_cell_once(np.exp(log_p), data.settings),
+        directions=min(int(result.summary["ansatz"]["parameters"]), most) if taught else 0,
+        ratio=data.shots / taught if taught else 0.0,
+        seed=seed,
+    )
+    return {**found, "p_value": p_value, "p_value_method": "likelihood ratio"}
 
 
-def _readout(data: Measurements) -> str:
-    """What is done about readout errors."""
-    return "as read" if data.readout is None else "readout errors undone"
+def _taught_by(result: Result) -> int | None:
+    """Shots that the state of a run was fitted to, or somewhat fewer; None of a ground state."""
+    data = result.summary.get("data")
+    return None if data is None else data["shots"] - data["held_out_shots"]
 
 
-def _of_large(state: State, data: Measurements, seed: int | None) -> dict[str, Any] | None:
+def _of_large(result: Result, data: Measurements, fresh: bool, seed: int) -> dict[str, Any] | None:
     """The same shot by shot, of a state that is normalised."""
+    state = result.state
     normalised = isinstance(state.dilation.whole, Normalised)
     if not normalised or generalised(data.settings, data.effects):
         return None
@@ -202,10 +217,12 @@ def _of_large(state: State, data: Measurements, seed: int | None) -> dict[str, A
     parts = some(shots.train, shots, reader)
     log_p = shot_log_probabilities(state.model, state.variables, reader.judging(), parts)
     found = {"nll": number(nll_of(log_p, shots)), "shots": sum(len(bits) for bits, _ in parts)}
-    found["readout"] = _readout(data)
-    if seed is not None:
-        exact = Norm(0.0, None)
-        p_value, _ = typical(state, exact, shots, reader.judging(), parts, log_p, seed)
+    pairs = "readout errors undone" + (" site by site" if data.readout_pairs else "")
+    found["readout"] = "as read" if data.readout is None else pairs
+    if fresh:
+        exact, taught = Norm(0.0, None), _taught_by(result)
+        judging = reader.judging()
+        p_value, _ = typical(state, exact, shots, judging, parts, log_p, seed, taught, fresh=True)
         found |= {"p_value": p_value, "p_value_method": TYPICAL}
     bound = bound_of(state, shots, parts, log_p)
     return found if bound is None else {**found, "ancilla_bound": bound}

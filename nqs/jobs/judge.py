@@ -31,6 +31,7 @@ from nqs.jobs.reconstruct import Reconstruction
 from nqs.measurement.calibration import rates_of
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import UNMEASURED, each_cell_once
+from nqs.measurement.kinds import every_pauli_setting
 from nqs.measurement.readout import Pair
 from nqs.state.born import rotations_of, vector_log_probabilities
 from nqs.state.reach import LIKELIEST_SITES
@@ -106,7 +107,7 @@ def judge(
         refit_failed=found.refit_failed if found.again or found.refit_failed else None,
         ended_early=run.stopped,
         built_in=config.ansatz.built_in(),
-        every_setting=sum(set(s) <= set("XYZ") for s in set(data.settings)) == 3**data.sites,
+        every_setting=every_pauli_setting(data.settings),
     )
     found_out = [
         *verdict.checks(findings),

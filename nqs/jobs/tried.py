@@ -15,7 +15,7 @@ from nqs.state.state import State
 class Tried:
     """An ansatz as it was trained.
 
-    states: of each restart, at its best held-out NLL, reached at step `steps`. norms: log Z of
+    states: of each restart its best in training or its last, at step `steps`. norms: log Z of
     each. log_p: of the shots held out, by stratum, for each restart, normalised by it.
     chains: of each restart at the end of its training, (chains, sites); none of normalised ones.
     best: the restart that explains them best.

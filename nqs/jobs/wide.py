@@ -131,7 +131,7 @@ def mixed_beside(
 ) -> list[Tried]:
     """Mixed states tried beside the pure ones of a ladder, each family for as long as it gains: white noise beside
     the best, ancillas of the best recurrent state, and matrix products with an ancilla a site. A recurrent one with
-    as many takes the longest, and is tried where those of the matrix products gain."""
+    as many takes the longest, and is tried where those of the matrix products are the best so far."""
     best = simplest(ladder)
     noisy = train(with_white_noise(best.rung), tried=best)
     found = [noisy]
@@ -179,20 +179,32 @@ def cost(config: Tomography, data: Measurements, own: nn.Module | None) -> dict[
     """Parameters of the largest size tried, and roughly the memory (MB) and time (s) of a run."""
     ladders = families(config, data)
     sizes = [rung for ladder in ladders for rung in ladder]
+    largest = sizes[-1]
     share = 1 / SHORTER if len(sizes) > 1 else 1.0
     if len(sizes) > 1 and not data.only_z:  # the first of what may be tried beside them
         sizes += [with_white_noise(sizes[-1]), *purifications(sizes[-1], data)[:1]]
         sizes += locally_purified()[-1:]
     most, seconds, memory = 0, 10.0, 500.0
+    if not data.only_z and len(sizes) > 1:
+        for rung in an_ancilla_a_site(largest, data):  # seldom tried, so that its time is left out
+            strings, _ = _step(rung, built(rung, data.sites, own), config, data)
+            memory = max(memory, _megabytes(rung, strings, 2 * data.sites))
     for rung in sizes:
         model = built(rung, data.sites, own)
         parameters = State.initial(model, data.sites, config.seed).parameters
         strings, step = _step(rung, model, config, data)
-        width = rung.options.get("bond", rung.options.get("hidden", 32))
         seconds += step * int(config.training.steps or 1) * share
-        memory = max(memory, 500 + strings * data.sites * width * 40 / 1e6)
+        memory = max(memory, _megabytes(rung, strings, data.sites))
         most = max(most, parameters)
     return {"parameters": most, "memory_mb": memory, "seconds": seconds}
+
+
+def _megabytes(rung: Rung, strings: int, sites: int) -> float:
+    return 500 + strings * sites * _width(rung) * 40 / 1e6
+
+
+def _width(rung: Rung) -> int:
+    return int(rung.options.get("bond", rung.options.get("hidden", 32)))
 
 
 def _step(
@@ -202,7 +214,7 @@ def _step(
     reader = Reader.of(model, [(s,) for s in data.settings], data.effects, data.readout)
     strings = strings_of(config, reader)
     work = strings * data.sites * restarts(config)
-    width = rung.options.get("bond", rung.options.get("hidden", 32))
+    width = _width(rung)
     if not isinstance(dilation(model).whole, Normalised):
         walked = _moves(config, data.sites, model) * restarts(config)
         return strings, (work + walked) * width * 2e-9

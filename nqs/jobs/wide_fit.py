@@ -108,7 +108,7 @@ class Fit:
     def _enough(
         self, objective: BatchLikelihood, held_out: float, progress: Progress, rows: list[dict]
     ) -> bool:
-        """Whether all restarts overfit: what they are kept in lies behind them."""
+        """Whether all restarts overfit: their best lies behind them."""
         doubt = log_z_errors(objective, progress)
         return stopping.past_the_best(progress, rows, held_out, STEPS_PER_DISPATCH, doubt)
 

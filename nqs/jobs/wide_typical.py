@@ -45,12 +45,13 @@ def typical(
     taken: Parts,
     log_p: Sequence[np.ndarray],
     seed: int,
-    fitted: int | None = None,
+    fitted: int | None,
+    fresh: bool = False,
 ) -> tuple[float | None, list[dict[str, Any]]]:
     """p-value, and a row for each setting: −log P of shots beside that of the state's samples.
 
     norm: log Z. taken, log_p: shots, and what the state says of them. fitted: the number of shots that it was
-    fitted to, these among them; None where it never saw these.
+    fitted to, None of a state that was taught by none. fresh: whether these are others.
     """
     wanted = _largest(taken)
     settings = [shots.groups[g][place] for g, place in wanted]
@@ -59,7 +60,8 @@ def typical(
     measured = [log_p[g][taken[g][1] == place] for g, place in wanted]
     own = _own_log_p(state, norm, reader, taken, wanted, drawn)
     slack = 0.0 if fitted is None else state.parameters / (2 * fitted)
-    found = typicality(measured, own, slack, chains)
+    ratio = sum(map(len, log_p)) / fitted if fresh and fitted else 0.0
+    found = typicality(measured, own, slack, chains, ratio)
     rows = [
         {
             "setting": setting,

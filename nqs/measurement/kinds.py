@@ -17,6 +17,12 @@ def kind(setting: str, effects: Mapping[str, np.ndarray] | None = None) -> tuple
     return sum(c not in plain for c in setting), unmeasured
 
 
+def every_pauli_setting(settings: Sequence[str]) -> bool:
+    """Whether all 3^N settings of X, Y and Z are there."""
+    paulis = {s for s in settings if set(s) <= set("XYZ")}
+    return len(paulis) == 3 ** len(settings[0])
+
+
 def terms(setting: str, effects: Mapping[str, np.ndarray] | None = None) -> int:
     """Strings that interfere or add up in one shot of a setting."""
     return 2 ** sum(kind(setting, effects))

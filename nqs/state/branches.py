@@ -97,14 +97,14 @@ def rotated(settings: Sequence[str], effects: Mapping[str, np.ndarray] | None = 
 
 def written_out(
     groups: Sequence[tuple[Rotated, np.ndarray, np.ndarray]],
-    in_turn: bool,
+    by_site: bool,
     sites: int,
     draws: Draws | None = None,
 ) -> Branches:
     """The strings of all shots and their interference, on the host.
 
     groups: of each number of terms the settings, bits (shots, sites) and the setting of each
-    shot. in_turn: read site by site, common beginnings once; False for a state that has no order of sites. draws:
+    shot. by_site: read site by site, common beginnings once; False for a state that has no order of sites. draws:
     of ancillas, with which no beginning is common to two shots.
     """
     strings, effects, shapes = [], [], []
@@ -125,7 +125,7 @@ def written_out(
     ends = np.cumsum([len(s) for s in strings])[:-1]
     parts = np.split(which.astype(np.int32), ends)
     return Branches(
-        tree=_tree(leaves, _BLOCK if in_turn else sites, shot),
+        tree=_tree(leaves, _BLOCK if by_site else sites, shot),
         groups=tuple(
             Interference(part.reshape(shape), rows)
             for part, shape, rows in zip(parts, shapes, effects, strict=True)

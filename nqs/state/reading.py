@@ -78,14 +78,14 @@ class Reader:
     """Turns shots of some groups of settings into what a kind of state reads.
 
     groups: settings of each group, which rotate equally many sites. contracted: the state
-    reads any product outcome at once. in_turn: strings are read site by site, as a tree. vectors: what every string is
+    reads any product outcome at once. by_site: strings are read site by site, as a tree. vectors: what every string is
     read with, one for each value of the ancillas.
     """
 
     groups: tuple[tuple[str, ...], ...]
     rotated: tuple[Rotated, ...]
     rows: np.ndarray | None
-    in_turn: bool
+    by_site: bool
     vectors: int = 1
     drawn: bool = False
 
@@ -114,12 +114,12 @@ class Reader:
             refuse_too_many_terms(every, effects)
             return cls(groups, rotated, None, True, DRAWN, drawn=True)
         refuse_too_many_terms(every, effects, form.ancillas)
-        in_turn = branches.shares_beginnings(form.whole)
-        if form.kept is not None and not (in_turn and form.kept == tuple(range(len(every[0])))):
+        by_site = branches.shares_beginnings(form.whole)
+        if form.kept is not None and not (by_site and form.kept == tuple(range(len(every[0])))):
             raise ValueError(
                 f"{type(model).__name__} has ancillas between its sites; it is contracted, not read by strings."
             )
-        return cls(groups, rotated, None, in_turn, 2**form.ancillas)
+        return cls(groups, rotated, None, by_site, 2**form.ancillas)
 
     @property
     def contracted(self) -> bool:
@@ -144,9 +144,9 @@ class Reader:
             return self.rotated[group].terms * self.vectors
         return self.rotated[group].terms * max(1, self.vectors // 4)
 
-    def read(self, parts: Sequence[tuple[np.ndarray, np.ndarray]], turn: int = 0) -> Reading:
-        """Of bits (shots, sites) and settings (shots,) of each group, on the host. turn: what is drawn for the same
-        shots differs from turn to turn."""
+    def read(self, parts: Sequence[tuple[np.ndarray, np.ndarray]], step: int = 0) -> Reading:
+        """Of bits (shots, sites) and settings (shots,) of each group, on the host. step: what is drawn for the same
+        shots differs from step to step."""
         if self.rows is not None:
             first = np.cumsum([0, *(len(group) for group in self.groups)])
             index = [part[1] + start for part, start in zip(parts, first, strict=False)]
@@ -155,17 +155,17 @@ class Reader:
         sites = parts[0][0].shape[1]
         spelt = [(r, *part) for r, part in zip(self.rotated, parts, strict=True)]
         return branches.written_out(
-            spelt, self.in_turn, sites, self._draws(parts, turn) if self.drawn else None
+            spelt, self.by_site, sites, self._draws(parts, step) if self.drawn else None
         )
 
-    def _draws(self, parts: Sequence[tuple[np.ndarray, np.ndarray]], turn: int) -> Draws:
-        """Chance of some shots, the same for the same ones and turn, so that whatever reads them again finds the
+    def _draws(self, parts: Sequence[tuple[np.ndarray, np.ndarray]], step: int) -> Draws:
+        """Chance of some shots, the same for the same ones and step, so that whatever reads them again finds the
         same."""
         told = zlib.crc32(b"".join(np.ascontiguousarray(bits).tobytes() for bits, _ in parts))
         shots, sites = sum(len(bits) for bits, _ in parts), parts[0][0].shape[1]
         begun = np.full(self.vectors, -np.inf)
         begun[0] = 0
-        return Draws(np.random.default_rng([_CHANCE, told, turn]).random((sites, shots)), begun)
+        return Draws(np.random.default_rng([_CHANCE, told, step]).random((sites, shots)), begun)
 
 
 def shot_log_probabilities(

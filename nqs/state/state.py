@@ -134,7 +134,7 @@ class State:
         them, are misread.
         ValueError with the number of terms where that is out of reach.
         """
-        plan = born.rotations(tuple(settings), effects)
+        plan = born.rotations(tuple(settings), effects, readout)
         return self.log_table(born.misread_by(plan, readout, pairs))
 
     def log_table(self, plan: born.Rotations) -> np.ndarray:

@@ -41,8 +41,8 @@ def read_anew(
     # an unmeasured site has been read as well; nobody looks at its outcome
     setting = setting.replace(UNMEASURED, "Z")
     refuse_too_many_terms([setting], effects)
-    rotated, in_turn = branches.rotated([setting], effects), branches.shares_beginnings(model)
-    return _read_anew(model, variables, rotated, bits, key, in_turn=in_turn)
+    rotated, by_site = branches.rotated([setting], effects), branches.shares_beginnings(model)
+    return _read_anew(model, variables, rotated, bits, key, by_site=by_site)
 
 
 def redrawn(
@@ -53,19 +53,19 @@ def redrawn(
     none = np.zeros((1, 0), np.int64)
     # whatever places they are, it is one program for as many of them
     rotated = branches.Rotated(np.asarray(places)[None], rows, none)
-    return _read_anew(model, variables, rotated, bits, key, in_turn=False)
+    return _read_anew(model, variables, rotated, bits, key, by_site=False)
 
 
-def _read_anew(model, variables, rotated: branches.Rotated, bits, key, *, in_turn) -> np.ndarray:
+def _read_anew(model, variables, rotated: branches.Rotated, bits, key, *, by_site) -> np.ndarray:
     # a power of two for few shots, so that few sizes are compiled
     at_once = min(max(1, _STRINGS // rotated.terms), 2 ** (len(bits) - 1).bit_length())
     drawn = bits.copy()
-    nodes = None if in_turn else [at_once * rotated.terms]
+    nodes = None if by_site else [at_once * rotated.terms]
     for first in range(0, len(bits), at_once):
         part = bits[first : first + at_once]
         filled = np.concatenate([part, np.repeat(part[:1], at_once - len(part), axis=0)])
         spelt = [(rotated, filled, np.zeros(at_once, np.int64))]
-        written = branches.written_out(spelt, in_turn, bits.shape[1])
+        written = branches.written_out(spelt, by_site, bits.shape[1])
         nodes = roomy([len(block.parents) for block in written.tree], nodes)
         outcome = _drawn(
             model,

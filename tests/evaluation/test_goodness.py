@@ -13,6 +13,7 @@ from nqs.evaluation.goodness import (
     Goodness,
     Pooled,
     combined,
+    fresh_test,
     likelihood_ratio_test,
     pool,
     pool_groups,
@@ -255,6 +256,23 @@ def test_simulated_p_values_of_a_state_not_fitted_are_uniform():
     ]
     assert kstest([g.p_value for g in found], "uniform").pvalue > 1e-3
     assert all(g.method == "simulated from the fitted state" for g in found)
+
+
+@pytest.mark.parametrize("ratio", [1, 8])
+def test_p_values_of_shots_that_a_state_was_not_fitted_to_are_uniform(ratio):
+    """Frequencies of some shots against others of the same table, all directions free; Kolmogorov and Smirnov of 200,
+    which fails by chance once in 1,000. Without the error of the fit nearly all would be rejected."""
+    rng = np.random.default_rng(7)
+    p, shots = np.array([[0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.1, 0.6]]), 4000
+    said, blind = [], []
+    for seed in range(200):
+        fitted = np.array([rng.multinomial(shots, row) for row in p]) / shots
+        fresh = np.array([rng.multinomial(ratio * shots, row) for row in p])
+        told = {"ratio": float(ratio), "seed": seed}
+        said.append(fresh_test(fresh, fitted, directions=6, **told))
+        blind.append(fresh_test(fresh, fitted, directions=0, **told))
+    assert kstest(said, "uniform").pvalue > 1e-3
+    assert np.mean(np.array(blind) < 0.05) > 0.2
 
 
 def test_simulated_tests_find_another_state_out():

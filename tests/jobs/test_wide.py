@@ -1,6 +1,7 @@
 """States of more sites than a vector holds, learnt from shots of states that are known."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -244,6 +245,20 @@ def test_a_size_that_was_tried_is_trained_on_beside_a_fresh_start():
     begun = fit._start(BatchLikelihood(model, Normalised()), SEARCH, tried).variables
     jax.tree.map(lambda all, one: assert_array_equal(all[0], one), begun, tried.state.variables)
     assert all((leaf[0] != leaf[1]).any() for leaf in jax.tree.leaves(begun))
+
+
+@pytest.mark.parametrize("log_p", [{3: -1.0, 5: -2.0}, {3: -2.0, 5: -1.0}])
+def test_the_state_that_all_shots_held_out_favour_is_kept(log_p):
+    """The best in training, at step 3, or the last, at step 5."""
+    config = Tomography(data=Data(held_out=0.2), seed=1)
+    shots = wide_shots.divided(product_shots(["Z" * SITES], 100), config)
+    fit = Fit(shots, config, SITES, None, Run(), wide_shots.near(shots))
+    passed = SimpleNamespace(best={}, average={}, best_step=[3], step=[5])
+
+    def look(variables, step):
+        return SimpleNamespace(step=step, log_p=[np.full(20, log_p[step])])
+
+    assert fit._kept(look, passed, 0).step == max(log_p, key=log_p.get)
 
 
 def test_a_ladder_can_be_asked_for_at_any_size():

@@ -144,7 +144,7 @@ def test_every_phase_that_a_run_may_come_to_can_be_taken_up():
 
 
 @pytest.mark.parametrize("lpdo", [9.9, 10.1])
-def test_an_ancilla_a_site_is_tried_where_it_helps_matrix_products(lpdo):
+def test_an_ancilla_a_site_is_tried_where_that_of_matrix_products_is_the_best(lpdo):
     """Of states that were never trained, which explain every shot held out equally well."""
     data = Measurements(np.zeros((2, SITES), np.uint8), tuple(settings()[:2]), [0, 1])
     told = {"mps 1": 11.0, "recurrent 4": 10.0, "lpdo 2": lpdo}

@@ -9,6 +9,7 @@ from exact import asymmetric_state
 from numpy.testing import assert_allclose
 
 import nqs
+from nqs.ansatz import build
 from nqs.evaluation import checks
 from nqs.evaluation.correlations import of_shots, structure_factor_of_shots, structure_factors
 from nqs.evaluation.observables import expectation
@@ -16,10 +17,11 @@ from nqs.evaluation.shots import from_shots
 from nqs.measurement import file
 from nqs.measurement.calibration import Calibration
 from nqs.measurement.dataset import Measurements, joined
-from nqs.measurement.effects import basis_bits
+from nqs.measurement.effects import basis_bits, named_effects
 from nqs.measurement.readout import Pair, composed, refuse_blind_readout
 from nqs.state.born import misread_by, rotations, rotations_of, vector_log_probabilities
 from nqs.state.simulate import flips_of
+from nqs.state.state import State
 from nqs.systems.observable import observable
 
 SITES = 3
@@ -133,6 +135,16 @@ def test_means_of_shots_are_those_of_the_state():
     assert_allclose(values, exact, atol=1e-5)
 
 
+def test_a_state_says_how_its_outcomes_are_read():
+    data = shots_of(asymmetric_state(SITES), SETTINGS, 1000)
+    state = State.initial(build("recurrent", SITES, hidden=4), SITES, 2)
+    found = state.log_probabilities(data.settings, None, data.readout, data.undone_pairs)
+    assert_allclose(found, state.log_table(rotations_of(data)), atol=1e-12)
+    tetrahedral = {"T": named_effects("tetrahedral")}
+    with pytest.raises(ValueError, match="leave the matrices out"):
+        state.log_probabilities(("TTT",), tetrahedral, data.readout)
+
+
 def test_calibration_of_all_four_states_tells_the_matrix():
     """Five standard errors of 8,000 shots a state: one number in two million is farther by chance."""
     found = calibration().pairs()
@@ -148,6 +160,10 @@ def test_calibration_of_all_four_states_tells_the_matrix():
     (again,) = known.pairs_drawn_again(rng, found)
     assert 0 < np.abs(again.matrix - found[0].matrix).max() < 0.03
     assert_allclose(again.matrix.sum(axis=0), 1)
+    bits = np.repeat(basis_bits(2), 50, axis=0)
+    never_misread, pair = Calibration(bits, bits), Pair((0, 1), np.eye(4))
+    scattered = [never_misread.pairs_drawn_again(rng, [pair])[0].matrix for _ in range(20)]
+    assert np.std(scattered, axis=0).max() > 0  # nothing seen in 50 shots is no rate of nothing
 
 
 def test_a_mixed_fit_undoes_errors_of_pairs(tmp_path):
@@ -193,6 +209,11 @@ def test_files_keep_pairs_and_joined_parts_must_agree(tmp_path):
     assert alarm is not None
     assert "Sites 2 and 0" in alarm
     assert checks.of_pairs(data, data.undone_pairs).alarm is None
+    told = replace(
+        data, readout_pairs=(), calibration=calibration()
+    )  # by shots, and no matrix is kept
+    assert "0 and 2" in str(checks.of_pairs(told).alarm)
+    assert checks.of_pairs(replace(told, readout=None)).alarm is None
     assert checks.of_pairs(replace(data, readout_pairs=())).alarm is None
 
 

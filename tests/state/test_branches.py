@@ -1,6 +1,7 @@
 """Interfering branches and contractions against all amplitudes at once."""
 
 from functools import partial
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import chi2
 
 from nqs.measurement.effects import basis_index, each_cell_once
-from nqs.measurement.kinds import kind
+from nqs.measurement.kinds import every_pauli_setting, kind
 from nqs.state import born, sampling
 from nqs.state.reading import Reader, log_probabilities, shot_log_probabilities
 from nqs.state.state import State
@@ -136,3 +137,9 @@ def test_shots_in_a_rotated_setting_of_a_large_state(name, monkeypatch):
     misfit = ((counts - p * shots)[seen] ** 2 / (p * shots)[seen]).sum()
     assert misfit < chi2.ppf(1 - FALSE_ALARM, seen.sum())
     assert not drawn[:, 3].any()
+
+
+def test_all_settings_of_paulis_are_counted_once():
+    words = ["".join(letters) for letters in product("XYZ", repeat=2)]
+    assert every_pauli_setting((*words, "XX", "IZ"))
+    assert not every_pauli_setting(("XX", *words[:8], "IZ"))

@@ -5,14 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from lively import moved
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from nqs.ansatz import accompanied, build, density
 from nqs.evaluation.bound import bias
 from nqs.measurement.effects import basis_index
+from nqs.measurement.strata import Stratum
 from nqs.state import born, reading
 from nqs.state.particles import fewer
 from nqs.state.reading import Reader, log_probabilities, shot_log_probabilities
+from nqs.training.batches import Batches
 
 SITES, ANCILLAS = 4, 4
 GROUPS = (("ZZZZ",), ("XZZY", "ZYXZ"), ("ZIXZ",))
@@ -25,6 +27,23 @@ def state(monkeypatch):
     monkeypatch.setattr(accompanied, "_RARE", 0.0)  # both values are likely
     model = build("purification", SITES, ancillas=ANCILLAS, hidden=5, white_noise=True)
     return moved(model, SITES, 3, 0.7)
+
+
+def test_what_all_ancillas_add_up_to_is_not_said_of_one_string(state):
+    with pytest.raises(ValueError, match="sums over 2\\^4 strings"):
+        state.model.apply(state.variables, np.zeros((1, SITES), int))
+
+
+def test_the_same_shots_are_drawn_for_anew_in_every_step(state):
+    """And alike in the same step, so that a run that goes on does as it would have done."""
+    (bits, index), *_ = some_shots()
+    part = Stratum(GROUPS[0], np.packbits(bits, axis=1), index)
+    reader = Reader.of(state.model, GROUPS[:1])
+    batches = Batches.of(reader, [part], (1.0,), 10**6)
+    assert batches.shots == len(bits)
+    first, again, next_one = (batches.at(n).reading.draws.uniform for n in (0, 0, 1))
+    assert_array_equal(first, again)
+    assert np.abs(first - next_one).min() > 0
 
 
 def some_shots(shots=10):
