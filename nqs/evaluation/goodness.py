@@ -102,7 +102,8 @@ def fresh_test(
 
     It errs itself, along `directions`, by what its own shots left open, of which there were 1 / `ratio` for each of
     these: along them what is left of the shots scatters by 1 + ratio times as much. Exact where both were taken in
-    the same settings by an efficient fit.
+    the same settings by an efficient fit; one that is held back, by stopping early or as ρ is positive, errs by less,
+    and the test is cautious.
     """
     kept = counts.sum(axis=1) > 0
     total, mean, variance = _before_the_fit(counts[kept], probability[kept], seed)
