@@ -52,7 +52,7 @@ def settings():
     return found
 
 
-OPTIONS = {"steps": 240, "restarts": 1, "seed": 4, "observables": ["Z0 Z1", "Z5"]}
+OPTIONS = {"steps": 240, "strings": 1024, "restarts": 1, "seed": 4, "observables": ["Z0 Z1", "Z5"]}
 
 
 @pytest.fixture(scope="module")
