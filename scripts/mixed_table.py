@@ -229,7 +229,8 @@ def ising_20(local: bool) -> Iterator[str]:
 
 
 def _large(name: str, psi: np.ndarray, watched: list[str], is_local: bool) -> Iterator[str]:
-    """A recurrent purification against matrix products of pure and mixed states, whose size shots held out choose:
+    """A recurrent purification of the size that nqs chooses, against matrix products of pure and mixed states, whose
+    size shots held out choose:
     500 shots in Z and in each of a hundred random settings with X and Y on six sites at most. Two ancillas and a part
     of white noise where that is the noise, an ancilla a site where the noise is local."""
     settings = chosen_settings("Z,pauli:100/6", 20, 1)

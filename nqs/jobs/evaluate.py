@@ -29,6 +29,7 @@ from nqs.jobs.wide_shots import together
 from nqs.jobs.wide_typical import TYPICAL, some, typical
 from nqs.measurement.dataset import Measurements
 from nqs.measurement.effects import each_cell_once, generalised
+from nqs.measurement.readout import Pair
 from nqs.state.born import rotations_of
 from nqs.state.reach import DENSE_SITES, DENSE_TERMS
 from nqs.state.reading import shot_log_probabilities
@@ -177,12 +178,8 @@ def _likelihood(
     if not affordable or (state.mixed and not state.dense):
         return _of_large(result, data, fresh, seed)
     log_p, counts = state.log_table(rotations_of(data)), data.table()
-    undone = "readout errors undone"
-    found = {
-        "nll": number(nll(log_p, counts)),
-        "shots": data.shots,
-        "readout": "as read" if data.readout is None else undone,
-    }
+    readout = _readout(data, data.undone_pairs)
+    found = {"nll": number(nll(log_p, counts)), "shots": data.shots, "readout": readout}
     if not fresh:
         return found
     taught = _taught_by(result)
@@ -195,6 +192,15 @@ def _likelihood(
         seed=seed,
     )
     return {**found, "p_value": p_value, "p_value_method": "likelihood ratio"}
+
+
+def _readout(data: Measurements, undone: Sequence[Pair]) -> str:
+    """What is done about readout errors. undone: the pairs of sites that are undone together."""
+    if data.readout is None:
+        return "as read"
+    return "readout errors undone" + (
+        " site by site" if len(undone) < len(data.readout_pairs) else ""
+    )
 
 
 def _taught_by(result: Result) -> int | None:
@@ -217,8 +223,7 @@ def _of_large(result: Result, data: Measurements, fresh: bool, seed: int) -> dic
     parts = some(shots.train, shots, reader)
     log_p = shot_log_probabilities(state.model, state.variables, reader.judging(), parts)
     found = {"nll": number(nll_of(log_p, shots)), "shots": sum(len(bits) for bits, _ in parts)}
-    pairs = "readout errors undone" + (" site by site" if data.readout_pairs else "")
-    found["readout"] = "as read" if data.readout is None else pairs
+    found["readout"] = _readout(data, ())
     if fresh:
         exact, taught = Norm(0.0, None), _taught_by(result)
         judging = reader.judging()
